@@ -1,1 +1,5 @@
-//! placeholder
+//! Feeds, shards, subscribers and their fan-out.
+
+mod origin;
+
+pub use origin::{Body, BoxError, FetchRequest, Fetched, Origin};

@@ -5,6 +5,8 @@
 //! - [`Patch`], [`apply`]: RFC 6902 over RFC 6901 pointers.
 //! - [`diff()`]: from two values to a patch that is right.
 
+mod stub;
 mod value;
+pub use stub::*;
 
 pub use value::{Number, Object, Value};
