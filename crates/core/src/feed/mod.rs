@@ -242,7 +242,9 @@ impl Feed {
             Settled::Answered(answer) => retry_after(&answer.fields),
             _ => None,
         };
-        self.outputs.push_back(Output::Settled(fetch, settled));
+        // An ended feed makes no further fetch: those who wait for one share this one's end.
+        let number = if self.ended && current.again { fetch.after() } else { fetch };
+        self.outputs.push_back(Output::Settled(number, settled));
         if self.ended {
             self.outputs.push_back(Output::Retire);
             return;
