@@ -7,7 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::header::HOST;
+use http::{Method, Request, Response, StatusCode, Version};
+use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::Fault;
@@ -61,6 +63,9 @@ impl Api {
             (Fault::Error, _) => reply::unavailable(),
             (_, Err(target::KeyTooLong)) => {
                 reply::problem(StatusCode::BAD_REQUEST, &format!("an apikey has at most {LONGEST_KEY} bytes"))
+            }
+            (_, Ok(_)) if !names_one_host(request) => {
+                reply::problem(StatusCode::BAD_REQUEST, "a request has one Host field")
             }
             (_, Ok(_)) => self.answer(request, &route).await,
         };
@@ -179,21 +184,45 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// HTTP/1.1 wants exactly one `Host` (RFC 9112 §3.2), HTTP/1.0 none.
+fn names_one_host<B>(request: &Request<B>) -> bool {
+    match request.headers().get_all(HOST).iter().count() {
+        0 => request.version() < Version::HTTP_11,
+        count => count == 1,
+    }
+}
+
+/// What `/` says.
+#[derive(Serialize)]
+struct Index {
+    name: &'static str,
+    symbols: usize,
+    endpoints: [Entry; 5],
+    parameters: [Entry; 1],
+}
+
+/// A thing to use and what it is for.
+#[derive(Serialize)]
+struct Entry {
+    name: &'static str,
+    about: &'static str,
+}
+
 /// The body of `/`.
 fn index(sim: &Sim) -> String {
-    let endpoints = [
-        ("/quotes", "the latest quote of every symbol, in alphabetical order"),
-        ("/quotes/{symbol}", "the latest quote of one symbol"),
-        ("/quotes/{symbol}/trades", "the latest trades of a symbol, at most 100, newest first"),
-        ("/orderbook/{symbol}", "the ten best bids and asks of a symbol, best first"),
-        ("/usage", "requests and bytes by API key and endpoint"),
-    ];
-    let endpoints = endpoints.map(|(path, about)| serde_json::json!({ "path": path, "about": about }));
-    serde_json::json!({
-        "name": "Market data",
-        "symbols": sim.stocks().len(),
-        "endpoints": endpoints,
-        "parameters": [{ "name": "apikey", "about": "the name that usage is counted under; optional" }],
-    })
-    .to_string()
+    let entry = |name, about| Entry { name, about };
+    let index = Index {
+        name: "Market data",
+        symbols: sim.stocks().len(),
+        endpoints: [
+            entry("/quotes", "the latest quote of every symbol, in alphabetical order"),
+            entry("/quotes/{symbol}", "the latest quote of one symbol"),
+            entry("/quotes/{symbol}/trades", "the latest trades of a symbol, at most 100, newest first"),
+            entry("/orderbook/{symbol}", "the ten best bids and asks of a symbol, best first"),
+            entry("/usage", "requests and bytes by API key and endpoint"),
+        ],
+        parameters: [entry("apikey", "the name that usage is counted under; optional")],
+    };
+    // Strings and a number: always JSON.
+    serde_json::to_string(&index).expect("the index is plain data")
 }

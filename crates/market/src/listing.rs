@@ -56,6 +56,12 @@ const TRADES: [&str; 24] = [
     "Therapeutics",
 ];
 
+/// What no ticker spells: it would be all that anyone sees on the board.
+const UNLUCKY: [&str; 16] = [
+    "ASS", "CUM", "DIE", "DIK", "FAG", "FUK", "GAY", "HOE", "KKK", "NAZ", "NIG", "PIS", "RAP", "SEX", "SHT",
+    "TIT",
+];
+
 /// Invents `count` companies (at most [`MOST`]), in the order of their tickers.
 pub(crate) fn invent(rng: &mut Rng, count: usize) -> Vec<Listing> {
     let mut names = HashSet::new();
@@ -82,6 +88,11 @@ fn ticker(rng: &mut Rng, base: &str, trade: &str, taken: &HashSet<String>) -> St
     let initial = trade.chars().next().into_iter();
     let with_initial = |stem: &str| stem.chars().chain(initial.clone()).collect::<String>();
     let start = |len: usize| letters.get(..len).unwrap_or(&letters);
+    let fits = |candidate: &str| {
+        (3..=5).contains(&candidate.len())
+            && !taken.contains(candidate)
+            && !UNLUCKY.iter().any(|word| candidate.contains(word))
+    };
     let mut candidates = [
         start(3).to_owned(),
         start(4).to_owned(),
@@ -95,7 +106,7 @@ fn ticker(rng: &mut Rng, base: &str, trade: &str, taken: &HashSet<String>) -> St
     let offset = rng.index(candidates.len());
     candidates.rotate_left(offset);
     for candidate in candidates {
-        if (3..=5).contains(&candidate.len()) && !taken.contains(&candidate) {
+        if fits(&candidate) {
             return candidate;
         }
     }
@@ -103,7 +114,7 @@ fn ticker(rng: &mut Rng, base: &str, trade: &str, taken: &HashSet<String>) -> St
         // 17,576 tickers for each two letters, and at most MOST are taken: this ends soon.
         let mut candidate = start(2).to_owned();
         candidate.extend((0..3).map(|_| char::from(b'A' + rng.below(26) as u8)));
-        if !taken.contains(&candidate) {
+        if fits(&candidate) {
             return candidate;
         }
     }
@@ -123,6 +134,7 @@ mod tests {
             assert_eq!(names.len(), count);
             for Listing { symbol, name } in &listings {
                 assert!((3..=5).contains(&symbol.len()), "{symbol}");
+                assert!(UNLUCKY.iter().all(|word| !symbol.contains(word)), "{symbol}");
                 assert!(symbol.bytes().all(|b| b.is_ascii_uppercase()), "{symbol}");
                 assert!(name.bytes().all(|b| b.is_ascii_alphabetic() || b == b' '), "{name}");
             }

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
+use serde::Serialize;
 
 use crate::catalog::{Representation, http_date};
 use crate::negotiate::{self, Coding};
@@ -55,15 +56,22 @@ pub(crate) fn unstored(json: Vec<u8>) -> Response<Bytes> {
     response
 }
 
-/// An error with its details (RFC 9457). `about:blank`: the status says what kind of problem it is.
+/// Problem details (RFC 9457).
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+}
+
+/// An error with its details. `about:blank`: the status says what kind of problem it is.
 pub(crate) fn problem(status: StatusCode, detail: &str) -> Response<Bytes> {
-    let details = serde_json::json!({
-        "type": "about:blank",
-        "title": status.canonical_reason().unwrap_or_default(),
-        "status": status.as_u16(),
-        "detail": detail,
-    });
-    let mut response = unstored(details.to_string().into_bytes());
+    let title = status.canonical_reason().unwrap_or_default();
+    let details = Problem { r#type: "about:blank", title, status: status.as_u16(), detail };
+    // Strings and a number: always JSON.
+    let details = serde_json::to_vec(&details).expect("problem details are plain data");
+    let mut response = unstored(details);
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM);
     response

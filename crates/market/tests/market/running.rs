@@ -31,26 +31,32 @@ async fn bytes_are_counted_as_they_are_on_the_wire() {
     let address = market.local_addr();
     let (mut bytes_in, mut bytes_out) = (0, 0);
     let etag = Client::connect(address).await.get("/quotes?apikey=other").await.field("etag").to_owned();
+    let get = "GET /quotes?apikey=page HTTP/1.1\r\n";
+    let end = "Connection: close\r\n\r\n";
     let requests = [
-        "GET /quotes?apikey=page HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n".to_owned(),
-        "GET /quotes?apikey=page HTTP/1.1\r\nHost: m\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n".to_owned(),
-        format!("GET /quotes?apikey=page HTTP/1.1\r\nHost: m\r\nIf-None-Match: {etag}\r\nConnection: close\r\n\r\n"),
-        "HEAD /quotes?apikey=page HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n".to_owned(),
-        "POST /quotes?apikey=page HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n".to_owned(),
-        "OPTIONS /quotes?apikey=page HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n".to_owned(),
-        "GET /quotes?apikey=page HTTP/1.0\r\n\r\n".to_owned(),
+        (format!("{get}Host: m\r\n{end}"), 200),
+        (format!("{get}Host: m\r\nAccept-Encoding: gzip\r\n{end}"), 200),
+        (format!("{get}Host: m\r\nIf-None-Match: {etag}\r\n{end}"), 304),
+        (format!("HEAD /quotes?apikey=page HTTP/1.1\r\nHost: m\r\n{end}"), 200),
+        (format!("POST /quotes?apikey=page HTTP/1.1\r\nHost: m\r\n{end}"), 405),
+        (format!("OPTIONS /quotes?apikey=page HTTP/1.1\r\nHost: m\r\n{end}"), 204),
+        ("GET /quotes?apikey=page HTTP/1.0\r\n\r\n".to_owned(), 200),
         // Two on one connection.
-        "GET /quotes?apikey=page HTTP/1.1\r\nHost: m\r\n\r\nGET /quotes?apikey=page HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n"
-            .to_owned(),
+        (format!("{get}Host: m\r\n\r\n{get}Host: m\r\n{end}"), 200),
+        // Neither none nor two hosts are allowed.
+        (format!("{get}{end}"), 400),
+        (format!("{get}Host: m\r\nHost: n\r\n{end}"), 400),
     ];
-    for request in &requests {
+    for (request, status) in &requests {
+        let answer = raw(address, request).await;
+        assert_eq!(answer[9..12], *status.to_string().as_bytes(), "{request}");
         bytes_in += request.len() as u64;
-        bytes_out += raw(address, request).await.len() as u64;
+        bytes_out += answer.len() as u64;
         let counts = market.usage().of("page", Endpoint::Quotes);
         assert_eq!((counts.bytes_in, counts.bytes_out), (bytes_in, bytes_out), "{request}");
     }
     let counts = market.usage().of("page", Endpoint::Quotes);
-    assert_eq!(counts, Counts { requests: 9, not_modified: 1, bytes_out, bytes_in });
+    assert_eq!(counts, Counts { requests: 11, not_modified: 1, bytes_out, bytes_in });
     assert_eq!(market.usage().of("other", Endpoint::Quotes).requests, 1);
 }
 
