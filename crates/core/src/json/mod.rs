@@ -8,13 +8,19 @@
 //! Every function here that walks a document recurses over its nesting. [`MAX_DEPTH`] bounds that: parse with it
 //! (or less), and nothing in this module overflows a stack; patches cannot deepen a document beyond it.
 
+mod apply;
 mod compact;
 mod number;
 mod parse;
+mod patch;
+mod pointer;
 mod value;
 mod write;
 
+pub use apply::{ApplyError, ApplyErrorKind, apply, apply_in_place};
 pub use compact::compact;
 pub use number::{Number, ParseNumberError, equal_numerically};
 pub use parse::{MAX_DEPTH, ParseError, ParseErrorKind, parse};
+pub use patch::{Op, OpError, Patch, PatchError};
+pub use pointer::{ParsePointerError, Pointer};
 pub use value::{Object, Value};
