@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderMap, HeaderValue, Response};
 use tidegate_core::{
-    Answer, Binding, Epoch, Failure, Position, SharedRequest, SharingKey, SharingRules, Validators, Vary,
+    Answer, Binding, Epoch, Failure, Position, SharedRequest, SharingKey, SharingRules, Unfit, Validators,
+    Vary,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -48,8 +49,8 @@ pub enum Refused {
     Failed(Failure),
     /// The origin answered with something that is no representation; it is passed on.
     Answered(Box<Answer>),
-    /// The origin's answer as it comes; it is passed on.
-    Raw(Box<Response<Body>>),
+    /// The origin's answer as it comes, and why it cannot be a document; it is passed on.
+    Raw(Box<Response<Body>>, Option<Unfit>),
     /// The origin's answer may not be shared: the caller is to ask for itself.
     Bypass,
     /// As many feeds are open as the limit allows.
@@ -223,7 +224,7 @@ impl Hub {
                 Reply::Have(have) => return Ok(have),
                 Reply::Failed(failure) => return Err(Refused::Failed(failure)),
                 Reply::Answered(answer) => return Err(Refused::Answered(answer)),
-                Reply::Raw(raw) => return Err(Refused::Raw(raw)),
+                Reply::Raw(raw, unfit) => return Err(Refused::Raw(raw, unfit)),
                 Reply::Bypass => return Err(Refused::Bypass),
                 Reply::Split(vary) => self.0.learn(request.resource(), vary),
             }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Response, header};
 use tidegate_core::{
     Answer, Binding, Ended, Epoch, Failure, Feed, FetchPlan, Fetching, Offset, Outcome, Output, Position,
-    Resumed, Settled, SharedRequest, State, Time, Update, Validators, Vary, Wait,
+    Resumed, Settled, SharedRequest, State, Time, Unfit, Update, Validators, Vary, Wait,
 };
 use tokio::sync::oneshot;
 
@@ -35,9 +35,9 @@ pub enum Reply<T> {
     Failed(Failure),
     /// The origin answered with something else; it is passed on.
     Answered(Box<Answer>),
-    /// The origin's answer as it comes; it is passed on.
-    Raw(Box<Response<Body>>),
-    /// The origin's answer may not be shared: ask it yourself.
+    /// The origin's answer as it comes, and why it cannot be a document; it is passed on.
+    Raw(Box<Response<Body>>, Option<Unfit>),
+    /// The origin's answer may not be shared, or cannot be a document: ask it yourself.
     Bypass,
     /// The answer depends on fields that the key does not hold: ask again with a key that does.
     Split(Vary),
@@ -156,13 +156,26 @@ pub trait PortFactory {
 
 enum Waiter<S> {
     Subscriber {
+        own: bool,
         id: SubscriberId,
         shard: ShardIndex,
         sink: S,
         resume: Resume,
         reply: oneshot::Sender<Reply<Attached>>,
     },
-    Reader(oneshot::Sender<Reply<Current>>),
+    Reader {
+        own: bool,
+        reply: oneshot::Sender<Reply<Current>>,
+    },
+}
+
+impl<S> Waiter<S> {
+    /// Whether the fetch was begun for this one. Only it may have what the origin meant for one caller.
+    fn is_own(&self) -> bool {
+        match self {
+            Waiter::Subscriber { own, .. } | Waiter::Reader { own, .. } => *own,
+        }
+    }
 }
 
 /// What makes one lineage different from every other.
@@ -209,13 +222,13 @@ impl<S, F: PortFactory> Owner<S, F> {
         Owner {
             id,
             feed: Feed::new(now, route.policy, &request, epoch, binding, seed),
+            counters: Arc::new(FeedCounters::within(route.counters.clone())),
             route,
             request,
             head: None,
             waiting: Vec::new(),
             shards: HashMap::new(),
             steps: HashMap::new(),
-            counters: Arc::default(),
             ports,
             actions: Vec::new(),
             raw: None,
@@ -261,18 +274,22 @@ impl<S, F: PortFactory> Owner<S, F> {
     pub fn handle(&mut self, now: Time, message: Message<S>) {
         match message {
             Message::Subscribe { id, shard, sink, resume, reply } => {
-                let waiter = Waiter::Subscriber { id, shard, sink, resume, reply };
+                let own = !self.feed.is_fetching();
+                let waiter = Waiter::Subscriber { own, id, shard, sink, resume, reply };
                 match self.feed.handle_subscribe(now) {
                     Wait::Ready => self.admit(now, waiter),
                     Wait::Until(fetch) => self.waiting.push((fetch, waiter)),
                 }
             }
-            Message::Read { insists, reply } => match self.feed.handle_read(now, insists) {
-                Wait::Ready => {
-                    let _ = reply.send(self.current(now, Source::Memory));
+            Message::Read { insists, reply } => {
+                let own = !self.feed.is_fetching();
+                match self.feed.handle_read(now, insists) {
+                    Wait::Ready => {
+                        let _ = reply.send(self.current(now, Source::Memory));
+                    }
+                    Wait::Until(fetch) => self.waiting.push((fetch, Waiter::Reader { own, reply })),
                 }
-                Wait::Until(fetch) => self.waiting.push((fetch, Waiter::Reader(reply))),
-            },
+            }
             Message::Unsubscribed(id, shard) if id == self.id => self.unsubscribed(now, shard),
             Message::StepFrom(id, shard, from) if id == self.id => self.step_from(shard, from),
             // About an earlier feed of this owner: its subscribers were all let go when it ended.
@@ -359,7 +376,8 @@ impl<S, F: PortFactory> Owner<S, F> {
 
     /// Attaches a subscriber to its shard, at the position that it can prove.
     fn admit(&mut self, now: Time, waiter: Waiter<S>) {
-        let (Waiter::Subscriber { id, shard, sink, resume, reply }, Some(head)) = (waiter, self.head.clone())
+        let (Waiter::Subscriber { id, shard, sink, resume, reply, .. }, Some(head)) =
+            (waiter, self.head.clone())
         else {
             return;
         };
@@ -377,6 +395,7 @@ impl<S, F: PortFactory> Owner<S, F> {
             },
         };
         *self.shards.entry(shard).or_default() += 1;
+        self.counters.streamed();
         let subscriber = NewSubscriber {
             id,
             sink,
@@ -407,7 +426,7 @@ impl<S, F: PortFactory> Owner<S, F> {
                 let _ = reply.send(how.into_reply());
                 self.feed.handle_unsubscribe(now);
             }
-            Waiter::Reader(reply) => {
+            Waiter::Reader { reply, .. } => {
                 let _ = reply.send(how.into_reply());
             }
         }
@@ -423,12 +442,11 @@ impl<S, F: PortFactory> Owner<S, F> {
                 index += 1;
             }
         }
-        let mut leader = true;
         for waiter in ready {
+            let own = waiter.is_own();
             match (&settled, waiter) {
-                (Settled::Confirmed, Waiter::Reader(reply)) => {
-                    let source = if leader { Source::Fetched } else { Source::Collapsed };
-                    leader = false;
+                (Settled::Confirmed, Waiter::Reader { reply, .. }) => {
+                    let source = if own { Source::Fetched } else { Source::Collapsed };
                     let _ = reply.send(self.current(now, source));
                 }
                 (Settled::Confirmed, waiter) => self.admit(now, waiter),
@@ -437,30 +455,37 @@ impl<S, F: PortFactory> Owner<S, F> {
                 {
                     self.admit(now, waiter);
                 }
-                (Settled::Failed(failure), Waiter::Reader(reply)) => {
+                (Settled::Failed(failure), Waiter::Reader { reply, .. }) => {
                     let _ = reply.send(match self.current(now, Source::Memory) {
                         Reply::Have(current) => Reply::Have(current),
-                        _ => Refusal::Failed(failure.clone(), self.raw.take()).into_reply(),
+                        _ => self.failed(own, failure).into_reply(),
                     });
                 }
                 (Settled::Failed(failure), waiter) => {
-                    let refusal = Refusal::Failed(failure.clone(), self.raw.take());
+                    let refusal = self.failed(own, failure);
                     self.refuse(now, waiter, refusal);
                 }
                 (Settled::Answered(answer), waiter) => {
-                    let refusal = match leader || self.may_share(&answer.fields) {
+                    let refusal = match own || self.may_share(&answer.fields) {
                         true => Refusal::Answered(answer.clone()),
                         false => Refusal::Bypass,
                     };
-                    leader = false;
                     self.refuse(now, waiter, refusal);
                 }
-                (Settled::Unfit(_), waiter) => {
-                    let refusal = self.raw.take().map_or(Refusal::Bypass, Refusal::Raw);
+                (Settled::Unfit(unfit), waiter) => {
+                    let raw = if own { self.raw.take() } else { None };
+                    let refusal = raw.map_or(Refusal::Bypass, |raw| Refusal::Raw(raw, Some(*unfit)));
                     self.refuse(now, waiter, refusal);
                 }
                 (Settled::Split(vary), waiter) => self.refuse(now, waiter, Refusal::Split(vary.clone())),
             }
+        }
+    }
+
+    fn failed(&mut self, own: bool, failure: &Failure) -> Refusal {
+        match self.raw.take_if(|_| own) {
+            Some(raw) => Refusal::Raw(raw, None),
+            None => Refusal::Failed(failure.clone()),
         }
     }
 
@@ -507,9 +532,9 @@ impl<S, F: PortFactory> Owner<S, F> {
 
 /// Why somebody does not get what it waited for.
 enum Refusal {
-    Failed(Failure, Option<Box<Response<Body>>>),
+    Failed(Failure),
     Answered(Answer),
-    Raw(Box<Response<Body>>),
+    Raw(Box<Response<Body>>, Option<Unfit>),
     Bypass,
     Split(Vary),
 }
@@ -517,9 +542,9 @@ enum Refusal {
 impl Refusal {
     fn into_reply<T>(self) -> Reply<T> {
         match self {
-            Refusal::Failed(_, Some(raw)) | Refusal::Raw(raw) => Reply::Raw(raw),
-            Refusal::Failed(failure, None) => Reply::Failed(failure),
+            Refusal::Failed(failure) => Reply::Failed(failure),
             Refusal::Answered(answer) => Reply::Answered(Box::new(answer)),
+            Refusal::Raw(raw, unfit) => Reply::Raw(raw, unfit),
             Refusal::Bypass => Reply::Bypass,
             Refusal::Split(vary) => Reply::Split(vary),
         }

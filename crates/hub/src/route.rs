@@ -7,6 +7,7 @@ use http::HeaderName;
 use tidegate_core::Policy;
 
 use crate::origin::Origin;
+use crate::stats::FeedCounters;
 
 /// A route's policy, checked.
 pub struct Route {
@@ -20,4 +21,6 @@ pub struct Route {
     pub heartbeat: Duration,
     /// Request fields that do not choose the content.
     pub irrelevant: Vec<HeaderName>,
+    /// The counts of all its feeds together, since the start.
+    pub counters: Arc<FeedCounters>,
 }

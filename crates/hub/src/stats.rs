@@ -1,10 +1,12 @@
 //! What is counted.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts of one feed, from its beginning.
+use tidegate_core::Outcome;
+
 #[derive(Debug, Default)]
-pub struct FeedCounters {
+struct Counts {
     frames: AtomicU64,
     bytes: AtomicU64,
     snapshots: AtomicU64,
@@ -14,6 +16,14 @@ pub struct FeedCounters {
     failures: AtomicU64,
     origin_bytes: AtomicU64,
     versions: AtomicU64,
+    streams: AtomicU64,
+}
+
+/// Counts of one feed, or of several together: what is counted in one counts in what it is within, too.
+#[derive(Debug, Default)]
+pub struct FeedCounters {
+    counts: Counts,
+    within: Option<Arc<FeedCounters>>,
 }
 
 /// The counts at one time.
@@ -37,54 +47,71 @@ pub struct FeedStats {
     pub origin_bytes: u64,
     /// Versions published.
     pub versions: u64,
-}
-
-fn add(counter: &AtomicU64, amount: usize) {
-    // Statistics: no other memory depends on them.
-    counter.fetch_add(amount as u64, Ordering::Relaxed);
+    /// Streams begun.
+    pub streams: u64,
 }
 
 impl FeedCounters {
+    /// Counters whose counts count in `whole`, too.
+    pub fn within(whole: Arc<FeedCounters>) -> FeedCounters {
+        FeedCounters { counts: Counts::default(), within: Some(whole) }
+    }
+
+    fn add(&self, counter: fn(&Counts) -> &AtomicU64, amount: u64) {
+        let mut counters = Some(self);
+        while let Some(each) = counters {
+            // Statistics: no other memory depends on them.
+            counter(&each.counts).fetch_add(amount, Ordering::Relaxed);
+            counters = each.within.as_deref();
+        }
+    }
+
     pub(crate) fn sent(&self, bytes: usize) {
-        add(&self.frames, 1);
-        add(&self.bytes, bytes);
+        self.add(|counts| &counts.frames, 1);
+        self.add(|counts| &counts.bytes, bytes as u64);
     }
 
     pub(crate) fn snapshot(&self) {
-        add(&self.snapshots, 1);
+        self.add(|counts| &counts.snapshots, 1);
     }
 
     pub(crate) fn patched(&self) {
-        add(&self.patches, 1);
+        self.add(|counts| &counts.patches, 1);
     }
 
-    pub(crate) fn fetched(&self, outcome: &tidegate_core::Outcome, wire_bytes: u64) {
-        add(&self.fetches, 1);
-        add(&self.origin_bytes, usize::try_from(wire_bytes).unwrap_or(usize::MAX));
+    pub(crate) fn fetched(&self, outcome: &Outcome, wire_bytes: u64) {
+        self.add(|counts| &counts.fetches, 1);
+        self.add(|counts| &counts.origin_bytes, wire_bytes);
         match outcome {
-            tidegate_core::Outcome::NotModified { .. } => add(&self.not_modified, 1),
-            tidegate_core::Outcome::Failed(_) => add(&self.failures, 1),
+            Outcome::NotModified { .. } => self.add(|counts| &counts.not_modified, 1),
+            Outcome::Failed(_) => self.add(|counts| &counts.failures, 1),
             _ => {}
         }
     }
 
     pub(crate) fn published(&self) {
-        add(&self.versions, 1);
+        self.add(|counts| &counts.versions, 1);
+    }
+
+    pub(crate) fn streamed(&self) {
+        self.add(|counts| &counts.streams, 1);
     }
 
     /// The counts now.
     pub fn read(&self) -> FeedStats {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counts = &self.counts;
         FeedStats {
-            frames: get(&self.frames),
-            bytes: get(&self.bytes),
-            snapshots: get(&self.snapshots),
-            patches: get(&self.patches),
-            fetches: get(&self.fetches),
-            not_modified: get(&self.not_modified),
-            failures: get(&self.failures),
-            origin_bytes: get(&self.origin_bytes),
-            versions: get(&self.versions),
+            frames: get(&counts.frames),
+            bytes: get(&counts.bytes),
+            snapshots: get(&counts.snapshots),
+            patches: get(&counts.patches),
+            fetches: get(&counts.fetches),
+            not_modified: get(&counts.not_modified),
+            failures: get(&counts.failures),
+            origin_bytes: get(&counts.origin_bytes),
+            versions: get(&counts.versions),
+            streams: get(&counts.streams),
         }
     }
 }

@@ -335,6 +335,11 @@ impl Feed {
         self.epoch
     }
 
+    /// Whether a fetch is under way.
+    pub fn is_fetching(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
     /// Whether the origin is being asked regularly.
     pub fn is_polling(&self, now: Time) -> bool {
         self.subscribers > 0 || now < self.polled_until
