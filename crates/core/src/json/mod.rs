@@ -10,19 +10,21 @@
 
 mod apply;
 mod compact;
+mod diff;
 mod number;
 mod parse;
 mod patch;
 mod pointer;
-mod stub;
+#[cfg(test)]
+mod properties;
 mod value;
 mod write;
 
 pub use apply::{ApplyError, ApplyErrorKind, apply, apply_in_place};
 pub use compact::compact;
+pub use diff::diff;
 pub use number::{Number, ParseNumberError, equal_numerically};
 pub use parse::{MAX_DEPTH, ParseError, ParseErrorKind, parse};
 pub use patch::{Op, OpError, Patch, PatchError};
 pub use pointer::{ParsePointerError, Pointer};
-pub use stub::diff;
 pub use value::{Object, Value};
