@@ -10,12 +10,13 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use http::{HeaderName, HeaderValue, Uri};
 
 use crate::config::{
     Config, ConfigError, CorsOrigins, Environment, Kind, OriginUrl, Section, SingleOrigin, Sourced,
-    WebOrigin, display_duration, parse_duration,
+    WebOrigin, display_duration, mask_userinfo, parse_duration,
 };
 
 /// A streaming HTTP gateway: put it in front of any HTTP API, and every GET becomes a stream.
@@ -26,10 +27,10 @@ use crate::config::{
     subcommand_required = true,
     arg_required_else_help = true,
     after_help = "Examples:
-  tidegate demo                                     a market, the gateway and a page, on this machine
-  tidegate serve --origin http://127.0.0.1:9100     every GET of one API, live
-  tidegate watch http://127.0.0.1:8080/quotes       a live document in the terminal
-  tidegate check --config tidegate.toml             everything that is wrong with a configuration"
+  tidegate demo                                   everything at once, to look at
+  tidegate serve --origin http://127.0.0.1:9100   every GET of one API, live
+  tidegate watch http://127.0.0.1:8080/quotes     a live document
+  tidegate check --config tidegate.toml           is the configuration right?"
 )]
 pub struct Cli {
     /// What to do.
@@ -55,7 +56,7 @@ pub enum Command {
 #[command(after_help = "Examples:
   tidegate serve --origin http://127.0.0.1:9100
   tidegate serve --origin https://api.example.com/v1 --listen 0.0.0.0:8080 --poll 2s
-  tidegate serve --origin http://127.0.0.1:9100 --cors-origin https://app.example.com --cors-origin http://localhost:5173
+  tidegate serve --origin http://127.0.0.1:9100 --cors-origin http://localhost:5173
   tidegate serve --config tidegate.toml
 
 Then:
@@ -101,7 +102,9 @@ pub struct CheckArgs {
   tidegate watch http://127.0.0.1:8080/quotes/SPY
   tidegate watch --json --count 10 http://127.0.0.1:8080/quotes
   tidegate watch -H 'Authorization: Bearer …' https://live.example.com/orders
-  tidegate watch --poll 5s https://api.example.com/status     (an API without streams is polled)")]
+  tidegate watch --poll 5s https://api.example.com/status
+
+A URL that offers no stream is polled.")]
 pub struct WatchArgs {
     /// The URL of the document
     #[arg(value_name = "URL", value_parser = watch_url)]
@@ -125,7 +128,7 @@ pub struct WatchArgs {
 #[command(after_help = "Examples:
   tidegate demo
   tidegate demo --symbols 2000 --rate 200
-  tidegate demo --seed 7 --listen 0.0.0.0:8000 --gateway-listen 0.0.0.0:8080 --market-listen 0.0.0.0:9100")]
+  tidegate demo --seed 7 --listen 127.0.0.1:3000")]
 pub struct DemoArgs {
     /// What the market's random walk starts from: the same seed, the same market
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -189,17 +192,27 @@ impl ServeArgs {
 
 /// The command line of this process; on a usage error, or for `--help`, prints and exits.
 pub fn parse() -> Cli {
-    Cli::parse()
+    try_parse(std::env::args_os()).unwrap_or_else(|error| error.exit())
 }
 
 /// The command line `arguments`, the program's name first.
 ///
 /// # Errors
-/// A usage error, or the text of `--help` or `--version`.
+/// A usage error, or the text of `--help` or `--version`. Credentials in what was written are masked in it.
 pub fn try_parse(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(arguments)
+    Cli::try_parse_from(arguments).map_err(mask)
+}
+
+/// Masks what a usage error repeats of the command line: it ends up in logs of whoever starts the program.
+fn mask(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else { return error };
+    let header = matches!(error.get(ContextKind::InvalidArg),
+        Some(ContextValue::String(argument)) if argument.starts_with("--header"));
+    let shown = if header { String::from("…") } else { mask_userinfo(value) };
+    error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
+    error
 }
 
 fn say(error: crate::config::ValueError) -> String {
@@ -314,6 +327,30 @@ mod tests {
         check(&["demo", "--rate", "nan"], "at least 0.1");
         check(&["demo", "--symbols", "0"], "1..=10000");
         check(&["sevre"], "serve");
+    }
+
+    #[test]
+    fn usage_errors_do_not_repeat_credentials() {
+        for arguments in [
+            &["serve", "--origin", "http://user:hunter2@h"][..],
+            &["watch", "http://user:hunter2@h/"],
+            &["watch", "http://h/", "-H", "Authorization: hunter2\n"],
+            &["watch", "http://h/", "--header", "hunter2"],
+        ] {
+            let error = try_parse(std::iter::once("tidegate").chain(arguments.iter().copied())).unwrap_err();
+            assert!(error.to_string().contains("invalid value"), "{error}");
+            assert!(!format!("{error}{error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn listen_overrides_the_file() {
+        let path = std::env::temp_dir().join(format!("tidegate-cli-{}.toml", std::process::id()));
+        std::fs::write(&path, crate::config::EXAMPLE).unwrap();
+        let arguments = format!("--listen 127.0.0.1:0 --config {}", path.display());
+        let config = serve(&arguments).unwrap().config(&|_| None);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(config.unwrap().listen.to_string(), "127.0.0.1:0");
     }
 
     #[test]

@@ -23,6 +23,9 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        Command::Watch(_) | Command::Demo(_) => ExitCode::FAILURE,
+        Command::Watch(_) | Command::Demo(_) => {
+            eprintln!("tidegate: not part of this build");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -96,9 +96,9 @@ pub(super) fn origins(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<Ori
             bounds(reader, ("connect_timeout", connect), ("head_timeout", head));
         }
         if let Some(At { value, span: Some(span) }) = &name {
-            let line = reader.source.line(span.start);
-            let first_line = *first_by_name.entry(value.as_str().to_owned()).or_insert(line);
-            if first_line != line {
+            let first = *first_by_name.entry(value.as_str().to_owned()).or_insert(span.start);
+            if first != span.start {
+                let first_line = reader.source.line(first);
                 reader.report(span, Problem::SameName { shown: value.to_string(), first_line });
             }
         }

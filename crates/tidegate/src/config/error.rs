@@ -312,7 +312,7 @@ pub fn render(errors: &[ConfigError]) -> String {
         text.push_str(&format!("{}: error: {}\n", error.place, error.problem.message()));
         if let Place::File(at) = &error.place {
             let number = at.line.to_string();
-            let room = at.excerpt.chars().count().saturating_sub(at.column - 1).max(1);
+            let room = at.excerpt.chars().count().saturating_sub(at.indent).max(1);
             text.push_str(&format!(" {number} | {}\n", at.excerpt));
             text.push_str(&format!(
                 " {:gutter$} | {:indent$}{}\n",
@@ -320,7 +320,7 @@ pub fn render(errors: &[ConfigError]) -> String {
                 "",
                 "^".repeat(at.width.min(room)),
                 gutter = number.len(),
-                indent = at.column - 1
+                indent = at.indent
             ));
         }
         text.push_str(&format!("  help: {}\n", error.problem.help()));

@@ -43,7 +43,7 @@ pub use error::{ConfigError, Problem, Suggestion, render};
 pub use pattern::PathPattern;
 pub use quantity::{ByteSize, display_duration, parse_duration, parse_size};
 pub use settings::{Kind, SETTINGS, Section, Setting};
-pub use source::{Location, Place};
+pub use source::{Location, Place, mask_userinfo};
 pub use url::{CorsOrigins, OriginUrl, WebOrigin};
 pub use value::{HeaderError, PatternError, Sourced, UrlError, ValueError};
 
@@ -177,16 +177,6 @@ impl Config {
         let origins = check::origins(&mut reader, &origin_tables);
         let route_tables = reader.tables(&top, Section::Route);
         let routes = check::routes(&mut reader, &route_tables, &origins);
-        for (section, given) in [(Section::Origin, &origin_tables), (Section::Route, &route_tables)] {
-            if given.is_empty() && top.key_span(section.key()).is_none() {
-                reader
-                    .errors
-                    .push(ConfigError { place: source.whole(), problem: Problem::NoneOf { section } });
-            } else if given.is_empty() && reader.errors.is_empty() {
-                // `origin = []`: there, and empty.
-                reader.report(&top.key_span(section.key()).unwrap_or(0..0), Problem::NoneOf { section });
-            }
-        }
         let mut errors = reader.errors;
         if let (true, Some(listen), Some(cors), Some(limits)) = (errors.is_empty(), listen, cors, limits) {
             let origins = origins.into_iter().filter_map(check::OriginDraft::finish).collect();

@@ -99,13 +99,20 @@ impl<'a> Reader<'a> {
         Fields::new(section, table, found.map_or(0..0, Spanned::span))
     }
 
-    /// The tables of a section that may stand several times.
+    /// The tables of a section that may stand several times, and has to stand once.
     pub(super) fn tables<'t>(&mut self, top: &Fields<'t>, section: Section) -> Vec<Fields<'t>> {
-        let Some(value) = top.get(section.key()) else { return Vec::new() };
+        let Some(value) = top.get(section.key()) else {
+            let place = self.source.whole();
+            self.errors.push(ConfigError { place, problem: Problem::NoneOf { section } });
+            return Vec::new();
+        };
         let DeValue::Array(items) = value.get_ref() else {
             self.wrong_table(section, "a list of tables", value.get_ref(), value.span());
             return Vec::new();
         };
+        if items.is_empty() {
+            self.report(&value.span(), Problem::NoneOf { section });
+        }
         let mut tables = Vec::new();
         for item in items {
             match item.get_ref() {

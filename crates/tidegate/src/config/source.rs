@@ -36,8 +36,10 @@ pub struct Location {
     pub column: usize,
     /// How many characters of the line are meant, at least 1.
     pub width: usize,
-    /// The line, safe to print.
+    /// The line, or the part of a long one around the place, safe to print.
     pub excerpt: String,
+    /// How many characters of the excerpt stand before the place.
+    pub indent: usize,
 }
 
 /// The longest part of a line that is quoted, in characters.
@@ -105,12 +107,22 @@ impl Source {
         if cut.is_some() {
             shown.push_str(" = …");
         }
+        let before = self.text[line_start..start].chars().count();
+        let masked = mask_userinfo(&shown);
+        // Of a long line, the part that begins a little before the place.
+        let (excerpt, indent) = if before > MAX_EXCERPT / 2 {
+            let skipped = before - MAX_EXCERPT / 4;
+            (format!("…{}", masked.chars().skip(skipped).collect::<String>()), before - skipped + 1)
+        } else {
+            (masked, before)
+        };
         Place::File(Location {
             file: self.file.clone(),
             line: self.line(start),
-            column: self.text[line_start..start].chars().count() + 1,
+            column: before + 1,
             width: self.text[start..end].chars().count().max(1),
-            excerpt: safe(&mask_userinfo(&shown)),
+            excerpt: safe(&excerpt),
+            indent,
         })
     }
 }
@@ -142,7 +154,7 @@ pub(super) fn safe(text: &str) -> String {
 ///
 /// A password may hold anything, quotes included, so everything from the first `://` to the last `@` after it is
 /// masked: too much rather than too little.
-pub(super) fn mask_userinfo(text: &str) -> String {
+pub fn mask_userinfo(text: &str) -> String {
     let Some(start) = text.find("://").map(|found| found + 3) else { return text.to_owned() };
     let length = text[start..].rfind('@').unwrap_or(0);
     let (before, rest) = text.split_at(start);
@@ -181,6 +193,9 @@ mod tests {
     #[test]
     fn long_lines_are_cut() {
         assert_eq!(location(&"x".repeat(500), 0..500).excerpt.chars().count(), MAX_EXCERPT + 1);
+        let far = location(&format!("{}Y{}", "x".repeat(300), "z".repeat(300)), 300..301);
+        assert_eq!((far.column, far.excerpt.chars().nth(far.indent)), (301, Some('Y')));
+        assert_eq!(far.excerpt.chars().count(), MAX_EXCERPT + 1);
     }
 
     #[test]

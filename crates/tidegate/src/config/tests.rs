@@ -80,7 +80,14 @@ fn what_is_not_written_has_its_documented_default() {
         ("poll", shown(&live.poll)),
         ("linger", shown(&live.linger)),
         ("heartbeat", shown(&live.heartbeat)),
-        ("cors_origins", config.cors.allows("http://h").then(|| String::from("some")).unwrap_or_default()),
+        (
+            "cors_origins",
+            match config.cors {
+                CorsOrigins::None => "",
+                _ => "some",
+            }
+            .to_owned(),
+        ),
         ("ignore_headers", live.ignore_headers.iter().map(ToString::to_string).collect()),
     ];
     let documented: Vec<_> = SETTINGS.iter().filter_map(|s| Some((s.key, s.default?.to_owned()))).collect();
@@ -203,7 +210,15 @@ fn origins() {
     let single = errors(&format!("[origin]\nname = \"a\"\n{ROUTE}"), &unset);
     assert_eq!(single[0], "t:1:1 `origin` is a table, expected a list of tables");
     assert_eq!(errors("", &unset), ["t there is no [[origin]]", "t there is no [[route]]"]);
-    assert_eq!(errors("origin = []\nroute = []", &unset).len(), 1);
+    assert_eq!(
+        errors("origin = []\nroute = [\"x\"]", &unset),
+        ["t:1:10 there is no [[origin]]", "t:2:10 `route` is a string, expected a list of tables"]
+    );
+    let one_line = "origin = [{name = \"a\", url = \"http://h\"}, {name = \"a\", url = \"http://h\"}]\n";
+    assert_eq!(
+        errors(&format!("{one_line}{ROUTE}"), &unset),
+        ["t:1:51 the origin on line 1 has the name \"a\" already"]
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! lower case, without the scheme's usual port.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 use http::Uri;
 use http::uri::{PathAndQuery, Scheme};
@@ -98,9 +99,10 @@ impl fmt::Debug for OriginUrl {
 
 /// Whether a text could be a DNS name or an IP address: RFC 3986 §3.2.2 allows more, which nothing can look up.
 fn is_host(host: &str) -> bool {
-    let literal = host.starts_with('[') && host.ends_with(']');
-    literal
-        || !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
 }
 
 /// A web origin as the `Origin` request header field has it: `https://app.example.com`.
@@ -209,6 +211,7 @@ mod tests {
         check("http://host#f", Err(UrlError::Fragment));
         check("http://*.host", Err(UrlError::Host));
         check("http://${host}", Err(UrlError::Syntax));
+        check("http://[::g]", Err(UrlError::Host));
         check("http://:80", Err(UrlError::Host));
         check("http://host:0", Err(UrlError::Port));
         check("http://host:99999", Err(UrlError::Port));
