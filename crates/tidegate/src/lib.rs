@@ -1,5 +1,9 @@
-//! The program's parts. `main.rs` only puts them together.
+//! The program's parts: everything that touches HTTP, origins, configuration and the terminal. `main.rs` only puts
+//! them together.
 
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod edge;
+pub mod origin;
+pub mod proxy;

@@ -8,25 +8,25 @@ use tidegate_hub::Body;
 use tidegate_wire::{Problem, ProblemKind};
 
 /// How the gateway calls itself in `Via` and `Cache-Status`.
-pub const NAME: &str = "tidegate";
+pub(super) const NAME: &str = "tidegate";
 
 /// `Cache-Status` (RFC 9211).
-pub const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// A body held in memory.
-pub fn full(bytes: Bytes) -> Body {
+pub(super) fn full(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// An answer without a body.
-pub fn empty(status: StatusCode) -> Response<Body> {
+pub(super) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(full(Bytes::new()));
     *response.status_mut() = status;
     response
 }
 
 /// A problem as `application/problem+json` (RFC 9457). `jitter` spreads the return of clients that were refused.
-pub fn problem(problem: &Problem, retry_after_s: Option<u64>) -> Response<Body> {
+pub(super) fn problem(problem: &Problem, retry_after_s: Option<u64>) -> Response<Body> {
     let body = Bytes::from(problem.to_json());
     let status = problem.known().map_or(StatusCode::INTERNAL_SERVER_ERROR, ProblemKind::status);
     let mut response = Response::new(full(body.clone()));
@@ -42,7 +42,7 @@ pub fn problem(problem: &Problem, retry_after_s: Option<u64>) -> Response<Body> 
 }
 
 /// Adds a name to `Vary`, unless it is there or `*` is.
-pub fn vary(fields: &mut HeaderMap, name: &'static str) {
+pub(super) fn vary(fields: &mut HeaderMap, name: &'static str) {
     let named = fields
         .get_all(VARY)
         .iter()
@@ -55,7 +55,7 @@ pub fn vary(fields: &mut HeaderMap, name: &'static str) {
 }
 
 /// Adds the gateway's member to `Cache-Status`, after those of caches nearer to the origin (RFC 9211 §2).
-pub fn cache_status(fields: &mut HeaderMap, parameters: &str) {
+pub(super) fn cache_status(fields: &mut HeaderMap, parameters: &str) {
     if let Ok(value) = HeaderValue::from_str(&format!("{NAME}; {parameters}")) {
         fields.append(CACHE_STATUS, value);
     }

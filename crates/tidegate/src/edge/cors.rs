@@ -23,11 +23,11 @@ const MAX_AGE: &str = "7200";
 
 /// Who may read across origins.
 #[derive(Debug, Clone)]
-pub struct Cors(CorsOrigins);
+pub(super) struct Cors(CorsOrigins);
 
 impl Cors {
     /// The policy for these origins.
-    pub fn new(origins: CorsOrigins) -> Cors {
+    pub(super) fn new(origins: CorsOrigins) -> Cors {
         Cors(origins)
     }
 
@@ -45,7 +45,7 @@ impl Cors {
     }
 
     /// The answer to a preflight, if this is one and cross-origin access is on.
-    pub fn preflight(&self, method: &Method, fields: &HeaderMap) -> Option<Response<Body>> {
+    pub(super) fn preflight(&self, method: &Method, fields: &HeaderMap) -> Option<Response<Body>> {
         let is_preflight = method == Method::OPTIONS
             && fields.contains_key(ORIGIN)
             && fields.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
@@ -70,7 +70,7 @@ impl Cors {
     }
 
     /// Sets the fields on the answer to a request from `origin`.
-    pub fn apply(&self, origin: Option<&HeaderValue>, fields: &mut HeaderMap) {
+    pub(super) fn apply(&self, origin: Option<&HeaderValue>, fields: &mut HeaderMap) {
         let Some(grant) = self.grant(origin) else { return };
         for name in [
             ACCESS_CONTROL_ALLOW_ORIGIN,

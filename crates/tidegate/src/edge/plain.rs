@@ -18,7 +18,7 @@ const MIN_COMPRESSED: usize = 256;
 const GZIP_SUFFIX: &str = ".gzip";
 
 /// The answer with the current representation, or the 304 that the request's conditions ask for.
-pub fn response(method: &Method, request: &HeaderMap, current: &Current, insisted: bool) -> Response<Body> {
+pub(super) fn response(method: &Method, request: &HeaderMap, current: &Current, insisted: bool) -> Response<Body> {
     let gzip = wants_gzip(request, current);
     let tags = Tags::of(current);
     let mut fields = current.fields.clone();
@@ -49,7 +49,7 @@ pub fn response(method: &Method, request: &HeaderMap, current: &Current, insiste
 }
 
 /// Adds the gateway to `Via` (RFC 9110 §7.6.3).
-pub fn via(fields: &mut HeaderMap) {
+pub(super) fn via(fields: &mut HeaderMap) {
     if let Ok(value) = HeaderValue::from_str(&format!("1.1 {NAME}")) {
         fields.append(VIA, value);
     }
@@ -87,7 +87,7 @@ impl Tags {
 }
 
 /// The opaque part of an entity tag of ours, if it is one: the position's text.
-pub fn position_text(tag: &str) -> Option<&str> {
+pub(super) fn position_text(tag: &str) -> Option<&str> {
     let opaque = tag.trim().trim_start_matches("W/").strip_prefix('"')?.strip_suffix('"')?;
     Some(opaque.strip_suffix(GZIP_SUFFIX).unwrap_or(opaque))
 }

@@ -13,7 +13,7 @@ pub const RESERVED: [&str; 2] = ["tidegate.accept", "tidegate.last-event-id"];
 
 /// What the reserved parameters of a request said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reserved {
+pub(super) struct Reserved {
     /// `tidegate.accept`, in place of `Accept`.
     pub accept: Option<String>,
     /// `tidegate.last-event-id`, where there is no `Last-Event-ID`.
@@ -22,10 +22,10 @@ pub struct Reserved {
 
 /// A reserved parameter that does not exist, or that is not UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownParameter(pub String);
+pub(super) struct UnknownParameter(pub String);
 
 /// Splits a target into what the origin is asked for and what the reserved parameters said.
-pub fn split(target: &PathAndQuery) -> Result<(String, Reserved), UnknownParameter> {
+pub(super) fn split(target: &PathAndQuery) -> Result<(String, Reserved), UnknownParameter> {
     let mut reserved = Reserved::default();
     let Some(query) = target.query().filter(|query| mentions_reserved(query)) else {
         return Ok((target.as_str().to_owned(), reserved));
