@@ -48,7 +48,7 @@ const MAX_EXCERPT: usize = 160;
 impl Source {
     /// A file's name (as errors show it) and its text.
     pub(super) fn new(file: &str, text: &str) -> Self {
-        Self { file: safe(file).into(), text: text.into() }
+        Self { file: file.chars().map(clean).collect::<String>().into(), text: text.into() }
     }
 
     /// The text.
@@ -127,22 +127,19 @@ impl Source {
     }
 }
 
-/// Replaces what could steer a terminal; shortens what would fill it. One character stays one character, so that
-/// columns still fit.
+/// The character, or a harmless one in place of one that could steer a terminal or reverse the reading direction.
+fn clean(character: char) -> char {
+    match character {
+        '\t' => ' ',
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        other if other.is_control() => '\u{fffd}',
+        other => other,
+    }
+}
+
+/// A text that may be printed: cleaned, and shortened where it would fill the screen. One character stays one
+/// character, so that columns still fit.
 pub(super) fn safe(text: &str) -> String {
-    let control = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let clean = |c: char| {
-        if c == '\t' {
-            ' '
-        } else if control(c) {
-            '\u{fffd}'
-        } else {
-            c
-        }
-    };
     let mut shown: String = text.chars().take(MAX_EXCERPT).map(clean).collect();
     if text.chars().nth(MAX_EXCERPT).is_some() {
         shown.push('…');
