@@ -348,5 +348,4 @@ fn denote_the_same(left: &Value, right: &Value) -> bool {
 }
 
 #[cfg(test)]
-#[path = "apply_tests.rs"]
 mod tests;

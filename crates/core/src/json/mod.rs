@@ -10,15 +10,19 @@
 
 mod apply;
 mod compact;
+mod diff;
 mod number;
 mod parse;
 mod patch;
 mod pointer;
+#[cfg(test)]
+mod properties;
 mod value;
 mod write;
 
 pub use apply::{ApplyError, ApplyErrorKind, apply, apply_in_place};
 pub use compact::compact;
+pub use diff::diff;
 pub use number::{Number, ParseNumberError, equal_numerically};
 pub use parse::{MAX_DEPTH, ParseError, ParseErrorKind, parse};
 pub use patch::{Op, OpError, Patch, PatchError};

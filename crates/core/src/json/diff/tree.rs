@@ -1,0 +1,89 @@
+//! A document with the size and the hash of every value in it, from one pass.
+//!
+//! Hashes only propose: two values count as the same after they were compared.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+
+use crate::json::Value;
+use crate::json::write::{string_len, write};
+
+/// A value with what the diff asks about it again and again.
+pub(super) struct Node<'a> {
+    pub(super) value: &'a Value,
+    /// The bytes of its compact text.
+    pub(super) len: usize,
+    /// Equal values have equal hashes. The keys of the hash are fixed, so that diffs are reproducible.
+    pub(super) hash: u64,
+    /// The elements, or the members' values in the members' order.
+    pub(super) children: Vec<Node<'a>>,
+}
+
+impl<'a> Node<'a> {
+    pub(super) fn of(value: &'a Value) -> Node<'a> {
+        match value {
+            Value::Array(elements) => Node::of_array(value, elements),
+            Value::Object(members) => {
+                let children: Vec<_> = members.values().map(Node::of).collect();
+                Node::of_object(value, children)
+            }
+            scalar => Node::of_scalar(scalar),
+        }
+    }
+
+    fn of_array(value: &'a Value, elements: &'a [Value]) -> Node<'a> {
+        let children: Vec<_> = elements.iter().map(Node::of).collect();
+        let hash = hash(|hasher| {
+            hasher.write_u8(4);
+            children.iter().for_each(|child| hasher.write_u64(child.hash));
+        });
+        let commas = children.len().saturating_sub(1);
+        let len = 2 + commas + children.iter().map(|child| child.len).sum::<usize>();
+        Node { value, len, hash, children }
+    }
+
+    fn of_object(value: &'a Value, children: Vec<Node<'a>>) -> Node<'a> {
+        let names = value.as_object().into_iter().flat_map(|members| members.keys());
+        let (mut len, mut sum) = (2 + children.len().saturating_sub(1), 0u64);
+        for (name, child) in names.zip(&children) {
+            len += string_len(name) + 1 + child.len;
+            // A sum, because the order of members has no meaning.
+            sum = sum.wrapping_add(hash(|hasher| (name, child.hash).hash(hasher)));
+        }
+        Node { value, len, hash: hash(|hasher| (5u8, sum).hash(hasher)), children }
+    }
+
+    fn of_scalar(value: &'a Value) -> Node<'a> {
+        let mut len = 0;
+        write(&mut len, value);
+        let hash = hash(|hasher| match value {
+            Value::Bool(bool) => (1u8, bool).hash(hasher),
+            Value::Number(number) => (2u8, number).hash(hasher),
+            Value::String(text) => (3u8, text).hash(hasher),
+            _ => hasher.write_u8(0),
+        });
+        Node { value, len, hash, children: Vec::new() }
+    }
+
+    /// Whether the values are equal. Costs nothing when they are not, but for a collision.
+    pub(super) fn same(&self, other: &Node<'_>) -> bool {
+        self.hash == other.hash && self.value == other.value
+    }
+
+    /// An object's members with their names, in their order; none for other values.
+    pub(super) fn members(&self) -> impl Iterator<Item = (&'a str, &Node<'a>)> {
+        let names = self.value.as_object().into_iter().flat_map(|members| members.keys());
+        names.map(String::as_str).zip(&self.children)
+    }
+
+    /// An object's member of this name.
+    pub(super) fn member(&self, name: &str) -> Option<&Node<'a>> {
+        self.children.get(self.value.as_object()?.get_index_of(name)?)
+    }
+}
+
+fn hash(feed: impl FnOnce(&mut DefaultHasher)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    feed(&mut hasher);
+    hasher.finish()
+}
