@@ -26,6 +26,7 @@ pub fn run(
 ) -> io::Result<u8> {
     match Config::load(path, environment) {
         Ok(config) => {
+            writeln!(out, "The configuration is right. Listening on {}.\n", config.listen)?;
             out.write_all(summary(&config).as_bytes())?;
             Ok(EXIT_RIGHT)
         }
@@ -38,9 +39,9 @@ pub fn run(
     }
 }
 
-/// What a configuration means: where it listens, its origins, its routes in order of precedence.
+/// What a configuration means: its origins, and its routes in order of precedence.
 pub fn summary(config: &Config) -> String {
-    let mut text = format!("The configuration is right. Listening on {}.\n\n", config.listen);
+    let mut text = String::new();
     let origins = config.origins.iter().map(|origin| {
         let times = [&origin.connect_timeout, &origin.head_timeout, &origin.body_timeout].map(duration);
         let [connect, head, body] = times;

@@ -5,5 +5,8 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod edge;
+pub mod logging;
 pub mod origin;
 pub mod proxy;
+pub mod serve;
+pub mod signals;

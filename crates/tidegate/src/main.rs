@@ -1,8 +1,10 @@
 //! The program: a command line that starts one of the parts of the library.
 
+use std::future::Future;
 use std::process::ExitCode;
 
 use tidegate::cli::{self, Command};
+use tidegate::{check, config, logging, serve};
 
 fn main() -> ExitCode {
     let environment = |name: &str| std::env::var(name).ok();
@@ -10,21 +12,33 @@ fn main() -> ExitCode {
         Command::Check(args) => {
             let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
             // A reader that closed the pipe wants no more output; there is nobody left to tell.
-            let code = tidegate::check::run(&args.config, &environment, &mut out, &mut err);
-            ExitCode::from(code.unwrap_or(tidegate::check::EXIT_WRONG))
+            let code = check::run(&args.config, &environment, &mut out, &mut err);
+            ExitCode::from(code.unwrap_or(check::EXIT_WRONG))
         }
         Command::Serve(args) => match args.config(&environment) {
             Ok(config) => {
-                print!("{}", tidegate::check::summary(&config));
-                ExitCode::SUCCESS
+                logging::start("info");
+                on_a_runtime(serve::run(config))
             }
             Err(errors) => {
-                eprint!("{}", tidegate::config::render(&errors));
+                eprint!("{}", config::render(&errors));
                 ExitCode::FAILURE
             }
         },
-        Command::Watch(_) | Command::Demo(_) => {
-            eprintln!("tidegate: not part of this build");
+        Command::Watch(_) | Command::Demo(_) => ExitCode::FAILURE,
+    }
+}
+
+fn on_a_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(work);
+            // Whatever still waits for an origin does not hold up the end.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            eprintln!("tidegate: the runtime cannot be started: {error}");
             ExitCode::FAILURE
         }
     }

@@ -38,7 +38,8 @@ impl Cors {
             // Without credentials: browsers refuse the combination of `*` and credentials (Fetch §3.2.5).
             CorsOrigins::Any => Some(Grant::Everyone),
             listed => {
-                let allowed = origin.filter(|origin| origin.to_str().is_ok_and(|origin| listed.allows(origin)));
+                let allowed =
+                    origin.filter(|origin| origin.to_str().is_ok_and(|origin| listed.allows(origin)));
                 Some(allowed.map_or(Grant::Nobody, |origin| Grant::Named(origin.clone())))
             }
         }

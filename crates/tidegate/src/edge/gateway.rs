@@ -3,12 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, HOST, IF_MATCH, IF_NONE_MATCH, ORIGIN, RANGE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONTENT_LENGTH, HOST, IF_MATCH, IF_NONE_MATCH, ORIGIN, RANGE, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use tidegate_core::negotiation::{self, Reading};
 use tidegate_core::{Answer, Failure, Policy, Position, WindowLimits, caching, json};
-use tidegate_hub::{Body, Clock, FeedCounters, FeedReport, FeedStats, Hub, HubLimits, Refused, Route, Wanted, problem_of};
+use tidegate_hub::{
+    Body, Clock, FeedCounters, FeedReport, FeedStats, Hub, HubLimits, Refused, Route, Wanted, problem_of,
+};
 use tidegate_wire::{Blame, Problem, ProblemKind};
 use tracing::{debug, error};
 
@@ -74,7 +78,8 @@ impl Gateway {
     /// Builds the gateway. Must be called within the runtime that it is to run in.
     pub fn new(config: &Config) -> Result<Gateway, BuildError> {
         let shards = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let limits = HubLimits { feeds: *config.limits.max_feeds, streams: *config.limits.max_streams, shards };
+        let limits =
+            HubLimits { feeds: *config.limits.max_feeds, streams: *config.limits.max_streams, shards };
         // The first draw shows whether the system can be asked at all.
         getrandom::u64().map_err(|error| BuildError::Entropy(error.to_string()))?;
         let entropy = || getrandom::u64().expect("the system gave random numbers before");
@@ -162,7 +167,9 @@ impl Gateway {
         };
         match target.parse::<Uri>() {
             Ok(uri) => *request.uri_mut() = uri,
-            Err(_) => return told(&Problem::new(ProblemKind::BadRequest).with_detail("the target is not valid")),
+            Err(_) => {
+                return told(&Problem::new(ProblemKind::BadRequest).with_detail("the target is not valid"));
+            }
         }
         if let Some(accept) = &reserved.accept {
             match HeaderValue::from_str(accept) {
@@ -259,7 +266,9 @@ impl Gateway {
                 .with_detail("as many resources are watched as `max_feeds` allows"),
             Refused::TooManyStreams => Problem::new(ProblemKind::TooManyStreams)
                 .with_detail("as many streams are open as `max_streams` allows"),
-            Refused::Closing => Problem::new(ProblemKind::ShuttingDown).with_detail("another instance will answer"),
+            Refused::Closing => {
+                Problem::new(ProblemKind::ShuttingDown).with_detail("another instance will answer")
+            }
             Refused::Lost | Refused::Bypass => {
                 error!("a request was lost inside the gateway");
                 Problem::new(ProblemKind::Internal).with_detail("the gateway lost this request")
@@ -268,7 +277,12 @@ impl Gateway {
         told(&problem)
     }
 
-    async fn forward(&self, route: &GatewayRoute, request: Request<Incoming>, client: &Client) -> Response<Body> {
+    async fn forward(
+        &self,
+        route: &GatewayRoute,
+        request: Request<Incoming>,
+        client: &Client,
+    ) -> Response<Body> {
         match proxy::forward(&route.origin, request, client, &self.tunnels).await {
             Ok(response) => response,
             Err(failure) => failed(&failure),
@@ -279,14 +293,17 @@ impl Gateway {
     /// reaches the origin with the tag that it gave for that version.
     async fn translate_conditions(&self, fields: &mut HeaderMap) {
         for name in [IF_MATCH, IF_NONE_MATCH] {
-            let Some(list) = fields.get(&name).and_then(|value| value.to_str().ok()).map(str::to_owned) else {
+            let Some(list) = fields.get(&name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+            else {
                 continue;
             };
             let mut translated = Vec::new();
             for tag in list.split(',') {
                 let position = plain::position_text(tag).and_then(|text| text.parse::<Position>().ok());
                 let known = match position {
-                    Some(position) => self.hub.validators_at(position).await.and_then(|validators| validators.etag),
+                    Some(position) => {
+                        self.hub.validators_at(position).await.and_then(|validators| validators.etag)
+                    }
                     None => None,
                 };
                 let origins = known.and_then(|tag| tag.to_str().ok().map(str::to_owned));
@@ -299,7 +316,12 @@ impl Gateway {
     }
 }
 
-fn live_route(pattern: &PathPattern, origin: &HttpOrigin, policy: &LivePolicy, window: WindowLimits) -> Route {
+fn live_route(
+    pattern: &PathPattern,
+    origin: &HttpOrigin,
+    policy: &LivePolicy,
+    window: WindowLimits,
+) -> Route {
     Route {
         scope: format!("{} {pattern}", origin.name()),
         origin: Arc::new(origin.clone()),

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, DATE, ETAG, EXPIRES,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, VARY, VIA,
+    ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, DATE, ETAG,
+    EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, VARY, VIA,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use tidegate_hub::{Body, Current, Source};
@@ -18,7 +18,12 @@ const MIN_COMPRESSED: usize = 256;
 const GZIP_SUFFIX: &str = ".gzip";
 
 /// The answer with the current representation, or the 304 that the request's conditions ask for.
-pub(super) fn response(method: &Method, request: &HeaderMap, current: &Current, insisted: bool) -> Response<Body> {
+pub(super) fn response(
+    method: &Method,
+    request: &HeaderMap,
+    current: &Current,
+    insisted: bool,
+) -> Response<Body> {
     let gzip = wants_gzip(request, current);
     let tags = Tags::of(current);
     let mut fields = current.fields.clone();
@@ -116,7 +121,8 @@ fn not_modified(request: &HeaderMap, fields: &HeaderMap, tags: &Tags) -> Option<
 /// A 304 carries what would update a stored answer, and nothing of the body (RFC 9110 §15.4.5).
 fn only_validators(fields: HeaderMap, tag: HeaderValue) -> Response<Body> {
     let mut response = answer::empty(StatusCode::NOT_MODIFIED);
-    for name in [CACHE_CONTROL, CONTENT_LOCATION, DATE, EXPIRES, VARY, AGE, CACHE_STATUS, VIA, LAST_MODIFIED] {
+    for name in [CACHE_CONTROL, CONTENT_LOCATION, DATE, EXPIRES, VARY, AGE, CACHE_STATUS, VIA, LAST_MODIFIED]
+    {
         for value in fields.get_all(&name) {
             response.headers_mut().append(name.clone(), value.clone());
         }
@@ -126,11 +132,10 @@ fn only_validators(fields: HeaderMap, tag: HeaderValue) -> Response<Body> {
 }
 
 fn wants_gzip(request: &HeaderMap, current: &Current) -> bool {
-    let untouchable = current
-        .fields
-        .get_all(CACHE_CONTROL)
-        .iter()
-        .any(|value| value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("no-transform")));
+    let untouchable =
+        current.fields.get_all(CACHE_CONTROL).iter().any(|value| {
+            value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("no-transform"))
+        });
     current.published.version().body.len() >= MIN_COMPRESSED && !untouchable && accepts_gzip(request)
 }
 
@@ -141,9 +146,9 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
         for member in value.split(',') {
             let mut parts = member.split(';').map(str::trim);
             let coding = parts.next().unwrap_or_default();
-            let refused = parts
-                .filter_map(|parameter| parameter.split_once('='))
-                .any(|(name, quality)| name.trim() == "q" && quality.trim().parse().is_ok_and(|q: f32| q <= 0.0));
+            let refused = parts.filter_map(|parameter| parameter.split_once('=')).any(|(name, quality)| {
+                name.trim() == "q" && quality.trim().parse().is_ok_and(|q: f32| q <= 0.0)
+            });
             if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
                 return !refused;
             }

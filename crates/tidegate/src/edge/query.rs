@@ -43,7 +43,8 @@ pub(super) fn split(target: &PathAndQuery) -> Result<(String, Reserved), Unknown
         }
         // In a query `+` stands for a space (HTML forms), and `text/event-stream, a/b` has one.
         let value = value.replace('+', " ");
-        let value = percent_decode_str(&value).decode_utf8().map_err(|_| UnknownParameter(name.to_string()))?;
+        let value =
+            percent_decode_str(&value).decode_utf8().map_err(|_| UnknownParameter(name.to_string()))?;
         match &*name {
             "tidegate.accept" => reserved.accept = Some(value.into_owned()),
             "tidegate.last-event-id" => reserved.last_event_id = Some(value.into_owned()),
@@ -67,8 +68,7 @@ mod tests {
     use super::*;
 
     fn check(target: &str, expected: &str, accept: Option<&str>, id: Option<&str>) {
-        let reserved =
-            Reserved { accept: accept.map(str::to_owned), last_event_id: id.map(str::to_owned) };
+        let reserved = Reserved { accept: accept.map(str::to_owned), last_event_id: id.map(str::to_owned) };
         assert_eq!(split(&target.parse().unwrap()), Ok((expected.to_owned(), reserved)), "{target}");
     }
 
@@ -78,7 +78,12 @@ mod tests {
         check("/q?", "/q?", None, None);
         check("/q?b=2&a=%31&&a", "/q?b=2&a=%31&&a", None, None);
         check("/q?tidegate.accept=text/event-stream", "/q", Some("text/event-stream"), None);
-        check("/q?a=1&tidegate.accept=text%2Fevent-stream&b=+2", "/q?a=1&b=+2", Some("text/event-stream"), None);
+        check(
+            "/q?a=1&tidegate.accept=text%2Fevent-stream&b=+2",
+            "/q?a=1&b=+2",
+            Some("text/event-stream"),
+            None,
+        );
         check("/q?%74idegate.last-event-id=0.1.2&a", "/q?a", None, Some("0.1.2"));
         check("/q?tidegate.accept=a/b,+c/d", "/q", Some("a/b, c/d"), None);
         check("/q?%ff=1&x=tidegate.accept", "/q?%ff=1&x=tidegate.accept", None, None);

@@ -17,9 +17,7 @@ pub(super) fn resume(fields: &HeaderMap, parameter: Option<&str>) -> Resume {
     let header = fields.get("last-event-id").map(|value| value.to_str().unwrap_or("?"));
     match header.or(parameter) {
         None | Some("") => Resume::Nowhere,
-        Some(text) if text.len() <= MAX_ID => {
-            text.parse::<Position>().map_or(Resume::Foreign, Resume::From)
-        }
+        Some(text) if text.len() <= MAX_ID => text.parse::<Position>().map_or(Resume::Foreign, Resume::From),
         Some(_) => Resume::Foreign,
     }
 }
@@ -52,14 +50,16 @@ pub(super) fn head(content_type: Option<HeaderValue>) -> Response<Body> {
 /// The origin may have streams of its own. Anything else that it answers successfully, and that cannot be a document,
 /// would end an `EventSource` without a word.
 pub(super) fn only_streams(response: Response<Body>, unfit: Option<Unfit>) -> Response<Body> {
-    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
+    let content_type =
+        response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
     let media = content_type.split(';').next().unwrap_or_default().trim();
     if media.eq_ignore_ascii_case(negotiation::EVENT_STREAM) || response.status() != StatusCode::OK {
         return response;
     }
     let problem = match unfit {
-        Some(Unfit::TooLarge) => Problem::new(ProblemKind::OriginTooLarge)
-            .with_detail("the origin's answer is over this gateway's `max_body`; read it without `text/event-stream`"),
+        Some(Unfit::TooLarge) => Problem::new(ProblemKind::OriginTooLarge).with_detail(
+            "the origin's answer is over this gateway's `max_body`; read it without `text/event-stream`",
+        ),
         _ => Problem::new(ProblemKind::NotStreamable).with_detail(format!(
             "the origin's answer is {media}, which cannot be streamed; read it without `text/event-stream`"
         )),
