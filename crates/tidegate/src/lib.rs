@@ -1,0 +1,3 @@
+//! The program's parts. `main.rs` only puts them together.
+
+pub mod watch;
