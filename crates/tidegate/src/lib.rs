@@ -10,3 +10,4 @@ pub mod origin;
 pub mod proxy;
 pub mod serve;
 pub mod signals;
+pub mod watch;
