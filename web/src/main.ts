@@ -149,7 +149,6 @@ async function start(): Promise<void> {
     }
     title.set(state.title);
     words.set(state.detail);
-    table.note('live', state.tone === 'stale' ? 'last good data' : state.tone === 'lost' ? 'reconnecting' : '');
     for (const way of WAYS) {
       const newest = newestTrade(held(way));
       table.age(way, newest === undefined ? undefined : now - newest);

@@ -51,7 +51,7 @@ export function headline(
 }
 
 function lastGood(since: number, now: number): string {
-  return `last good data from ${clockTime(since)}, ${duration(Math.max(0, now - since))} ago`;
+  return `data from ${clockTime(since)}, ${duration(Math.max(0, now - since))} ago`;
 }
 
 function nextTry(at: number | undefined, now: number): string {

@@ -8,7 +8,7 @@ import type { Quote } from './market.ts';
 /** What a reader holds. */
 export interface Reading {
   readonly quotes: readonly Quote[] | undefined;
-  /** Why the last request failed; undefined when it did not. */
+  /** Why the last request failed, in two words; undefined when it did not. */
   readonly failure: string | undefined;
   readonly busy: boolean;
 }
@@ -37,11 +37,11 @@ export class Reader {
     try {
       // `no-cache` makes the browser revalidate with If-None-Match, and take its stored copy on 304.
       const response = await fetch(this.url, { cache: 'no-cache', signal: AbortSignal.timeout(TIMEOUT_MS) });
-      if (!response.ok) this.set({ failure: `the API answered ${response.status}` });
+      if (!response.ok) this.set({ failure: `answered ${response.status}` });
       else this.set({ quotes: (await response.json()) as Quote[], failure: undefined });
     } catch (error) {
       const timedOut = error instanceof DOMException && error.name === 'TimeoutError';
-      this.set({ failure: timedOut ? 'the API did not answer' : 'the API cannot be reached' });
+      this.set({ failure: timedOut ? 'no answer' : 'unreachable' });
     } finally {
       this.set({ busy: false });
     }

@@ -90,8 +90,7 @@ class WayRow {
   }
 
   counted(total: Counters): void {
-    const unchanged = total.market_not_modified === 0 ? '' : `${format.count(total.market_not_modified)} not modified`;
-    this.requests.set(format.count(total.market_requests), unchanged);
+    this.requests.set(format.count(total.market_requests), `${format.count(total.market_not_modified)} not modified`);
     this.bytes.set(format.bytes(total.market_bytes), this.way === 'live' ? `${format.bytes(total.gateway_bytes)} from Tidegate` : '');
   }
 

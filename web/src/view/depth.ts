@@ -57,17 +57,20 @@ export class BookView {
 
 class TradeRow {
   readonly element: HTMLTableRowElement;
-  private readonly texts = { time: new Text(), price: new Text(), size: new Text() };
+  private readonly texts = { time: new Text(), price: new Text(), side: new Text(), size: new Text() };
 
   constructor() {
-    const { time, price, size } = this.texts;
-    this.element = make('tr', {}, make('td', {}, time.node), make('td', { class: 'price' }, price.node), make('td', { class: 'size' }, size.node));
+    const { time, price, side, size } = this.texts;
+    // The side is a colour to the eye, so it is also a word to the ear.
+    const spoken = make('span', { class: 'visually-hidden' }, side.node);
+    this.element = make('tr', {}, make('td', {}, time.node), make('td', { class: 'price' }, price.node, spoken), make('td', { class: 'size' }, size.node));
   }
 
   show(trade: Trade | undefined): void {
-    const { time, price, size } = this.texts;
+    const { time, price, side, size } = this.texts;
     time.set(trade === undefined ? '' : format.clockTime(Date.parse(trade.time)));
     price.set(trade === undefined ? '' : format.price(trade.price));
+    side.set(trade === undefined ? '' : ` ${trade.side}`);
     size.set(trade === undefined ? '' : format.count(trade.size));
     this.element.dataset.side = trade?.side ?? '';
   }
