@@ -3,7 +3,26 @@
 //! Nothing here reads a clock, draws a random number or opens a socket: time and seeds are arguments, and what
 //! should happen is returned, not done. So the hard parts are tested in virtual time.
 
+pub mod caching;
+mod document;
+mod feed;
 pub mod json;
+pub mod negotiation;
 mod position;
+mod representation;
+mod schedule;
+pub mod sharing;
+mod time;
+mod window;
 
+pub use document::{Change, Document, DocumentError, Form, change};
+pub use feed::{
+    Cause, Ended, Feed, FetchPlan, Fetching, Meta, Output, Policy, Resumed, Settled, State, Status, Update,
+    Wait,
+};
 pub use position::{Binding, Epoch, Offset, ParsePositionError, Position};
+pub use representation::{Answer, Failure, FailureKind, Outcome, Phase, Representation, Unfit, Validators};
+pub use schedule::Schedule;
+pub use sharing::{SharedRequest, SharingKey, SharingRules, Vary};
+pub use time::{Jitter, Time};
+pub use window::{Version, Window, WindowLimits};

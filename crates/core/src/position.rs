@@ -114,10 +114,15 @@ mod tests {
 
     #[test]
     fn text_round_trips_and_is_safelisted() {
-        for position in [position(0, 1, 0), position(u64::MAX, u64::MAX, u32::MAX), position(0x1234_5678, 42, 7)] {
+        for position in
+            [position(0, 1, 0), position(u64::MAX, u64::MAX, u32::MAX), position(0x1234_5678, 42, 7)]
+        {
             let text = position.to_string();
             assert_eq!(text.parse(), Ok(position), "{text}");
-            assert!(text.len() <= 42 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.'), "{text}");
+            assert!(
+                text.len() <= 42 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.'),
+                "{text}"
+            );
         }
     }
 
@@ -125,10 +130,22 @@ mod tests {
     fn anything_else_is_foreign() {
         let good = position(1, 42, 7).to_string();
         for text in [
-            "", ".", "..", "...", "42", "hello", "0000000000001.42", "0000000000001.042.0000007",
-            "0000000000001.+42.0000007", "0000000000001.0.0000007", "000000000001.42.0000007",
-            "0000000000001.42.zzzzzzz", "zzzzzzzzzzzzz.42.0000007", "0000000000001.42.0000007 ",
-            "0000000000001.99999999999999999999.0000007", "000000000000I.42.0000007",
+            "",
+            ".",
+            "..",
+            "...",
+            "42",
+            "hello",
+            "0000000000001.42",
+            "0000000000001.042.0000007",
+            "0000000000001.+42.0000007",
+            "0000000000001.0.0000007",
+            "000000000001.42.0000007",
+            "0000000000001.42.zzzzzzz",
+            "zzzzzzzzzzzzz.42.0000007",
+            "0000000000001.42.0000007 ",
+            "0000000000001.99999999999999999999.0000007",
+            "000000000000I.42.0000007",
         ] {
             assert_eq!(text.parse::<Position>(), Err(ParsePositionError), "{text:?}");
         }

@@ -313,7 +313,6 @@ impl Parser<'_> {
         }
         let high = first < 0xDC00;
         if high && self.bytes[self.at..].starts_with(b"\\u") {
-            let between = self.at;
             self.at += 1;
             let second = self.four_hex_digits()?;
             if (0xDC00..0xE000).contains(&second) {
@@ -321,8 +320,7 @@ impl Parser<'_> {
                 // Two halves always make a character of the supplementary planes.
                 return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
             }
-            // The second escape stands for itself; read it again.
-            self.at = between;
+            // The text is refused, so it does not matter what the second escape stands for.
         }
         self.note(Fault { kind: ParseErrorKind::LoneSurrogate, offset: start });
         Ok(char::REPLACEMENT_CHARACTER)

@@ -302,3 +302,14 @@ fn unique(hashes: &[u64]) -> HashMap<u64, usize> {
         .map(|(hash, places)| (hash, places.start))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unique_hashes_are_those_that_occur_once() {
+        assert_eq!(unique(&[5, 7, 5, 9, 5, 7]), HashMap::from([(9, 3)]));
+        assert_eq!(unique(&[1, 2]), HashMap::from([(1, 0), (2, 1)]));
+    }
+}

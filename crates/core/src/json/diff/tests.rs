@@ -202,12 +202,31 @@ fn patches_that_would_cost_a_client_seconds_are_not_made() {
     assert_eq!(checked(&Value::Array(old.clone()), &longer).0.len(), 6_000);
     assert_eq!(checked(&longer, &Value::Array(old)).0.len(), 6_000);
 
+    let rotated = (12_000..24_000).chain(0..12_000).map(long).collect();
+    assert_eq!(checked(&Value::Array((0..24_000).map(long).collect()), &Value::Array(rotated)).0.len(), 1);
+
     let member = |n: usize| (n.to_string(), long(n));
     let old = Value::Object((0..24_000).map(member).collect());
     let every_other = Value::Object((0..24_000).step_by(2).map(member).collect());
     assert_eq!(checked(&old, &every_other).0.len(), 1);
     let fewer = Value::Object((0..23_000).map(member).collect());
     assert_eq!(checked(&old, &fewer).0.len(), 1_000);
+}
+
+#[test]
+fn an_array_that_is_replaced_uses_up_no_shifts() {
+    let long = |n: usize| Value::String(format!("{n} {LONG}"));
+    let both = |many: Vec<Value>, few: Vec<Value>| {
+        let members =
+            [("few", few), ("many", many)].map(|(name, list)| (name.to_owned(), Value::Array(list)));
+        Value::Object(members.into_iter().rev().collect())
+    };
+    let all: Vec<Value> = (0..24_000).map(long).collect();
+    let every_other = all.iter().step_by(2).cloned().collect();
+    let patch = checked(&both(all.clone(), all.clone()), &both(every_other, all[10..].to_vec()));
+    let names: Vec<&str> = patch.0.iter().map(Op::name).collect();
+    assert_eq!(names[0], "replace");
+    assert_eq!(names[1..], ["remove"; 10]);
 }
 
 #[test]

@@ -87,3 +87,58 @@ fn hash(feed: impl FnOnce(&mut DefaultHasher)) -> u64 {
     feed(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{MAX_DEPTH, parse};
+
+    fn value(text: &str) -> Value {
+        parse(text.as_bytes(), MAX_DEPTH).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn a_collision_is_not_equality() {
+        let (one, two) = (value("[1]"), value("[2]"));
+        let one = Node::of(&one);
+        let collision = Node { hash: one.hash, ..Node::of(&two) };
+        assert!(!one.same(&collision));
+    }
+
+    #[test]
+    fn hashes_tell_values_apart_and_ignore_the_order_of_members() {
+        let equal = [r#"{"a":1,"b":[true]}"#, r#"{"b":[true],"a":1}"#].map(value);
+        assert!(Node::of(&equal[0]).same(&Node::of(&equal[1])));
+        let texts = [
+            "null",
+            "true",
+            "false",
+            "1",
+            "1.0",
+            r#""1""#,
+            r#""""#,
+            "[]",
+            "{}",
+            "[null]",
+            "[[]]",
+            "[1,2]",
+            "[2,1]",
+            r#"{"a":1}"#,
+            r#"{"b":1}"#,
+            r#"{"a":1.0}"#,
+            r#"{"a":1,"b":2}"#,
+            r#"{"a":2,"b":1}"#,
+        ];
+        let values = texts.map(value);
+        let hashes: std::collections::HashSet<u64> =
+            values.iter().map(|value| Node::of(value).hash).collect();
+        assert_eq!(hashes.len(), texts.len());
+    }
+
+    #[test]
+    fn the_length_is_that_of_the_text() {
+        for text in ["[]", "{}", "[1.10,[],{}]", "{\"a\":\"\\u0000é\",\"\\\"\":{\"b\":[null,false]}}"] {
+            assert_eq!(Node::of(&value(text)).len, text.len(), "{text}");
+        }
+    }
+}

@@ -83,6 +83,8 @@ fn well_formed_but_not_patchable() {
         (r#"[{"x":{"k":1,"k":1}}, 1]"#, DuplicateKey("k".into()), 13),
         (r#""\ud800""#, LoneSurrogate, 1),
         (r#""\udc00\ud800""#, LoneSurrogate, 1),
+        (r#""\udc00\udc01""#, LoneSurrogate, 1),
+        (r#""\ud800\ud801\udc00""#, LoneSurrogate, 1),
         (r#"["a\ud800\ud83d\ude00"]"#, LoneSurrogate, 3),
         (r#""\ud83d\u0041""#, LoneSurrogate, 1),
         (r#"{"a":"\ud800","b":1,"b":2}"#, LoneSurrogate, 6),

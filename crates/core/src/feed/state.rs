@@ -1,0 +1,99 @@
+//! What a feed knows about its head besides the content, and what subscribers are told of it.
+
+use std::time::Duration;
+
+use http::{HeaderMap, header};
+
+use crate::caching::PlainReads;
+use crate::representation::{Failure, Validators};
+use crate::time::Time;
+
+/// Why a feed is not live.
+pub type Cause = Failure;
+
+/// Whether the head is what the origin has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Confirmed within [`super::Feed::fresh_within`].
+    Live,
+    /// The last good state; not confirmed since then.
+    Stale,
+    /// The origin says that there is no such resource any more.
+    Gone,
+}
+
+/// The state that subscribers are told. State, not an event: whoever missed one needs only the newest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The state.
+    pub state: State,
+    /// Since when; for `Stale`, the last confirmation.
+    pub since: Time,
+    /// Why, unless live.
+    pub cause: Option<Cause>,
+    /// When the origin is asked next, unless live.
+    pub retry_at: Option<Time>,
+    /// Grows with each change that subscribers are to be told.
+    pub sequence: u64,
+}
+
+impl Status {
+    pub(super) fn initial(now: Time) -> Status {
+        Status { state: State::Live, since: now, cause: None, retry_at: None, sequence: 1 }
+    }
+}
+
+/// The head's header fields and when they were last confirmed.
+#[derive(Debug, Clone)]
+pub struct Meta {
+    /// The end-to-end fields of the newest answer, updated by 304s (RFC 9111 §4.3.4).
+    pub fields: HeaderMap,
+    /// The validators of the newest answer.
+    pub validators: Validators,
+    /// When the request began that last confirmed it.
+    pub confirmed: Time,
+    /// How old the origin said it was then.
+    pub age: Duration,
+}
+
+impl Meta {
+    pub(super) fn new(confirmed: Time, fields: HeaderMap) -> Meta {
+        Meta { validators: Validators::of(&fields), age: age(&fields), confirmed, fields }
+    }
+
+    /// A 304 came: its fields replace those of the same names, but those that describe the body, which a 304 has not.
+    pub(super) fn confirm(&mut self, started: Time, fields: HeaderMap) {
+        const OF_THE_BODY: [header::HeaderName; 4] =
+            [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_RANGE];
+        for name in fields.keys().filter(|name| !OF_THE_BODY.contains(name)) {
+            self.fields.remove(name);
+            for value in fields.get_all(name) {
+                self.fields.append(name.clone(), value.clone());
+            }
+        }
+        self.age = age(&fields);
+        self.confirmed = started;
+        let newer = Validators::of(&fields);
+        if newer.etag.is_some() {
+            self.validators.etag = newer.etag;
+        }
+        if newer.last_modified.is_some() {
+            self.validators.last_modified = newer.last_modified;
+        }
+    }
+
+    /// What plain readers may be given. `authorized`: the shared request carries `Authorization`.
+    pub fn plain_reads(&self, authorized: bool) -> PlainReads {
+        PlainReads::of(&self.fields, authorized)
+    }
+
+    /// Its age now (RFC 9111 §4.2.3).
+    pub fn age_at(&self, now: Time) -> Duration {
+        self.age + now.since(self.confirmed)
+    }
+}
+
+fn age(fields: &HeaderMap) -> Duration {
+    let seconds = fields.get(header::AGE).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    Duration::from_secs(seconds.unwrap_or_default())
+}

@@ -1,0 +1,137 @@
+//! What a fetch of the origin brought: a representation, or one of the ways of not getting one.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use crate::document::Form;
+use crate::sharing::Vary;
+
+/// The origin's validators of one representation (RFC 9110 §8.8).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// `ETag`, as sent.
+    pub etag: Option<HeaderValue>,
+    /// `Last-Modified`, as sent.
+    pub last_modified: Option<HeaderValue>,
+}
+
+impl Validators {
+    /// The validators in an answer's header fields.
+    pub fn of(fields: &HeaderMap) -> Validators {
+        Validators {
+            etag: fields.get(header::ETAG).cloned(),
+            last_modified: fields.get(header::LAST_MODIFIED).cloned(),
+        }
+    }
+
+    /// Whether a conditional request can be made.
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.last_modified.is_none()
+    }
+}
+
+/// A complete answer of the origin that can be a feed's next version.
+#[derive(Debug, Clone)]
+pub struct Representation {
+    /// The body with every content coding removed.
+    pub body: Bytes,
+    /// What sort of text it is.
+    pub form: Form,
+    /// The answer's end-to-end header fields, without those of the transfer and of the content coding.
+    pub fields: HeaderMap,
+}
+
+impl Representation {
+    /// The fields that the origin says chose this representation.
+    pub fn vary(&self) -> Vary {
+        Vary::of(&self.fields)
+    }
+}
+
+/// What came of asking the origin once.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// 304: the validators that were sent still hold. The fields update the stored ones (RFC 9111 §4.3.4).
+    NotModified {
+        /// The end-to-end header fields of the 304.
+        fields: HeaderMap,
+    },
+    /// 200 with a body that can be a document.
+    Fresh(Representation),
+    /// Any other complete answer: an error, a redirect, an empty success.
+    Answered(Answer),
+    /// A successful answer that cannot be a document, for its own good reasons: it passes through.
+    Unfit(Unfit),
+    /// No answer, or a broken one.
+    Failed(Failure),
+}
+
+/// A complete answer that is no representation of the resource.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status code.
+    pub status: StatusCode,
+    /// The end-to-end header fields.
+    pub fields: HeaderMap,
+    /// The body with every content coding removed.
+    pub body: Bytes,
+}
+
+/// Why a successful answer cannot be a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// Its media type is binary, or a stream of its own (`text/event-stream`, `multipart/*`, NDJSON).
+    MediaType,
+    /// It is larger than the limit for documents.
+    TooLarge,
+    /// It goes on for longer than a plain reader should wait.
+    Slow,
+}
+
+/// Asking the origin failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// How.
+    pub kind: FailureKind,
+    /// The same in words, for logs and problem details; holds no credentials.
+    pub detail: String,
+    /// When the origin asked to be asked again.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure without a wish of the origin's.
+    pub fn new(kind: FailureKind, detail: impl Into<String>) -> Failure {
+        Failure { kind, detail: detail.into(), retry_after: None }
+    }
+}
+
+/// How asking the origin failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// No connection: name resolution, TCP or TLS.
+    Unreachable,
+    /// No connection, head or body in time.
+    TimedOut(Phase),
+    /// The answer broke off, or was no HTTP.
+    Broken,
+    /// The body is not what its media type says, or nests too deep.
+    Malformed,
+    /// The decoded body is over the limit.
+    TooLarge,
+    /// A complete answer with a status that is no success.
+    Status(StatusCode),
+}
+
+/// What a time-out waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The connection.
+    Connect,
+    /// The head of the answer.
+    Head,
+    /// The rest of the body.
+    Body,
+}

@@ -1,0 +1,110 @@
+//! The versions of a feed that are kept: the head, and as many before it as the limits allow.
+//!
+//! Invariants: offsets in the window are consecutive and grow; the head is never dropped; the retained bytes and
+//! versions stay within [`WindowLimits`] except for the head itself.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::document::Form;
+use crate::position::{Offset, Position};
+use crate::representation::Validators;
+
+/// One version of a feed: the content at a position. Immutable and shared.
+#[derive(Debug)]
+pub struct Version {
+    /// Where it stands.
+    pub position: Position,
+    /// The body as the origin sent it, decoded: what plain readers get.
+    pub body: Bytes,
+    /// What a snapshot carries: the compact text where it is JSON that can be patched, else the body.
+    pub text: Bytes,
+    /// What sort of text it is.
+    pub form: Form,
+    /// The patch from the version before, an RFC 6902 array; none for the first version of a lineage, and where the
+    /// whole is smaller or a patch cannot say it.
+    pub patch: Option<Bytes>,
+    /// The validators that the origin gave for it.
+    pub validators: Validators,
+}
+
+impl Version {
+    /// What it counts against the window's limit, in bytes.
+    fn weight(&self) -> usize {
+        let own_text = if self.text.as_ptr() == self.body.as_ptr() { 0 } else { self.text.len() };
+        self.body.len() + own_text + self.patch.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+/// What a window may hold besides the head.
+#[derive(Debug, Clone, Copy)]
+pub struct WindowLimits {
+    /// Bytes of bodies and patches.
+    pub bytes: usize,
+    /// Versions.
+    pub versions: usize,
+}
+
+/// The versions kept of one lineage.
+#[derive(Debug)]
+pub struct Window {
+    limits: WindowLimits,
+    versions: VecDeque<Arc<Version>>,
+    weight: usize,
+}
+
+impl Window {
+    /// An empty window.
+    pub fn new(limits: WindowLimits) -> Window {
+        Window { limits, versions: VecDeque::new(), weight: 0 }
+    }
+
+    /// The newest version.
+    pub fn head(&self) -> Option<&Arc<Version>> {
+        self.versions.back()
+    }
+
+    /// The version at `offset`, if it is kept.
+    pub fn get(&self, offset: Offset) -> Option<&Arc<Version>> {
+        let oldest = self.versions.front()?.position.offset;
+        let index = offset.0.checked_sub(oldest.0)?;
+        self.versions.get(usize::try_from(index).ok()?)
+    }
+
+    /// The versions kept.
+    pub fn len(&self) -> usize {
+        self.versions.len()
+    }
+
+    /// Whether nothing was published yet.
+    pub fn is_empty(&self) -> bool {
+        self.versions.is_empty()
+    }
+
+    /// Makes `version` the head and drops the oldest versions that no longer fit.
+    pub fn push(&mut self, version: Arc<Version>) {
+        debug_assert!(self.head().is_none_or(|head| head.position.offset.next() == version.position.offset));
+        self.weight += version.weight();
+        self.versions.push_back(version);
+        while self.versions.len() > 1
+            && (self.weight > self.limits.bytes || self.versions.len() > self.limits.versions)
+        {
+            self.drop_oldest();
+        }
+    }
+
+    /// Forgets everything before the head, so that nobody resumes across it.
+    pub fn forget_before_head(&mut self) {
+        while self.versions.len() > 1 {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.versions.pop_front() {
+            self.weight -= oldest.weight();
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Where representations come from.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body_util::combinators::UnsyncBoxBody;
+use tidegate_core::{Outcome, Validators};
+
+/// Any error of a body on its way.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A body on its way.
+pub type Body = UnsyncBoxBody<Bytes, BoxError>;
+
+/// The origin of some resources.
+pub trait Origin: Send + Sync + 'static {
+    /// Asks once. Always comes to an end within the origin's own time-outs, and never panics.
+    fn fetch(&self, request: FetchRequest) -> Pin<Box<dyn Future<Output = Fetched> + Send>>;
+}
+
+/// One `GET` on behalf of everyone who shares it.
+#[derive(Debug, Clone)]
+pub struct FetchRequest {
+    /// Path and query.
+    pub target: String,
+    /// The fields that came from clients; everything else in the request is the gateway's own.
+    pub fields: HeaderMap,
+    /// Makes it conditional where there are validators.
+    pub condition: Validators,
+    /// Whether a slow body is waited for until the origin's time-out; otherwise it is handed on as it comes.
+    pub patient: bool,
+}
+
+/// What asking brought.
+pub struct Fetched {
+    /// What it means for the feed.
+    pub outcome: Outcome,
+    /// The answer itself where its body was not taken in whole: for [`Outcome::Unfit`], and for any other answer that
+    /// is too large. It belongs to one reader.
+    pub raw: Option<http::Response<Body>>,
+    /// Bytes of the body as they came over the wire (before decoding).
+    pub wire_bytes: u64,
+}
+
+impl fmt::Debug for Fetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetched").field("outcome", &self.outcome).finish_non_exhaustive()
+    }
+}

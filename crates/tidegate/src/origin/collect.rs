@@ -1,0 +1,112 @@
+//! Taking in a body as it was sent, within bounds, so that it can be handed on untouched at any point.
+//!
+//! Invariant: what [`Gathered::into_body`] yields is the origin's body from its first byte, whatever happened since.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Response, header};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tidegate_hub::{Body, BoxError};
+use tokio::time::Instant;
+
+/// The most that is set aside on the word of a `Content-Length`.
+const RESERVE: u64 = 1 << 20;
+
+/// How taking in a body ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// With all of it.
+    Complete,
+    /// More than the limit has come; what came is kept.
+    OverLimit,
+    /// The deadline came first.
+    Late,
+    /// It broke off.
+    Broken(hyper::Error),
+}
+
+/// A body as far as it came, and the rest.
+pub(super) struct Gathered {
+    /// What came, in the origin's content coding.
+    pub(super) bytes: Bytes,
+    pub(super) end: End,
+    rest: Incoming,
+}
+
+/// Takes in a body until it ends, is over `limit` bytes, or `deadline` has passed. Trailers are dropped: no fetch asks
+/// for them (RFC 9110 §6.5.1).
+pub(super) async fn gather(mut body: Incoming, limit: usize, deadline: Instant) -> Gathered {
+    let mut bytes = BytesMut::with_capacity(body.size_hint().lower().min(RESERVE) as usize);
+    let end = loop {
+        match tokio::time::timeout_at(deadline, body.frame()).await {
+            Err(_) => break End::Late,
+            Ok(None) => break End::Complete,
+            Ok(Some(Err(error))) => break End::Broken(error),
+            Ok(Some(Ok(frame))) => {
+                if let Some(data) = frame.data_ref() {
+                    bytes.extend_from_slice(data);
+                }
+                if bytes.len() > limit {
+                    break End::OverLimit;
+                }
+            }
+        }
+    };
+    Gathered { bytes: bytes.freeze(), end, rest: body }
+}
+
+impl Gathered {
+    /// The body as the origin sent it, from its first byte: what was taken in, then the rest as it comes.
+    pub(super) fn into_body(self) -> Body {
+        Replay { taken: self.bytes, rest: self.rest }.boxed_unsync()
+    }
+}
+
+/// Whether only the end of the connection ends an answer's body: then a complete one and one that was cut off look
+/// the same (RFC 9112 §8).
+pub(super) fn is_close_delimited(response: &Response<Incoming>) -> bool {
+    let framed = |fields: &HeaderMap| {
+        [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| fields.contains_key(name))
+    };
+    !framed(response.headers()) && !response.body().is_end_stream()
+}
+
+struct Replay {
+    taken: Bytes,
+    rest: Incoming,
+}
+
+impl http_body::Body for Replay {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if !self.taken.is_empty() {
+            let taken = std::mem::take(&mut self.taken);
+            return Poll::Ready(Some(Ok(Frame::data(taken))));
+        }
+        Pin::new(&mut self.rest).poll_frame(context).map_err(Into::into)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.taken.is_empty() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let taken = self.taken.len() as u64;
+        let rest = self.rest.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(taken));
+        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(taken)) {
+            hint.set_upper(upper);
+        }
+        hint
+    }
+}

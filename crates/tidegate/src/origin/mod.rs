@@ -1,0 +1,214 @@
+//! An HTTP API behind the gateway: connections to it, fetches on behalf of feeds, and what its answers mean.
+//!
+//! Owns one connection pool per configured origin, the three time-outs, the decoding of content codings, and the
+//! translation of every answer and every failure into core's terms. Knows nothing of feeds, subscribers or clients;
+//! `crate::proxy` passes single requests through the same connections.
+//!
+//! Invariants:
+//! - A fetch carries the fields that it was given and the gateway's own, and nothing else.
+//! - A truncated body never becomes a representation, and none is larger than the limit, encoded or decoded.
+//! - An answer that cannot be a document is handed on with the bytes that the origin sent.
+//! - No error text holds credentials, a path or a query: it names the origin's authority only.
+
+mod coding;
+mod collect;
+mod connect;
+mod exchange;
+mod fetch;
+mod fields;
+mod media;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderValue, Uri};
+use rustls::ClientConfig;
+use tidegate_hub::{FetchRequest, Fetched, Origin};
+
+pub(crate) use exchange::Turn;
+pub(crate) use fields::{append_via, end_to_end};
+
+use exchange::Link;
+
+/// What to know about an origin before the first request.
+#[derive(Debug, Clone)]
+pub struct OriginSettings {
+    /// How the configuration and the logs call it.
+    pub name: String,
+    /// Where it is: `http` or `https`, an authority, and optionally a path that goes before every target.
+    pub base: Uri,
+    /// The most time for name resolution, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// The most time from the connection (or the last progress of an upload) to the answer's head.
+    pub head_timeout: Duration,
+    /// The most time from an answer's head to its end, for fetches that wait for all of it. Dripping bytes do not
+    /// extend it.
+    pub body_timeout: Duration,
+    /// The largest document, in bytes, encoded and decoded.
+    pub max_body: usize,
+}
+
+/// Settings of which no origin can be made.
+#[derive(Debug)]
+pub enum OriginError {
+    /// The base is neither `http` nor `https`, or has no host.
+    Scheme,
+    /// The base holds a user or a password.
+    Credentials,
+    /// The base has a query, to which no target could be joined.
+    Query,
+    /// The authority cannot stand in a `Host` field.
+    Host,
+    /// The certificate roots of this machine could not be loaded.
+    Roots(std::io::Error),
+}
+
+impl fmt::Display for OriginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OriginError::Scheme => {
+                f.write_str("an origin is `http://host` or `https://host`, with a path at most")
+            }
+            OriginError::Credentials => {
+                f.write_str("an origin's URL holds no user and password; send a header field instead")
+            }
+            OriginError::Query => f.write_str("an origin's URL has no query"),
+            OriginError::Host => f.write_str("an origin's host is a name or an address, with a port at most"),
+            OriginError::Roots(error) => write!(f, "no certificate roots for https: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for OriginError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            OriginError::Roots(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// One configured origin. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct HttpOrigin(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) name: String,
+    scheme: Scheme,
+    authority: http::uri::Authority,
+    /// The base's path without its last slash: empty where targets are the origin's own.
+    prefix: String,
+    pub(crate) host: HeaderValue,
+    pub(crate) link: Link,
+    body_timeout: Duration,
+    patience: Duration,
+    max_body: usize,
+}
+
+impl fmt::Debug for HttpOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpOrigin")
+            .field("name", &self.0.name)
+            .field("authority", &self.0.authority)
+            .field("prefix", &self.0.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
+impl HttpOrigin {
+    /// An origin that is trusted, where it is `https`, by the certificate roots of this machine. Connects to nothing
+    /// yet; must be called within a tokio runtime that its requests will run in.
+    pub fn new(settings: OriginSettings) -> Result<HttpOrigin, OriginError> {
+        let tls = connect::native_tls(settings.base.scheme() == Some(&Scheme::HTTPS));
+        HttpOrigin::with_tls(settings, tls.map_err(OriginError::Roots)?)
+    }
+
+    /// The same with a TLS configuration of one's own, for origins with a private certificate authority. It must not
+    /// name application protocols: the gateway speaks HTTP/1.1 to its origins.
+    pub fn with_tls(settings: OriginSettings, tls: ClientConfig) -> Result<HttpOrigin, OriginError> {
+        let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, max_body } = settings;
+        let parts = base.into_parts();
+        let scheme = parts
+            .scheme
+            .filter(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS)
+            .ok_or(OriginError::Scheme)?;
+        let authority = parts.authority.filter(|authority| !authority.host().is_empty());
+        let authority = authority.ok_or(OriginError::Scheme)?;
+        if authority.as_str().contains('@') {
+            return Err(OriginError::Credentials);
+        }
+        let path = parts.path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        if path.query().is_some() {
+            return Err(OriginError::Query);
+        }
+        let prefix = path.path().trim_end_matches('/').to_owned();
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| OriginError::Host)?;
+        let connector = connect::connector(connect_timeout, tls);
+        let link = Link::new(connector, authority.to_string(), connect_timeout, head_timeout);
+        let patience = fetch::PATIENCE;
+        let inner = Inner { name, scheme, authority, prefix, host, link, body_timeout, patience, max_body };
+        Ok(HttpOrigin(Arc::new(inner)))
+    }
+
+    /// How the configuration and the logs call it.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    /// The same origin with another idea of how long a plain reader waits for a body before it gets it piecemeal.
+    #[cfg(test)]
+    fn with_patience(self, patience: Duration) -> HttpOrigin {
+        let mut inner = Arc::into_inner(self.0).expect("no clone was made yet");
+        inner.patience = patience;
+        HttpOrigin(Arc::new(inner))
+    }
+}
+
+impl Origin for HttpOrigin {
+    fn fetch(&self, request: FetchRequest) -> Pin<Box<dyn Future<Output = Fetched> + Send>> {
+        let inner = self.0.clone();
+        Box::pin(async move { fetch::fetch(&inner, request).await })
+    }
+}
+
+impl Inner {
+    /// The URI of a target (path and query, or `*`) at this origin.
+    ///
+    /// The target is used as sent, byte for byte. The one exception: with a path prefix, dot segments are resolved
+    /// first (RFC 3986 §5.2.4), because `/../admin` must not leave the prefix.
+    pub(crate) fn uri(&self, target: &str) -> Result<Uri, http::Error> {
+        let joined = if target == "*" {
+            target.to_owned()
+        } else if self.prefix.is_empty() {
+            // A query without a path stands for the root (RFC 9112 §3.2.1).
+            if target.starts_with('/') { target.to_owned() } else { format!("/{target}") }
+        } else {
+            let (path, query) = match target.find('?') {
+                Some(start) => target.split_at(start),
+                None => (target, ""),
+            };
+            let path = if fields::has_dot_segments(path) {
+                fields::without_dot_segments(path)
+            } else {
+                path.to_owned()
+            };
+            let slash = if path.starts_with('/') { "" } else { "/" };
+            format!("{}{slash}{path}{query}", self.prefix)
+        };
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(joined)
+            .build()
+    }
+}
