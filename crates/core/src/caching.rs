@@ -67,7 +67,8 @@ impl Directives {
                 let name = name.trim().to_ascii_lowercase();
                 // `no-cache="field"` and `private="field"` concern that field only (RFC 9111 §5.2.2.4, §5.2.2.7):
                 // for `private` we stay on the safe side and do not share.
-                if !name.is_empty() && !(name == "no-cache" && argument.is_some()) {
+                let of_one_field = name == "no-cache" && argument.is_some();
+                if !name.is_empty() && !of_one_field {
                     directives.push((name, argument));
                 }
             }

@@ -1,5 +1,32 @@
-//! Feeds, shards, subscribers and their fan-out.
+//! Feeds, shards, subscribers and their fan-out: core's decisions, done.
+//!
+//! - [`Hub`]: the way in. It finds or makes the feed for a request, by its sharing key.
+//! - `owner`, `feed_task`: each feed has one owner with one queue; the task around it makes the fetches that it decides.
+//! - `shard`, `shard_thread`: each shard is a thread that hands updates to its subscribers' sinks.
+//! - `slot`: the sink of a stream that hyper writes.
+//! - [`Origin`]: where representations come from; implemented by the program.
+//!
+//! The pure parts ([`owner`], [`shard`]) take the time as an argument and do no I/O, so that the properties that the
+//! design promises are tested with thousands of clients in virtual time.
 
+mod clock;
+mod feed_task;
+mod hub;
 mod origin;
+pub mod owner;
+mod problems;
+pub mod published;
+mod route;
+pub mod shard;
+mod shard_thread;
+mod slot;
+mod stats;
 
+pub use clock::Clock;
+pub use hub::{CountedBody, Hub, HubLimits, Refused, Stream, Wanted};
 pub use origin::{Body, BoxError, FetchRequest, Fetched, Origin};
+pub use owner::{Current, FeedReport, Resume, Source};
+pub use problems::problem_of;
+pub use route::Route;
+pub use slot::StreamBody;
+pub use stats::{FeedCounters, FeedStats};

@@ -1,4 +1,13 @@
-//! The program's parts: everything that touches HTTP, origins, configuration and the terminal.
+//! The program's parts: everything that touches HTTP, origins, configuration and the terminal. `main.rs` only puts
+//! them together.
 
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod edge;
+pub mod logging;
 pub mod origin;
 pub mod proxy;
+pub mod serve;
+pub mod signals;
+pub mod watch;

@@ -1,2 +1,54 @@
-//! The program.
-fn main() {}
+//! The program: a command line that starts one of the parts of the library.
+
+use std::future::Future;
+use std::num::NonZeroU64;
+use std::process::ExitCode;
+
+use tidegate::cli::{self, Command};
+use tidegate::watch::{self, WatchOptions};
+use tidegate::{check, config, logging, serve};
+
+fn main() -> ExitCode {
+    let environment = |name: &str| std::env::var(name).ok();
+    match cli::parse().command {
+        Command::Check(args) => {
+            let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+            // A reader that closed the pipe wants no more output; there is nobody left to tell.
+            let code = check::run(&args.config, &environment, &mut out, &mut err);
+            ExitCode::from(code.unwrap_or(check::EXIT_WRONG))
+        }
+        Command::Serve(args) => match args.config(&environment) {
+            Ok(config) => {
+                logging::start("info");
+                on_a_runtime(serve::run(config))
+            }
+            Err(errors) => {
+                eprint!("{}", config::render(&errors));
+                ExitCode::FAILURE
+            }
+        },
+        Command::Watch(args) => on_a_runtime(watch::run(WatchOptions {
+            url: args.url.to_string(),
+            json: args.json,
+            poll: args.poll,
+            headers: args.headers.into_iter().map(|header| (header.name, header.value)).collect(),
+            count: args.count.map(NonZeroU64::get),
+        })),
+        Command::Demo(_) => ExitCode::FAILURE,
+    }
+}
+
+fn on_a_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(work);
+            // Whatever still waits for an origin does not hold up the end.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            eprintln!("tidegate: the runtime cannot be started: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,26 @@
-//! placeholder
+//! How Tidegate's updates look on the wire: Server-Sent Events, status, problem details.
+//!
+//! Pure: bytes in, values out, and back. What an update *means* (whether it may be applied, what happens when it may
+//! not) belongs to whoever holds the document; this crate only knows how it is written down.
+//!
+//! - [`sse`]: events as the WHATWG HTML standard writes and reads them, §9.2.
+//! - [`Message`]: a received event by its meaning in this protocol.
+//! - [`Status`]: whether the data of a stream is live, and since when.
+//! - [`Problem`]: problem details (RFC 9457) with a closed set of codes, each with its blame.
+
+mod message;
+pub mod problem;
+pub mod sse;
+mod status;
+mod timestamp;
+
+pub use message::{Message, MessageError};
+pub use problem::{Blame, Problem, ProblemKind, ProblemType};
+pub use status::{Continuity, State, Status};
+pub use timestamp::{ParseTimestampError, Timestamp};
+
+/// The media type of a stream of Server-Sent Events.
+pub const EVENT_STREAM: &str = "text/event-stream";
+
+/// The response field that names the media type of the representation that a stream carries.
+pub const CONTENT_TYPE_FIELD: &str = "tidegate-content-type";

@@ -242,7 +242,9 @@ impl Feed {
             Settled::Answered(answer) => retry_after(&answer.fields),
             _ => None,
         };
-        self.outputs.push_back(Output::Settled(fetch, settled));
+        // An ended feed makes no further fetch: those who wait for one share this one's end.
+        let number = if self.ended && current.again { fetch.after() } else { fetch };
+        self.outputs.push_back(Output::Settled(number, settled));
         if self.ended {
             self.outputs.push_back(Output::Retire);
             return;
@@ -266,8 +268,13 @@ impl Feed {
             return;
         }
         let due = self.next_poll.is_some_and(|next| next <= now);
-        if due && self.in_flight.is_none() && self.is_polling(now) {
-            self.begin_fetch(now);
+        if due && self.in_flight.is_none() {
+            if self.is_polling(now) {
+                self.begin_fetch(now);
+            } else {
+                // The linger ended before the poll's time came; whoever comes next begins a fetch.
+                self.next_poll = None;
+            }
         }
         self.retire_if_idle(now);
     }
@@ -331,6 +338,11 @@ impl Feed {
     /// The lineage.
     pub fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// Whether a fetch is under way.
+    pub fn is_fetching(&self) -> bool {
+        self.in_flight.is_some()
     }
 
     /// Whether the origin is being asked regularly.

@@ -1,0 +1,180 @@
+//! The task around an owner: its queue, its one fetch, its timer.
+//!
+//! Liveness: every await here ends. The queue's sender is held by the table until the task retires, a fetch ends
+//! within the origin's time-outs, and the timer is the owner's own.
+
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tidegate_core::{Failure, FailureKind, Fetching, Outcome, SharedRequest, State, Status, Time};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tracing::{debug, error};
+
+use crate::hub::Inner;
+use crate::origin::Fetched;
+use crate::owner::{Action, Message, Owner, outcome_name};
+use crate::published::StatusView;
+use crate::route::Route;
+use crate::shard::{Command, FeedId};
+use crate::shard_thread::{HubMessage, Ports};
+use crate::slot::SlotSink;
+
+/// From this size on, a document is parsed and compared off the runtime's own threads.
+const HEAVY_BYTES: usize = 64 * 1024;
+
+type FeedOwner = Owner<SlotSink, Ports>;
+type Fetch = Pin<Box<dyn Future<Output = (Fetching, Fetched)> + Send>>;
+
+pub(crate) struct FeedTask {
+    pub(crate) hub: Arc<Inner>,
+    pub(crate) route: Arc<Route>,
+    pub(crate) request: SharedRequest,
+    pub(crate) sender: UnboundedSender<HubMessage>,
+}
+
+impl FeedTask {
+    pub(crate) async fn run(self, mut queue: UnboundedReceiver<HubMessage>) {
+        let mut owner = self.begin();
+        let mut abandoned = Abandoned { hub: self.hub.clone(), feed: owner.id(), armed: true };
+        let mut fetch: Option<Fetch> = None;
+        loop {
+            let mut retire = false;
+            for action in owner.take_actions() {
+                match action {
+                    Action::Fetch(number, request) => {
+                        let asked = self.route.origin.fetch(request);
+                        fetch = Some(Box::pin(async move { (number, asked.await) }));
+                    }
+                    Action::Tell(shard, command) => self.hub.shard(shard).tell(command),
+                    Action::Retire => retire = true,
+                }
+            }
+            if retire {
+                let epoch = owner.feed().epoch();
+                if self.hub.retire(self.request.key(), epoch, &queue) {
+                    abandoned.armed = false;
+                    return;
+                }
+                // Somebody came while it was ending: the next lineage is theirs.
+                self.hub.forget_epoch(epoch);
+                owner = self.begin();
+                abandoned.feed = owner.id();
+                fetch = None;
+            }
+            let timer = owner.poll_timeout();
+            tokio::select! {
+                message = queue.recv() => {
+                    // The table holds a sender until the task retires.
+                    let Some(message) = message else { return };
+                    let weighs = match &message {
+                        Message::StepFrom(..) => owner.feed().head().map_or(0, |head| head.body.len()),
+                        _ => 0,
+                    };
+                    let now = self.hub.clock.now();
+                    owner = heavily(weighs, owner, move |owner| owner.handle(now, message)).await;
+                }
+                (number, fetched) = fetched(&mut fetch) => {
+                    fetch = None;
+                    self.log(&fetched);
+                    let weighs = match &fetched.outcome {
+                        Outcome::Fresh(representation) => representation.body.len(),
+                        _ => 0,
+                    };
+                    let now = self.hub.clock.now();
+                    owner = heavily(weighs, owner, move |owner| owner.handle_fetched(now, number, fetched)).await;
+                }
+                () = sleep_until(&self.hub, timer) => owner.handle_timeout(self.hub.clock.now()),
+            }
+        }
+    }
+
+    fn begin(&self) -> FeedOwner {
+        let lineage = self.hub.new_lineage(self.request.key(), &self.sender);
+        let now = self.hub.clock.now();
+        Owner::new(now, self.route.clone(), self.request.clone(), lineage, Ports(self.sender.clone()))
+    }
+
+    fn log(&self, fetched: &Fetched) {
+        let target = path_of(self.request.target());
+        let outcome = outcome_name(&fetched.outcome);
+        match &fetched.outcome {
+            Outcome::Failed(failure) => {
+                tracing::warn!(target, scope = %self.route.scope, outcome, detail = %failure.detail, "fetch failed");
+            }
+            _ => debug!(target, scope = %self.route.scope, outcome, bytes = fetched.wire_bytes, "fetched"),
+        }
+    }
+}
+
+/// The path without the query, which may hold secrets.
+fn path_of(target: &str) -> &str {
+    target.split_once('?').map_or(target, |(path, _)| path)
+}
+
+async fn fetched(fetch: &mut Option<Fetch>) -> (Fetching, Fetched) {
+    match fetch {
+        Some(fetch) => fetch.await,
+        None => pending().await,
+    }
+}
+
+async fn sleep_until(hub: &Inner, timer: Option<Time>) {
+    match timer {
+        Some(time) => tokio::time::sleep_until(hub.clock.instant(time).into()).await,
+        None => pending().await,
+    }
+}
+
+/// Runs `work` where `bytes` of documents do not hold up other feeds.
+async fn heavily(
+    bytes: usize,
+    mut owner: FeedOwner,
+    work: impl FnOnce(&mut FeedOwner) + Send + 'static,
+) -> FeedOwner {
+    if bytes < HEAVY_BYTES {
+        work(&mut owner);
+        return owner;
+    }
+    let done = tokio::task::spawn_blocking(move || {
+        work(&mut owner);
+        owner
+    });
+    match done.await {
+        Ok(owner) => owner,
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => pending().await, // The runtime is shutting down, and this task with it.
+        },
+    }
+}
+
+/// Ends the streams of a feed whose task came to an end that it was never meant to come to, so that their clients
+/// reconnect instead of watching data that nobody keeps any more.
+struct Abandoned {
+    hub: Arc<Inner>,
+    feed: FeedId,
+    armed: bool,
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        error!(feed = self.feed.0, "a feed's task ended unexpectedly; its streams are closed");
+        let now = self.hub.clock.now();
+        let cause = Failure::new(FailureKind::Broken, "the gateway lost this feed; reconnect");
+        let status = Status {
+            state: State::Stale,
+            since: now,
+            cause: Some(cause),
+            retry_at: None,
+            sequence: u64::MAX,
+        };
+        let view = StatusView { status, fresh_within: std::time::Duration::ZERO };
+        for shard in self.hub.shards() {
+            shard.tell(Command::End(self.feed, view.clone()));
+        }
+    }
+}

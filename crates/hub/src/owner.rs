@@ -1,0 +1,563 @@
+//! The owner of one feed: turns messages into inputs of the feed's state machine, and its outputs into answers and
+//! commands to the shards.
+//!
+//! Pure but for the channels it is handed, so that the property tests step it through virtual time together with
+//! shards and clients. The task around it is in `feed_task`.
+//!
+//! Invariants: one owner per feed, one queue of messages, in order; everybody who waits is answered exactly once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::{HeaderMap, Response, header};
+use tidegate_core::{
+    Answer, Binding, Ended, Epoch, Failure, Feed, FetchPlan, Fetching, Offset, Outcome, Output, Position,
+    Resumed, Settled, SharedRequest, State, Time, Unfit, Update, Validators, Vary, Wait,
+};
+use tokio::sync::oneshot;
+
+use crate::origin::{Body, FetchRequest, Fetched};
+use crate::published::{Published, StatusView, patch_event};
+use crate::route::Route;
+use crate::shard::{Command, FeedId, FeedPort, NewSubscriber, Start, Step, SubscriberId};
+use crate::stats::{FeedCounters, FeedStats};
+
+/// Numbers a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ShardIndex(pub usize);
+
+/// The answer to somebody who wanted a stream or a representation.
+#[derive(Debug)]
+pub enum Reply<T> {
+    /// Here it is.
+    Have(T),
+    /// The origin could not be asked, or answered with nonsense.
+    Failed(Failure),
+    /// The origin answered with something else; it is passed on.
+    Answered(Box<Answer>),
+    /// The origin's answer as it comes, and why it cannot be a document; it is passed on.
+    Raw(Box<Response<Body>>, Option<Unfit>),
+    /// The origin's answer may not be shared, or cannot be a document: ask it yourself.
+    Bypass,
+    /// The answer depends on fields that the key does not hold: ask again with a key that does.
+    Split(Vary),
+}
+
+/// A subscriber was attached to its shard.
+#[derive(Debug, Clone)]
+pub struct Attached {
+    /// The media type of the representation.
+    pub content_type: Option<http::HeaderValue>,
+}
+
+/// How a plain reader's representation was come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// From memory, without asking the origin for this reader.
+    Memory,
+    /// The origin was asked for this reader.
+    Fetched,
+    /// The origin was asked for another reader at the same time.
+    Collapsed,
+}
+
+/// A representation for a plain reader.
+#[derive(Debug, Clone)]
+pub struct Current {
+    /// The version.
+    pub published: Arc<Published>,
+    /// The origin's end-to-end header fields.
+    pub fields: HeaderMap,
+    /// Its age (RFC 9111 §4.2.3), in whole seconds.
+    pub age_s: u64,
+    /// Whether it was not confirmed lately.
+    pub stale: bool,
+    /// How it was come by.
+    pub source: Source,
+}
+
+/// What an owner is asked.
+pub enum Message<S> {
+    /// Somebody wants the stream, on this transport.
+    Subscribe {
+        /// The subscriber's name.
+        id: SubscriberId,
+        /// Its shard.
+        shard: ShardIndex,
+        /// Its transport.
+        sink: S,
+        /// What it said in `Last-Event-ID`.
+        resume: Resume,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Reply<Attached>>,
+    },
+    /// Somebody wants the current representation.
+    Read {
+        /// Only one that the origin confirms from now on.
+        insists: bool,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Reply<Current>>,
+    },
+    /// A subscriber left its shard.
+    Unsubscribed(FeedId, ShardIndex),
+    /// A shard needs the step from a version to the head.
+    StepFrom(FeedId, ShardIndex, Offset),
+    /// Which validators the origin gave for a version.
+    ValidatorsAt(Position, oneshot::Sender<Option<Validators>>),
+    /// How the feed is doing.
+    Report(oneshot::Sender<FeedReport>),
+}
+
+/// Where a client wants to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resume {
+    /// It said nothing.
+    Nowhere,
+    /// It said something that is no position of ours.
+    Foreign,
+    /// From this position.
+    From(Position),
+}
+
+/// How a feed is doing.
+#[derive(Debug, Clone)]
+pub struct FeedReport {
+    /// Path and query.
+    pub target: String,
+    /// Subscribers now.
+    pub subscribers: usize,
+    /// The head, if there is one.
+    pub head: Option<Position>,
+    /// Versions in the window.
+    pub versions: usize,
+    /// Its state.
+    pub state: State,
+    /// What was counted.
+    pub stats: FeedStats,
+}
+
+/// What the task around an owner is to do.
+pub enum Action<S, P> {
+    /// Ask the origin and report with [`Owner::handle_fetched`].
+    Fetch(Fetching, FetchRequest),
+    /// Tell a shard.
+    Tell(ShardIndex, Command<S, P>),
+    /// Nobody needs the feed any more.
+    Retire,
+}
+
+/// Makes the ports through which shards speak to an owner.
+pub trait PortFactory {
+    /// The port's type.
+    type Port: FeedPort;
+    /// A port for this feed and shard.
+    fn port(&self, feed: FeedId, shard: ShardIndex) -> Self::Port;
+}
+
+enum Waiter<S> {
+    Subscriber {
+        own: bool,
+        id: SubscriberId,
+        shard: ShardIndex,
+        sink: S,
+        resume: Resume,
+        reply: oneshot::Sender<Reply<Attached>>,
+    },
+    Reader {
+        own: bool,
+        reply: oneshot::Sender<Reply<Current>>,
+    },
+}
+
+impl<S> Waiter<S> {
+    /// Whether the fetch was begun for this one. Only it may have what the origin meant for one caller.
+    fn is_own(&self) -> bool {
+        match self {
+            Waiter::Subscriber { own, .. } | Waiter::Reader { own, .. } => *own,
+        }
+    }
+}
+
+/// What makes one lineage different from every other.
+#[derive(Debug, Clone, Copy)]
+pub struct Lineage {
+    /// The feed's name in this process.
+    pub id: FeedId,
+    /// Never used before, anywhere.
+    pub epoch: Epoch,
+    /// What its positions are bound to.
+    pub binding: Binding,
+    /// Spreads its polls.
+    pub seed: u64,
+}
+
+/// The owner of one feed.
+pub struct Owner<S, F: PortFactory> {
+    id: FeedId,
+    feed: Feed,
+    route: Arc<Route>,
+    request: SharedRequest,
+    head: Option<Arc<Published>>,
+    waiting: Vec<(Fetching, Waiter<S>)>,
+    /// Subscribers on each shard, so that only those shards are told.
+    shards: HashMap<ShardIndex, usize>,
+    /// Steps to the present head, made once.
+    steps: HashMap<Offset, Step>,
+    counters: Arc<FeedCounters>,
+    ports: F,
+    actions: Vec<Action<S, F::Port>>,
+    raw: Option<Box<Response<Body>>>,
+}
+
+impl<S, F: PortFactory> Owner<S, F> {
+    /// The owner of a new feed.
+    pub fn new(
+        now: Time,
+        route: Arc<Route>,
+        request: SharedRequest,
+        lineage: Lineage,
+        ports: F,
+    ) -> Owner<S, F> {
+        let Lineage { id, epoch, binding, seed } = lineage;
+        Owner {
+            id,
+            feed: Feed::new(now, route.policy, &request, epoch, binding, seed),
+            counters: Arc::new(FeedCounters::within(route.counters.clone())),
+            route,
+            request,
+            head: None,
+            waiting: Vec::new(),
+            shards: HashMap::new(),
+            steps: HashMap::new(),
+            ports,
+            actions: Vec::new(),
+            raw: None,
+        }
+    }
+
+    /// The feed's name.
+    pub fn id(&self) -> FeedId {
+        self.id
+    }
+
+    /// The feed.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// What should be done; to be called after every input.
+    pub fn take_actions(&mut self) -> Vec<Action<S, F::Port>> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// When [`Owner::handle_timeout`] is to be called.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.feed.poll_timeout()
+    }
+
+    /// The time of [`Owner::poll_timeout`] has come.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.feed.handle_timeout(now);
+        self.drain(now);
+    }
+
+    /// A fetch came to its end.
+    pub fn handle_fetched(&mut self, now: Time, fetch: Fetching, fetched: Fetched) {
+        self.counters.fetched(&fetched.outcome, fetched.wire_bytes);
+        self.raw = fetched.raw.map(Box::new);
+        self.feed.handle_fetched(now, fetch, fetched.outcome);
+        self.drain(now);
+        self.raw = None;
+    }
+
+    /// Somebody asks something.
+    pub fn handle(&mut self, now: Time, message: Message<S>) {
+        match message {
+            Message::Subscribe { id, shard, sink, resume, reply } => {
+                let own = !self.feed.is_fetching();
+                let waiter = Waiter::Subscriber { own, id, shard, sink, resume, reply };
+                match self.feed.handle_subscribe(now) {
+                    Wait::Ready => self.admit(now, waiter),
+                    Wait::Until(fetch) => self.waiting.push((fetch, waiter)),
+                }
+            }
+            Message::Read { insists, reply } => {
+                let own = !self.feed.is_fetching();
+                match self.feed.handle_read(now, insists) {
+                    Wait::Ready => {
+                        let _ = reply.send(self.current(now, Source::Memory));
+                    }
+                    Wait::Until(fetch) => self.waiting.push((fetch, Waiter::Reader { own, reply })),
+                }
+            }
+            Message::Unsubscribed(id, shard) if id == self.id => self.unsubscribed(now, shard),
+            Message::StepFrom(id, shard, from) if id == self.id => self.step_from(shard, from),
+            // About an earlier feed of this owner: its subscribers were all let go when it ended.
+            Message::Unsubscribed(..) | Message::StepFrom(..) => {}
+            Message::ValidatorsAt(position, reply) => {
+                let version = self.feed.window().get(position.offset);
+                let ours = version.filter(|version| version.position == position);
+                let _ = reply.send(ours.map(|version| version.validators.clone()));
+            }
+            Message::Report(reply) => {
+                let _ = reply.send(self.report());
+            }
+        }
+        self.drain(now);
+    }
+
+    fn report(&self) -> FeedReport {
+        FeedReport {
+            target: self.request.target().to_owned(),
+            subscribers: self.feed.subscribers(),
+            head: self.feed.head().map(|head| head.position),
+            versions: self.feed.window().len(),
+            state: self.feed.status().state,
+            stats: self.counters.read(),
+        }
+    }
+
+    fn drain(&mut self, now: Time) {
+        while let Some(output) = self.feed.poll_output() {
+            match output {
+                Output::Fetch(plan) => self.fetch(plan),
+                Output::Publish(version) => {
+                    let head = Arc::new(Published::new(version));
+                    self.counters.published();
+                    self.head = Some(head.clone());
+                    self.steps.clear();
+                    self.tell_all(|id| Command::Publish(id, head.clone()));
+                }
+                Output::Status => {
+                    let status = self.status_view();
+                    self.tell_all(|id| Command::Status(id, status.clone()));
+                }
+                Output::Settled(fetch, settled) => self.settle(now, fetch, settled),
+                Output::End(ended) => {
+                    let status = self.last_status(now, ended);
+                    self.tell_all(|id| Command::End(id, status.clone()));
+                    self.shards.clear();
+                }
+                Output::Retire => self.actions.push(Action::Retire),
+            }
+        }
+    }
+
+    fn fetch(&mut self, plan: FetchPlan) {
+        let request = FetchRequest {
+            target: self.request.target().to_owned(),
+            fields: self.request.fields().clone(),
+            condition: plan.condition,
+            patient: plan.patient,
+        };
+        self.actions.push(Action::Fetch(plan.fetch, request));
+    }
+
+    fn tell_all(&mut self, command: impl Fn(FeedId) -> Command<S, F::Port>) {
+        for shard in self.shards.keys() {
+            self.actions.push(Action::Tell(*shard, command(self.id)));
+        }
+    }
+
+    fn status_view(&self) -> StatusView {
+        StatusView { status: self.feed.status().clone(), fresh_within: self.feed.fresh_within() }
+    }
+
+    fn last_status(&self, now: Time, ended: Ended) -> StatusView {
+        let mut view = self.status_view();
+        if let Ended::Refused(failure) = ended {
+            view.status.state = State::Gone;
+            view.status.since = now;
+            view.status.cause = Some(failure);
+            view.status.retry_at = None;
+        }
+        view
+    }
+
+    /// Attaches a subscriber to its shard, at the position that it can prove.
+    fn admit(&mut self, now: Time, waiter: Waiter<S>) {
+        let (Waiter::Subscriber { id, shard, sink, resume, reply, .. }, Some(head)) =
+            (waiter, self.head.clone())
+        else {
+            return;
+        };
+        let content_type = self.feed.meta().and_then(|meta| meta.fields.get(header::CONTENT_TYPE).cloned());
+        if reply.send(Reply::Have(Attached { content_type })).is_err() {
+            self.feed.handle_unsubscribe(now);
+            return;
+        }
+        let start = match resume {
+            Resume::Nowhere => Start::Fresh,
+            Resume::Foreign => Start::Unproven,
+            Resume::From(position) => match self.feed.resume(position) {
+                Resumed::From(offset) => Start::At(offset),
+                Resumed::Unproven => Start::Unproven,
+            },
+        };
+        *self.shards.entry(shard).or_default() += 1;
+        self.counters.streamed();
+        let subscriber = NewSubscriber {
+            id,
+            sink,
+            start,
+            heartbeat: self.route.heartbeat,
+            feed: self.id,
+            port: self.ports.port(self.id, shard),
+            head,
+            status: self.status_view(),
+            counters: self.counters.clone(),
+        };
+        self.actions.push(Action::Tell(shard, Command::Attach(Box::new(subscriber))));
+    }
+
+    fn unsubscribed(&mut self, now: Time, shard: ShardIndex) {
+        if let Some(count) = self.shards.get_mut(&shard) {
+            *count -= 1;
+            if *count == 0 {
+                self.shards.remove(&shard);
+            }
+            self.feed.handle_unsubscribe(now);
+        }
+    }
+
+    fn refuse(&mut self, now: Time, waiter: Waiter<S>, how: Refusal) {
+        match waiter {
+            Waiter::Subscriber { reply, .. } => {
+                let _ = reply.send(how.into_reply());
+                self.feed.handle_unsubscribe(now);
+            }
+            Waiter::Reader { reply, .. } => {
+                let _ = reply.send(how.into_reply());
+            }
+        }
+    }
+
+    fn settle(&mut self, now: Time, fetch: Fetching, settled: Settled) {
+        let mut ready = Vec::new();
+        let mut index = 0;
+        while index < self.waiting.len() {
+            if self.waiting[index].0 <= fetch {
+                ready.push(self.waiting.remove(index).1);
+            } else {
+                index += 1;
+            }
+        }
+        for waiter in ready {
+            let own = waiter.is_own();
+            match (&settled, waiter) {
+                (Settled::Confirmed, Waiter::Reader { reply, .. }) => {
+                    let source = if own { Source::Fetched } else { Source::Collapsed };
+                    let _ = reply.send(self.current(now, source));
+                }
+                (Settled::Confirmed, waiter) => self.admit(now, waiter),
+                (Settled::Failed(_), waiter @ Waiter::Subscriber { .. })
+                    if self.head.is_some() && self.feed.status().state != State::Gone =>
+                {
+                    self.admit(now, waiter);
+                }
+                (Settled::Failed(failure), Waiter::Reader { reply, .. }) => {
+                    let _ = reply.send(match self.current(now, Source::Memory) {
+                        Reply::Have(current) => Reply::Have(current),
+                        _ => self.failed(own, failure).into_reply(),
+                    });
+                }
+                (Settled::Failed(failure), waiter) => {
+                    let refusal = self.failed(own, failure);
+                    self.refuse(now, waiter, refusal);
+                }
+                (Settled::Answered(answer), waiter) => {
+                    let refusal = match own || self.may_share(&answer.fields) {
+                        true => Refusal::Answered(answer.clone()),
+                        false => Refusal::Bypass,
+                    };
+                    self.refuse(now, waiter, refusal);
+                }
+                (Settled::Unfit(unfit), waiter) => {
+                    let raw = if own { self.raw.take() } else { None };
+                    let refusal = raw.map_or(Refusal::Bypass, |raw| Refusal::Raw(raw, Some(*unfit)));
+                    self.refuse(now, waiter, refusal);
+                }
+                (Settled::Split(vary), waiter) => self.refuse(now, waiter, Refusal::Split(vary.clone())),
+            }
+        }
+    }
+
+    fn failed(&mut self, own: bool, failure: &Failure) -> Refusal {
+        match self.raw.take_if(|_| own) {
+            Some(raw) => Refusal::Raw(raw, None),
+            None => Refusal::Failed(failure.clone()),
+        }
+    }
+
+    fn may_share(&self, fields: &HeaderMap) -> bool {
+        tidegate_core::caching::PlainReads::of(fields, self.is_authorized()).from_memory
+    }
+
+    fn is_authorized(&self) -> bool {
+        self.request.fields().contains_key(header::AUTHORIZATION)
+    }
+
+    /// The head for a plain reader, as far as its caching fields allow it.
+    fn current(&self, now: Time, source: Source) -> Reply<Current> {
+        let (Some(published), Some(meta)) = (&self.head, self.feed.meta()) else { return Reply::Bypass };
+        let reads = meta.plain_reads(self.is_authorized());
+        if source != Source::Fetched && !reads.from_memory {
+            return Reply::Bypass;
+        }
+        let status = self.feed.status();
+        let stale = status.state != State::Live;
+        if let (true, false, Some(cause)) = (stale, reads.when_stale, &status.cause) {
+            return Reply::Failed(cause.clone());
+        }
+        Reply::Have(Current {
+            published: published.clone(),
+            fields: meta.fields.clone(),
+            age_s: meta.age_at(now).as_secs(),
+            stale,
+            source,
+        })
+    }
+
+    fn step_from(&mut self, shard: ShardIndex, from: Offset) {
+        let feed = &self.feed;
+        let step = self.steps.entry(from).or_insert_with(|| match feed.update_from(from) {
+            Some(Update::Patch { to, patch }) => {
+                Step::Patch(to.position.offset, patch_event(to.position, &patch))
+            }
+            Some(Update::None | Update::Snapshot(_)) | None => Step::Snapshot,
+        });
+        self.actions.push(Action::Tell(shard, Command::Step(self.id, from, step.clone())));
+    }
+}
+
+/// Why somebody does not get what it waited for.
+enum Refusal {
+    Failed(Failure),
+    Answered(Answer),
+    Raw(Box<Response<Body>>, Option<Unfit>),
+    Bypass,
+    Split(Vary),
+}
+
+impl Refusal {
+    fn into_reply<T>(self) -> Reply<T> {
+        match self {
+            Refusal::Failed(failure) => Reply::Failed(failure),
+            Refusal::Answered(answer) => Reply::Answered(Box::new(answer)),
+            Refusal::Raw(raw, unfit) => Reply::Raw(raw, unfit),
+            Refusal::Bypass => Reply::Bypass,
+            Refusal::Split(vary) => Reply::Split(vary),
+        }
+    }
+}
+
+/// The outcome as the log names it, in a word.
+pub fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::NotModified { .. } => "not modified",
+        Outcome::Fresh(_) => "fresh",
+        Outcome::Answered(_) => "answered",
+        Outcome::Unfit(_) => "unfit",
+        Outcome::Failed(_) => "failed",
+    }
+}

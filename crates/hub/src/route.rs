@@ -1,0 +1,26 @@
+//! What the hub needs to know of a route.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use tidegate_core::Policy;
+
+use crate::origin::Origin;
+use crate::stats::FeedCounters;
+
+/// A route's policy, checked.
+pub struct Route {
+    /// Names the route and its origin; equal targets in different scopes never share.
+    pub scope: String,
+    /// Where its representations come from.
+    pub origin: Arc<dyn Origin>,
+    /// How its feeds behave.
+    pub policy: Policy,
+    /// The most time without a byte on a stream.
+    pub heartbeat: Duration,
+    /// Request fields that do not choose the content.
+    pub irrelevant: Vec<HeaderName>,
+    /// The counts of all its feeds together, since the start.
+    pub counters: Arc<FeedCounters>,
+}

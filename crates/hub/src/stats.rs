@@ -1,0 +1,117 @@
+//! What is counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tidegate_core::Outcome;
+
+#[derive(Debug, Default)]
+struct Counts {
+    frames: AtomicU64,
+    bytes: AtomicU64,
+    snapshots: AtomicU64,
+    patches: AtomicU64,
+    fetches: AtomicU64,
+    not_modified: AtomicU64,
+    failures: AtomicU64,
+    origin_bytes: AtomicU64,
+    versions: AtomicU64,
+    streams: AtomicU64,
+}
+
+/// Counts of one feed, or of several together: what is counted in one counts in what it is within, too.
+#[derive(Debug, Default)]
+pub struct FeedCounters {
+    counts: Counts,
+    within: Option<Arc<FeedCounters>>,
+}
+
+/// The counts at one time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FeedStats {
+    /// Frames given to subscribers' connections, heartbeats and statuses included.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Snapshots among them.
+    pub snapshots: u64,
+    /// Patches among them.
+    pub patches: u64,
+    /// Requests made to the origin.
+    pub fetches: u64,
+    /// Those that it answered with 304.
+    pub not_modified: u64,
+    /// Those that failed.
+    pub failures: u64,
+    /// Body bytes that came from the origin, as they came over the wire.
+    pub origin_bytes: u64,
+    /// Versions published.
+    pub versions: u64,
+    /// Streams begun.
+    pub streams: u64,
+}
+
+impl FeedCounters {
+    /// Counters whose counts count in `whole`, too.
+    pub fn within(whole: Arc<FeedCounters>) -> FeedCounters {
+        FeedCounters { counts: Counts::default(), within: Some(whole) }
+    }
+
+    fn add(&self, counter: fn(&Counts) -> &AtomicU64, amount: u64) {
+        let mut counters = Some(self);
+        while let Some(each) = counters {
+            // Statistics: no other memory depends on them.
+            counter(&each.counts).fetch_add(amount, Ordering::Relaxed);
+            counters = each.within.as_deref();
+        }
+    }
+
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.add(|counts| &counts.frames, 1);
+        self.add(|counts| &counts.bytes, bytes as u64);
+    }
+
+    pub(crate) fn snapshot(&self) {
+        self.add(|counts| &counts.snapshots, 1);
+    }
+
+    pub(crate) fn patched(&self) {
+        self.add(|counts| &counts.patches, 1);
+    }
+
+    pub(crate) fn fetched(&self, outcome: &Outcome, wire_bytes: u64) {
+        self.add(|counts| &counts.fetches, 1);
+        self.add(|counts| &counts.origin_bytes, wire_bytes);
+        match outcome {
+            Outcome::NotModified { .. } => self.add(|counts| &counts.not_modified, 1),
+            Outcome::Failed(_) => self.add(|counts| &counts.failures, 1),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn published(&self) {
+        self.add(|counts| &counts.versions, 1);
+    }
+
+    pub(crate) fn streamed(&self) {
+        self.add(|counts| &counts.streams, 1);
+    }
+
+    /// The counts now.
+    pub fn read(&self) -> FeedStats {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counts = &self.counts;
+        FeedStats {
+            frames: get(&counts.frames),
+            bytes: get(&counts.bytes),
+            snapshots: get(&counts.snapshots),
+            patches: get(&counts.patches),
+            fetches: get(&counts.fetches),
+            not_modified: get(&counts.not_modified),
+            failures: get(&counts.failures),
+            origin_bytes: get(&counts.origin_bytes),
+            versions: get(&counts.versions),
+            streams: get(&counts.streams),
+        }
+    }
+}

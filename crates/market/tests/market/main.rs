@@ -1,0 +1,5 @@
+//! The market over loopback, as its clients see it.
+
+mod http;
+mod running;
+mod support;

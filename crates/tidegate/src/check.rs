@@ -1,0 +1,174 @@
+//! `tidegate check`: everything that is wrong with a configuration, or what it means.
+//!
+//! Owns the output of the subcommand. It prints what [`config`](crate::config) says and shows, so what came from the
+//! environment stays hidden here too.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::config::{Config, Environment, RouteConfig, RoutePolicy, Sourced, display_duration, render};
+
+/// The exit code for a configuration that is right.
+pub const EXIT_RIGHT: u8 = 0;
+/// The exit code for one that is not.
+pub const EXIT_WRONG: u8 = 1;
+
+/// Checks a file. Problems go to `err`, the summary of a right one to `out`; the result is the exit code.
+///
+/// # Errors
+/// If writing fails.
+pub fn run(
+    path: &Path,
+    environment: Environment<'_>,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<u8> {
+    match Config::load(path, environment) {
+        Ok(config) => {
+            writeln!(out, "The configuration is right. Listening on {}.\n", config.listen)?;
+            out.write_all(summary(&config).as_bytes())?;
+            Ok(EXIT_RIGHT)
+        }
+        Err(errors) => {
+            err.write_all(render(&errors).as_bytes())?;
+            let plural = if errors.len() == 1 { "" } else { "s" };
+            writeln!(err, "{} problem{plural} found", errors.len())?;
+            Ok(EXIT_WRONG)
+        }
+    }
+}
+
+/// What a configuration means: its origins, and its routes in order of precedence.
+pub fn summary(config: &Config) -> String {
+    let mut text = String::new();
+    let origins = config.origins.iter().map(|origin| {
+        let times = [&origin.connect_timeout, &origin.head_timeout, &origin.body_timeout].map(duration);
+        let [connect, head, body] = times;
+        vec![origin.name.to_string(), origin.url.to_string(), connect, head, body]
+    });
+    table(&mut text, &["origin", "url", "connect", "head", "body"], origins);
+    text.push_str("\nThe first route that matches a path is the one for it:\n");
+    let header = ["route", "origin", "live", "poll", "linger", "heartbeat", "ignores"];
+    table(&mut text, &header, config.routes.iter().map(route_row));
+    text
+}
+
+fn route_row(route: &RouteConfig) -> Vec<String> {
+    let mut row = vec![route.pattern.to_string(), route.origin.name.to_string()];
+    match &route.policy {
+        RoutePolicy::Live(live) => {
+            let ignored: Vec<_> = live.ignore_headers.iter().map(ToString::to_string).collect();
+            row.push(String::from("yes"));
+            row.extend([&live.poll, &live.linger, &live.heartbeat].map(duration));
+            row.push(if ignored.is_empty() { String::from("-") } else { ignored.join(", ") });
+        }
+        RoutePolicy::PassThrough => row.extend(["no", "-", "-", "-", "-"].map(String::from)),
+    }
+    row
+}
+
+fn duration(value: &Sourced<std::time::Duration>) -> String {
+    value.clone().map(display_duration).to_string()
+}
+
+/// Columns as wide as their widest cell, two spaces apart.
+fn table(text: &mut String, header: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+    let header: Vec<String> = header.iter().map(ToString::to_string).collect();
+    let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    for row in &rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            // Writing to a `String` cannot fail.
+            let _ = write!(line, "  {cell:<width$}", width = width(column));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::EXAMPLE;
+
+    fn temporary(name: &str, text: &[u8]) -> std::path::PathBuf {
+        let path = std::env::temp_dir().join(format!("tidegate-check-{}-{name}.toml", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn check(name: &str, text: &[u8]) -> (u8, String, String) {
+        let path = temporary(name, text);
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let code = run(&path, &|_| None, &mut out, &mut err).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let shown = |bytes: Vec<u8>| {
+            String::from_utf8(bytes).map(|text| text.replace(&path.display().to_string(), "F"))
+        };
+        (code, shown(out).unwrap(), shown(err).unwrap())
+    }
+
+    #[test]
+    fn a_right_file_is_summed_up() {
+        let (code, out, err) = check("right", EXAMPLE.as_bytes());
+        assert_eq!((code, err.as_str()), (0, ""));
+        let expected = "\
+The configuration is right. Listening on 0.0.0.0:8080.
+
+  origin    url                               connect  head  body
+  market    http://${MARKET_HOST}:9100        2s       10s   30s
+  accounts  https://accounts.example.com/api  2s       5s    30s
+
+The first route that matches a path is the one for it:
+  route                    origin    live  poll   linger  heartbeat  ignores
+  /accounts/**             accounts  yes   500ms  1m      15s        -
+  /quotes/{symbol}/trades  market    yes   1s     10s     15s        -
+  /quotes/**               market    yes   250ms  10s     15s        accept-language
+  /**                      market    no    -      -       -          -
+";
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn every_problem_of_a_wrong_file_is_printed_with_its_line() {
+        let text = b"listn = \"127.0.0.1:80\"\n[[origin]]\nname = \"a\"\nurl = \"http://u:pw@h\"\n\
+                     [[route]]\npath = \"/x\"\norigin = \"b\"\n  poll = \"1ms\"\n";
+        let (code, out, err) = check("wrong", text);
+        assert_eq!((code, out.as_str()), (1, ""));
+        let expected = r#"F:1:1: error: unknown key `listn`
+ 1 | listn = …
+   | ^^^^^
+  help: did you mean `listen`?
+F:4:7: error: `url`: "http://****@h" holds a user name or a password
+ 4 | url = "http://****@h"
+   |       ^^^^^^^^^^^^^^^
+  help: remove it: a URL ends up in logs; let clients send their own `Authorization`, which is forwarded
+F:7:10: error: there is no origin named "b"
+ 7 | origin = "b"
+   |          ^^^
+  help: did you mean "a"?
+F:8:10: error: `poll`: "1ms" is not between 50ms and 24h
+ 8 |   poll = "1ms"
+   |          ^^^^^
+  help: write at least 50ms and at most 24h
+4 problems found
+"#;
+        assert_eq!(err, expected);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_one_problem() {
+        let missing = Path::new("no-such-directory/tidegate.toml");
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        assert_eq!(run(missing, &|_| None, &mut out, &mut err).unwrap(), 1);
+        let err = String::from_utf8(err).unwrap();
+        assert!(err.starts_with("no-such-directory/tidegate.toml: error: cannot read the file: "), "{err}");
+        let (code, _, err) = check("latin", b"# caf\xe9\n");
+        assert_eq!(
+            (code, err.as_str()),
+            (1, "F: error: the file is not UTF-8 text\n  help: save it as UTF-8\n1 problem found\n")
+        );
+    }
+}

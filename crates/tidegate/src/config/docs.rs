@@ -1,0 +1,141 @@
+//! `docs/CONFIG.md`, made from the table of settings.
+//!
+//! A test compares the file with [`markdown`] and says how to write it anew.
+
+use std::fmt::Write as _;
+
+use super::settings::{Section, Setting};
+
+/// A whole configuration file, shown in the documentation and parsed by a test.
+pub const EXAMPLE: &str = r#"listen = "0.0.0.0:8080"
+cors_origins = ["https://app.example.com"]
+
+[limits]
+max_body = "16 MiB"
+max_streams = 20000
+
+[[origin]]
+name = "market"
+url = "http://${MARKET_HOST:-127.0.0.1}:9100"
+
+[[origin]]
+name = "accounts"
+url = "https://accounts.example.com/api"
+head_timeout = "5s"
+
+[[route]]
+path = "/quotes/**"
+origin = "market"
+poll = "250ms"
+ignore_headers = ["Accept-Language"]
+
+[[route]]
+path = "/quotes/{symbol}/trades"
+origin = "market"
+poll = "1s"
+
+[[route]]
+path = "/accounts/**"
+origin = "accounts"
+linger = "1m"
+
+[[route]]
+path = "/**"
+origin = "market"
+live = false
+"#;
+
+const HEAD: &str = "\
+<!-- Made from the table of settings in crates/tidegate/src/config/settings.rs. Write it anew with
+     `TIDEGATE_BLESS=1 cargo test -p tidegate config`. -->
+# Configuration
+
+`tidegate serve --config FILE` reads a TOML file. `tidegate check --config FILE` says everything that is wrong with \
+one, each problem with its line and with what to write instead; the same check runs at start. A key that is no \
+setting is an error.
+";
+
+const TAIL: &str = "\
+## Values
+- **Durations** are a number and a unit: `500ms`, `2s`, `1.5s`, `5m`, `1h`.
+- **Sizes** are a number and a unit: `16 MiB`, `512 KiB`, `1000 B`, `1 MB`. `KiB`, `MiB` and `GiB` are powers of 1024; \
+`kB`, `MB` and `GB` of 1000.
+- **From the environment**: `${NAME}` in any text value is replaced by the environment variable, `${NAME:-default}` by \
+the default where the variable is unset or empty. A variable that is not set is an error. `$${` stands for `${` itself. \
+Numbers and flags that come from the environment are written as text: `max_feeds = \"${MAX_FEEDS}\"`. What a variable \
+held is never printed: every message shows `${NAME}` in its place.
+
+## Patterns and precedence
+A pattern is made of segments:
+
+| segment | matches |
+| --- | --- |
+| text | exactly that text |
+| `*` or `{name}` | exactly one segment, whatever it is; the name documents it and has no effect |
+| `**`, only at the end | all segments from there on, also none: `/quotes/**` matches `/quotes` |
+
+The path is compared as the client sent it, without its query. Nothing is decoded: `/a%2Fb` is one segment, and a \
+pattern has to be percent-encoded as clients send it. A segment may be empty: `/quotes/*` matches `/quotes/`, \
+`/quotes` does not.
+
+**The most specific pattern wins**, whatever the order in the file. Patterns are compared segment by segment from the \
+left, and where they differ, text wins over `*`, and `*` over `**`. So `/quotes/SPY/**` wins over \
+`/quotes/{symbol}/trades`, which wins over `/quotes/**`. Two patterns that match the same paths are an error, and so is \
+a pattern all of whose paths are taken by more specific ones. `tidegate check` prints the routes in the order of their \
+precedence.
+";
+
+/// The text of `docs/CONFIG.md`.
+pub fn markdown() -> String {
+    let mut text = format!("{HEAD}\n```toml\n{EXAMPLE}```\n\n## Settings\n");
+    for section in Section::ALL {
+        let (title, about) = match section {
+            Section::Top => ("At the top of the file", ""),
+            Section::Limits => ("`[limits]`", "What bounds memory and connections.\n\n"),
+            Section::Origin => {
+                ("`[[origin]]`", "An HTTP API behind the gateway. At least one; repeat for more.\n\n")
+            }
+            Section::Route => {
+                ("`[[route]]`", "A pattern of paths with its policy. At least one; repeat for more.\n\n")
+            }
+        };
+        let _ = write!(
+            text,
+            "\n### {title}\n{about}| key | default | accepted | what and why |\n| --- | --- | --- | --- |\n"
+        );
+        for setting in section.settings() {
+            row(&mut text, setting);
+        }
+    }
+    text + "\n" + TAIL
+}
+
+fn row(text: &mut String, setting: &Setting) {
+    let default =
+        setting.default_toml().map_or_else(|| String::from("*required*"), |default| format!("`{default}`"));
+    let accepted = match setting.kind.limits() {
+        Some((least, most)) => format!("{least} … {most}"),
+        None => String::from(setting.kind.expected()),
+    };
+    let Setting { key, about, reason, .. } = setting;
+    // Writing to a `String` cannot fail.
+    let _ = writeln!(text, "| `{key}` | {default} | {accepted} | {about} *{reason}* |");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/CONFIG.md");
+        if std::env::var_os("TIDEGATE_BLESS").is_some() {
+            std::fs::write(path, markdown()).unwrap();
+        }
+        let found = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            found == markdown(),
+            "docs/CONFIG.md is stale: run `TIDEGATE_BLESS=1 cargo test -p tidegate config` and commit it"
+        );
+    }
+}

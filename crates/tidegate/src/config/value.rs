@@ -1,0 +1,270 @@
+//! Why a single value was refused, and the value that remembers where it came from.
+//!
+//! Invariant: no [`ValueError`] repeats any part of the refused text. The text may have come from the environment,
+//! and what came from the environment is never printed; the caller shows the text as it was written instead.
+//! [`Sourced`] keeps the same promise for values that were accepted.
+
+use std::fmt;
+use std::ops::Deref;
+
+/// Why a text is not a value of the wanted kind. Says the rule and an example, never the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueError {
+    /// Not a duration.
+    Duration,
+    /// Not a size in bytes.
+    Size,
+    /// Not a count.
+    Count,
+    /// Neither `true` nor `false`.
+    Flag,
+    /// Not an IP address with a port.
+    Address,
+    /// Not the name of an origin.
+    Name,
+    /// Not the URL of an origin.
+    Url(UrlError),
+    /// Not a pattern of paths.
+    Pattern(PatternError),
+    /// Not a web origin that CORS could allow.
+    CorsOrigin,
+    /// Not a header field name.
+    HeaderName,
+    /// A header field that may never be ignored.
+    Header(HeaderError),
+}
+
+/// Why a text is not an origin's URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UrlError {
+    /// It is no absolute URL.
+    Syntax,
+    /// The scheme is neither `http` nor `https`.
+    Scheme,
+    /// It holds a user name or a password.
+    Userinfo,
+    /// It holds a query.
+    Query,
+    /// It holds a fragment.
+    Fragment,
+    /// It has no host, or one that is neither a name nor an address.
+    Host,
+    /// The port is not 1..65535.
+    Port,
+    /// The path has a `.` or `..` segment.
+    DotSegment,
+}
+
+/// Why a text is not a pattern of paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatternError {
+    /// It does not begin with `/`.
+    NoSlash,
+    /// `**` stands before the end.
+    RestNotLast,
+    /// `*`, `{` or `}` inside a segment that holds more.
+    MixedSegment,
+    /// The name between the braces is no identifier.
+    ParameterName,
+    /// Two parameters have the same name.
+    ParameterTwice,
+    /// An empty segment before the end (`//`).
+    EmptySegment,
+    /// A `.` or `..` segment, which clients remove before they send a request.
+    DotSegment,
+    /// A `?` or `#`: patterns are of paths only.
+    NotPath,
+    /// A character that a request's path can only hold percent-encoded, or a broken percent-encoding.
+    Character,
+}
+
+/// Why a header field may not be left out of the sharing key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderError {
+    /// It carries, or may carry, credentials.
+    Credentials,
+    /// It belongs to one connection and is never forwarded (RFC 9110 §7.6.1).
+    HopByHop,
+    /// It frames or routes the request itself.
+    Framing,
+}
+
+impl ValueError {
+    /// What is wrong, to be read after the text as it was written.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Duration => "is not a duration",
+            Self::Size => "is not a size",
+            Self::Count => "is not a whole number",
+            Self::Flag => "is neither true nor false",
+            Self::Address => "is not an IP address with a port",
+            Self::Name => "is not a name: 1 to 64 letters, digits, `-`, `_` or `.`",
+            Self::CorsOrigin => "is not a web origin",
+            Self::HeaderName => "is not a header field name",
+            Self::Url(error) => match error {
+                UrlError::Syntax => "is not an absolute URL",
+                UrlError::Scheme => "is not an http or https URL",
+                UrlError::Userinfo => "holds a user name or a password",
+                UrlError::Query => "holds a query",
+                UrlError::Fragment => "holds a fragment",
+                UrlError::Host => "has no host name or address that could be looked up",
+                UrlError::Port => "has a port that is not between 1 and 65535",
+                UrlError::DotSegment => "has a `.` or `..` segment in its path",
+            },
+            Self::Pattern(error) => match error {
+                PatternError::NoSlash => "does not begin with `/`",
+                PatternError::RestNotLast => "has `**` before its end",
+                PatternError::MixedSegment => "mixes a wildcard with text in one segment",
+                PatternError::ParameterName => "has a parameter whose name is not letters, digits and `_`",
+                PatternError::ParameterTwice => "has two parameters of the same name",
+                PatternError::EmptySegment => "has an empty segment (`//`)",
+                PatternError::DotSegment => "has a `.` or `..` segment, which no request ever has",
+                PatternError::NotPath => "has a `?` or `#`, but a route is chosen by the path alone",
+                PatternError::Character => "has a character that no request's path can hold",
+            },
+            Self::Header(error) => match error {
+                HeaderError::Credentials => "carries credentials, or may carry them",
+                HeaderError::HopByHop => "belongs to a single connection and is never forwarded",
+                HeaderError::Framing => "is part of the request itself",
+            },
+        }
+    }
+
+    /// What to write instead.
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::Duration => "write a number and a unit: \"500ms\", \"2s\", \"1.5s\", \"5m\" or \"1h\"",
+            Self::Size => "write a number and a unit: \"16 MiB\", \"512 KiB\", \"1000 B\" or \"1 MB\"",
+            Self::Count => "write digits only: 10000",
+            Self::Flag => "write true or false",
+            Self::Address => {
+                "write an address and a port: \"127.0.0.1:8080\" for this machine only, \"0.0.0.0:8080\" for every \
+                 interface, \"[::1]:8080\" for IPv6"
+            }
+            Self::Name => "write a short name: \"market\"",
+            Self::CorsOrigin => {
+                "write scheme and host, and the port if it is not the usual one, without a path: \
+                 \"https://app.example.com\" or \"http://localhost:5173\", or [\"*\"] alone for any"
+            }
+            Self::HeaderName => "write the name alone: \"Accept-Language\"",
+            Self::Url(error) => match error {
+                UrlError::Userinfo => {
+                    "remove it: a URL ends up in logs; let clients send their own `Authorization`, which is forwarded"
+                }
+                UrlError::Query | UrlError::Fragment => {
+                    "remove it: the query of each request is forwarded as it is: \"https://api.example.com/v1\""
+                }
+                _ => "write \"http://127.0.0.1:9100\" or \"https://api.example.com/v1\"",
+            },
+            Self::Pattern(error) => match error {
+                PatternError::NoSlash => "write the whole path: \"/quotes/**\"",
+                PatternError::RestNotLast => {
+                    "write `**` as the last segment (\"/quotes/**\"), or `*` for exactly one (\"/quotes/*/trades\")"
+                }
+                PatternError::MixedSegment => {
+                    "a wildcard is a whole segment: \"/quotes/*\", \"/quotes/{symbol}\"; a literal `*` is written %2A"
+                }
+                PatternError::ParameterName => "write a name: \"/quotes/{symbol}\"",
+                PatternError::ParameterTwice => "give each its own name: \"/{a}/{b}\"",
+                PatternError::EmptySegment => "write one `/`; `**` matches empty segments too",
+                PatternError::DotSegment => "write the path that it leads to",
+                PatternError::NotPath => "write the path alone; every query of it belongs to the same route",
+                PatternError::Character => {
+                    "paths are compared as they are sent, so percent-encode it: \"/caf%C3%A9\", \"/a%20b\""
+                }
+            },
+            Self::Header(error) => match error {
+                HeaderError::Credentials => {
+                    "remove it: two callers with different credentials never share a feed, and no setting changes that"
+                }
+                HeaderError::HopByHop => "remove it: it never takes part in choosing a feed",
+                HeaderError::Framing => "remove it: requests that differ in it are different requests",
+            },
+        }
+    }
+}
+
+/// A checked value, with the text to show in its place if it came from the environment.
+///
+/// `Debug` and `Display` never reveal what an environment variable held: they print the text of the configuration
+/// file (`${NAME}`) in its place. Read the value itself by dereferencing.
+#[derive(Clone)]
+pub struct Sourced<T> {
+    value: T,
+    /// The text as written, if part of it came from the environment.
+    shown: Option<Box<str>>,
+}
+
+impl<T> Sourced<T> {
+    /// A value that may be printed.
+    pub fn plain(value: T) -> Self {
+        Self { value, shown: None }
+    }
+
+    /// A value that is printed as `shown` wherever it is printed.
+    pub fn hidden(value: T, shown: impl Into<Box<str>>) -> Self {
+        Self { value, shown: Some(shown.into()) }
+    }
+
+    /// Whether part of the value came from the environment.
+    pub fn is_hidden(&self) -> bool {
+        self.shown.is_some()
+    }
+
+    /// The same provenance for another form of the same value.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Sourced<U> {
+        Sourced { value: f(self.value), shown: self.shown }
+    }
+}
+
+impl<T> Deref for Sourced<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: PartialEq> PartialEq for Sourced<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for Sourced<T> {}
+
+impl<T: fmt::Debug> fmt::Debug for Sourced<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.shown {
+            Some(shown) => f.write_str(shown),
+            None => self.value.fmt(f),
+        }
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Sourced<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.shown {
+            Some(shown) => f.pad(shown),
+            None => self.value.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hidden_value_is_usable_and_never_printed() {
+        let hidden = Sourced::hidden(String::from("hunter2"), "${PASSWORD}");
+        assert_eq!(hidden.len(), 7);
+        assert!(hidden.is_hidden());
+        for printed in
+            [format!("{hidden}"), format!("{hidden:?}"), format!("{hidden:#?}"), format!("{hidden:>20}")]
+        {
+            assert_eq!(printed.trim(), "${PASSWORD}");
+        }
+        assert_eq!(format!("{:?}", hidden.map(|text| text.len())), "${PASSWORD}");
+        assert_eq!(format!("{:?}", Sourced::plain("a")), "\"a\"");
+    }
+}

@@ -1,0 +1,388 @@
+//! The gateway: a checked configuration, made to run.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::header::{
+    CONTENT_LENGTH, HOST, IF_MATCH, IF_NONE_MATCH, ORIGIN, RANGE, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
+use hyper::body::Incoming;
+use tidegate_core::negotiation::{self, Reading};
+use tidegate_core::{Answer, Failure, Policy, Position, WindowLimits, caching, json};
+use tidegate_hub::{
+    Body, Clock, FeedCounters, FeedReport, FeedStats, Hub, HubLimits, Refused, Route, Wanted, problem_of,
+};
+use tidegate_wire::{Blame, Problem, ProblemKind};
+use tracing::{debug, error};
+
+use super::cors::Cors;
+use super::query::{self, RESERVED, Reserved, UnknownParameter};
+use super::{answer, plain, stream};
+use crate::config::{Config, LivePolicy, PathPattern};
+use crate::origin::{HttpOrigin, OriginError, OriginSettings};
+use crate::proxy::{self, Client, Tunnels};
+
+/// A gateway that is ready to answer.
+pub struct Gateway {
+    hub: Hub,
+    routes: Vec<GatewayRoute>,
+    cors: Cors,
+    tunnels: Tunnels,
+}
+
+struct GatewayRoute {
+    pattern: PathPattern,
+    origin: HttpOrigin,
+    /// Present where its GETs can be subscribed to.
+    live: Option<Arc<Route>>,
+}
+
+/// A checked configuration could not be made to run.
+#[derive(Debug)]
+pub enum BuildError {
+    /// An origin cannot be used.
+    Origin {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: OriginError,
+    },
+    /// A thread could not be started.
+    Thread(std::io::Error),
+    /// The system gives no random numbers.
+    Entropy(String),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BuildError::Origin { name, error } => write!(f, "the origin `{name}` cannot be used: {error}"),
+            BuildError::Thread(error) => write!(f, "a thread cannot be started: {error}"),
+            BuildError::Entropy(error) => write!(f, "the system gives no random numbers: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// A request that is to be answered from the hub.
+struct Live<'a> {
+    route: &'a Arc<Route>,
+    target: &'a str,
+    fields: HeaderMap,
+    reserved: &'a Reserved,
+}
+
+impl Gateway {
+    /// Builds the gateway. Must be called within the runtime that it is to run in.
+    pub fn new(config: &Config) -> Result<Gateway, BuildError> {
+        let shards = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let limits =
+            HubLimits { feeds: *config.limits.max_feeds, streams: *config.limits.max_streams, shards };
+        // The first draw shows whether the system can be asked at all.
+        getrandom::u64().map_err(|error| BuildError::Entropy(error.to_string()))?;
+        let entropy = || getrandom::u64().expect("the system gave random numbers before");
+        let hub = Hub::start(Clock::new(), limits, entropy).map_err(BuildError::Thread)?;
+        let max_body = usize::try_from(config.limits.max_body.0).unwrap_or(usize::MAX);
+        let mut origins = Vec::new();
+        for origin in &config.origins {
+            let settings = OriginSettings {
+                name: origin.name.as_str().to_owned(),
+                base: origin.url.uri().clone(),
+                connect_timeout: *origin.connect_timeout,
+                head_timeout: *origin.head_timeout,
+                body_timeout: *origin.body_timeout,
+                max_body,
+            };
+            let name = origin.name.as_str().to_owned();
+            let made = HttpOrigin::new(settings).map_err(|error| BuildError::Origin { name, error })?;
+            origins.push(made);
+        }
+        let window = WindowLimits {
+            bytes: usize::try_from(config.limits.window.0).unwrap_or(usize::MAX),
+            versions: *config.limits.window_versions,
+        };
+        let route = |route: &crate::config::RouteConfig| {
+            // The check found every route's origin among the origins.
+            let index = config.origins.iter().position(|origin| Arc::ptr_eq(origin, &route.origin))?;
+            let origin = origins[index].clone();
+            let pattern = route.pattern.clone();
+            let live = route.live().map(|policy| Arc::new(live_route(&pattern, &origin, policy, window)));
+            Some(GatewayRoute { pattern: PathPattern::clone(&pattern), origin, live })
+        };
+        let routes = config.routes.iter().filter_map(route).collect();
+        Ok(Gateway { hub, routes, cors: Cors::new(config.cors.clone()), tunnels: Tunnels::default() })
+    }
+
+    /// Ends all streams, each with the time after which to come back; new ones are refused.
+    pub fn close_streams(&self) {
+        self.hub.shutdown();
+    }
+
+    /// Ends what passes through upgraded connections.
+    pub fn tunnels(&self) -> &Tunnels {
+        &self.tunnels
+    }
+
+    /// How all feeds are doing.
+    pub async fn report(&self) -> Vec<FeedReport> {
+        self.hub.report().await
+    }
+
+    /// What was counted on the live route that `path` matches, over all its feeds, since the start.
+    pub fn route_stats(&self, path: &str) -> Option<FeedStats> {
+        Some(self.route(path)?.live.as_ref()?.counters.read())
+    }
+
+    fn route(&self, path: &str) -> Option<&GatewayRoute> {
+        self.routes.iter().find(|route| route.pattern.matches(path))
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: Request<Incoming>, client: &Client) -> Response<Body> {
+        let origin = request.headers().get(ORIGIN).cloned();
+        if let Some(preflight) = self.cors.preflight(request.method(), request.headers()) {
+            return preflight;
+        }
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        let mut response = self.answer(request, client).await;
+        self.cors.apply(origin.as_ref(), response.headers_mut());
+        debug!(%method, path, status = response.status().as_u16(), client = %client.address, "answered");
+        response
+    }
+
+    async fn answer(&self, mut request: Request<Incoming>, client: &Client) -> Response<Body> {
+        let Some(route) = self.route(request.uri().path()) else {
+            let detail = format!("no route matches {}", request.uri().path());
+            return told(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
+        };
+        let Some(target) = request.uri().path_and_query().cloned() else {
+            return told(&Problem::new(ProblemKind::BadRequest).with_detail("the request names no path"));
+        };
+        let (target, reserved) = match query::split(&target) {
+            Ok(split) => split,
+            Err(UnknownParameter(name)) => return told(&unknown_parameter(&name)),
+        };
+        match target.parse::<Uri>() {
+            Ok(uri) => *request.uri_mut() = uri,
+            Err(_) => {
+                return told(&Problem::new(ProblemKind::BadRequest).with_detail("the target is not valid"));
+            }
+        }
+        if let Some(accept) = &reserved.accept {
+            match HeaderValue::from_str(accept) {
+                Ok(value) => request.headers_mut().insert(http::header::ACCEPT, value),
+                Err(_) => {
+                    let detail = "`tidegate.accept` is no valid `Accept`";
+                    return told(&Problem::new(ProblemKind::BadRequest).with_detail(detail));
+                }
+            };
+        }
+        match &route.live {
+            Some(live) if can_be_live(&request) => {
+                let fields = request.headers().clone();
+                let live = Live { route: live, target: &target, fields, reserved: &reserved };
+                self.live(route, live, request, client).await
+            }
+            _ => {
+                self.translate_conditions(request.headers_mut()).await;
+                self.forward(route, request, client).await
+            }
+        }
+    }
+
+    async fn live(
+        &self,
+        route: &GatewayRoute,
+        live: Live<'_>,
+        request: Request<Incoming>,
+        client: &Client,
+    ) -> Response<Body> {
+        match (negotiation::reading(&live.fields), request.method()) {
+            (Reading::Stream, &Method::HEAD) => stream::head(None),
+            (Reading::Stream, _) => self.stream(route, live, request, client).await,
+            (Reading::Plain, _) => self.plain(route, live, request, client).await,
+        }
+    }
+
+    async fn stream(
+        &self,
+        route: &GatewayRoute,
+        live: Live<'_>,
+        request: Request<Incoming>,
+        client: &Client,
+    ) -> Response<Body> {
+        let resume = stream::resume(&live.fields, live.reserved.last_event_id.as_deref());
+        let wanted = Wanted { route: live.route, target: live.target, fields: &live.fields };
+        let mut response = match self.hub.subscribe(wanted, resume).await {
+            Ok(stream) => return stream::response(stream),
+            Err(Refused::Raw(raw, unfit)) => stream::only_streams(passed_on(*raw), unfit),
+            Err(Refused::Bypass) => stream::only_streams(self.forward(route, request, client).await, None),
+            Err(refused) => self.refusal(refused),
+        };
+        answer::vary(response.headers_mut(), "Accept");
+        response
+    }
+
+    async fn plain(
+        &self,
+        route: &GatewayRoute,
+        live: Live<'_>,
+        request: Request<Incoming>,
+        client: &Client,
+    ) -> Response<Body> {
+        let insists = caching::insists(&live.fields);
+        let wanted = Wanted { route: live.route, target: live.target, fields: &live.fields };
+        let mut response = match self.hub.read(wanted, insists).await {
+            Ok(current) => return plain::response(request.method(), &live.fields, &current, insists),
+            Err(Refused::Bypass | Refused::TooManyFeeds | Refused::Closing) => {
+                let mut response = self.forward(route, request, client).await;
+                answer::cache_status(response.headers_mut(), "fwd=bypass");
+                response
+            }
+            Err(Refused::Raw(raw, _)) => {
+                let mut response = passed_on(*raw);
+                answer::cache_status(response.headers_mut(), "fwd=miss");
+                response
+            }
+            Err(refused) => {
+                let mut response = self.refusal(refused);
+                answer::cache_status(response.headers_mut(), "fwd=miss");
+                response
+            }
+        };
+        answer::vary(response.headers_mut(), "Accept");
+        response
+    }
+
+    fn refusal(&self, refused: Refused) -> Response<Body> {
+        let problem = match refused {
+            Refused::Failed(failure) => return failed(&failure),
+            Refused::Answered(answer) => return answered(*answer),
+            Refused::Raw(raw, _) => return passed_on(*raw),
+            Refused::TooManyFeeds => Problem::new(ProblemKind::TooManyFeeds)
+                .with_detail("as many resources are watched as `max_feeds` allows"),
+            Refused::TooManyStreams => Problem::new(ProblemKind::TooManyStreams)
+                .with_detail("as many streams are open as `max_streams` allows"),
+            Refused::Closing => {
+                Problem::new(ProblemKind::ShuttingDown).with_detail("another instance will answer")
+            }
+            Refused::Lost | Refused::Bypass => {
+                error!("a request was lost inside the gateway");
+                Problem::new(ProblemKind::Internal).with_detail("the gateway lost this request")
+            }
+        };
+        told(&problem)
+    }
+
+    async fn forward(
+        &self,
+        route: &GatewayRoute,
+        request: Request<Incoming>,
+        client: &Client,
+    ) -> Response<Body> {
+        match proxy::forward(&route.origin, request, client, &self.tunnels).await {
+            Ok(response) => response,
+            Err(failure) => failed(&failure),
+        }
+    }
+
+    /// Puts the origin's validators in the place of tags that are positions of ours, so that a conditional write
+    /// reaches the origin with the tag that it gave for that version.
+    async fn translate_conditions(&self, fields: &mut HeaderMap) {
+        for name in [IF_MATCH, IF_NONE_MATCH] {
+            let Some(list) = fields.get(&name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+            else {
+                continue;
+            };
+            let mut translated = Vec::new();
+            for tag in list.split(',') {
+                let position = plain::position_text(tag).and_then(|text| text.parse::<Position>().ok());
+                let known = match position {
+                    Some(position) => {
+                        self.hub.validators_at(position).await.and_then(|validators| validators.etag)
+                    }
+                    None => None,
+                };
+                let origins = known.and_then(|tag| tag.to_str().ok().map(str::to_owned));
+                translated.push(origins.unwrap_or_else(|| tag.trim().to_owned()));
+            }
+            if let Ok(value) = HeaderValue::from_str(&translated.join(", ")) {
+                fields.insert(name, value);
+            }
+        }
+    }
+}
+
+fn live_route(
+    pattern: &PathPattern,
+    origin: &HttpOrigin,
+    policy: &LivePolicy,
+    window: WindowLimits,
+) -> Route {
+    Route {
+        scope: format!("{} {pattern}", origin.name()),
+        origin: Arc::new(origin.clone()),
+        policy: Policy { interval: *policy.poll, linger: *policy.linger, window, max_depth: json::MAX_DEPTH },
+        heartbeat: *policy.heartbeat,
+        irrelevant: policy.ignore_headers.iter().map(|name| HeaderName::clone(name)).collect(),
+        counters: Arc::new(FeedCounters::default()),
+    }
+}
+
+/// Whether the hub can answer: a read of the whole, without a body, that wants no other protocol.
+fn can_be_live(request: &Request<Incoming>) -> bool {
+    let fields = request.headers();
+    let has_body = fields.contains_key(TRANSFER_ENCODING)
+        || fields.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    matches!(*request.method(), Method::GET | Method::HEAD)
+        && !has_body
+        && !fields.contains_key(UPGRADE)
+        && !fields.contains_key(RANGE)
+        && fields.get_all(HOST).iter().count() <= 1
+}
+
+fn unknown_parameter(name: &str) -> Problem {
+    let valid = RESERVED.map(|name| format!("`{name}`")).join(", ");
+    Problem::new(ProblemKind::UnknownParameter)
+        .with_detail(format!("`{name}` is not one of the reserved parameters, which are {valid}"))
+}
+
+fn failed(failure: &Failure) -> Response<Body> {
+    let mut response = told(&problem_of(failure));
+    if let Some(wait) = failure.retry_after {
+        response.headers_mut().insert(http::header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+    }
+    response
+}
+
+/// A problem as an answer. What the gateway refuses for load says when to come back, spread so that not all come at
+/// once.
+fn told(problem: &Problem) -> Response<Body> {
+    let overloaded = problem.known().is_some_and(|kind| {
+        kind.blame() == Blame::Gateway && kind.status() == http::StatusCode::SERVICE_UNAVAILABLE
+    });
+    let retry_after = overloaded.then(|| 1 + getrandom::u32().map_or(0, |bits| u64::from(bits % 5)));
+    answer::problem(problem, retry_after)
+}
+
+/// The origin's own answer, complete.
+fn answered(answer: Answer) -> Response<Body> {
+    let Answer { status, fields, body } = answer;
+    let mut response = Response::new(answer::full(body.clone()));
+    *response.status_mut() = status;
+    *response.headers_mut() = fields;
+    plain::via(response.headers_mut());
+    if !body.is_empty() {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    response
+}
+
+/// The origin's own answer, on its way.
+fn passed_on(mut response: Response<Body>) -> Response<Body> {
+    plain::via(response.headers_mut());
+    response
+}

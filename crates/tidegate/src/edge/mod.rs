@@ -1,0 +1,22 @@
+//! The HTTP edge: which way a request goes, and the answers that are the gateway's own.
+//!
+//! ```text
+//! request ─▶ preflight? ─▶ route ─▶ reserved parameters ─▶ GET or HEAD of a live route?
+//!                                                             │ no          │ yes
+//!                                                          forwarded   stream or plain, from the hub;
+//!                                                                      what cannot be shared is forwarded
+//! ```
+//!
+//! It must not know how a feed works; it asks the hub, and turns what the hub says into HTTP, here and nowhere else.
+
+mod answer;
+mod cors;
+mod gateway;
+mod plain;
+mod query;
+mod server;
+mod stream;
+
+pub use gateway::{BuildError, Gateway};
+pub use query::RESERVED;
+pub use server::{ListenError, listen};
