@@ -541,7 +541,7 @@ impl Feed {
             // Nothing to keep, nothing to tell: the answer itself is passed on to whoever asked.
         } else if refused && self.credentialed {
             self.end(Ended::Refused(failure));
-        } else if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
+        } else if is_gone(answer.status) && self.status.state != State::Gone {
             self.set_state(now, State::Gone, Some(failure));
         } else {
             self.failed(now, failure);
@@ -585,6 +585,10 @@ impl Fetching {
     fn after(self) -> Fetching {
         Fetching(self.0 + 1)
     }
+}
+
+fn is_gone(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE)
 }
 
 /// The delay that `Retry-After` asks for, where it is given in seconds (RFC 9110 §10.2.3). A date would need the
