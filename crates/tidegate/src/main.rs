@@ -4,7 +4,7 @@ use std::future::Future;
 use std::process::ExitCode;
 
 use tidegate::cli::{self, Command};
-use tidegate::{check, config, logging, serve};
+use tidegate::{check, config, demo, logging, serve};
 
 fn main() -> ExitCode {
     let environment = |name: &str| std::env::var(name).ok();
@@ -25,7 +25,12 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        Command::Watch(_) | Command::Demo(_) => ExitCode::FAILURE,
+        Command::Demo(args) => {
+            // Warnings only: the terminal is to show where to look.
+            logging::start("warn");
+            on_a_runtime(demo::run(args))
+        }
+        Command::Watch(_) => ExitCode::FAILURE,
     }
 }
 
