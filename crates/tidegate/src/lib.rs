@@ -11,3 +11,4 @@ pub mod origin;
 pub mod proxy;
 pub mod serve;
 pub mod signals;
+pub mod watch;
