@@ -226,3 +226,19 @@ async fn a_signal_ends_everything_and_that_is_no_failure() {
         assert!(Answer::of(stream).await.text().contains("event: snapshot"));
     }
 }
+
+#[tokio::test]
+async fn a_failing_market_is_logged_as_json_with_each_key_once() {
+    let demo = Demo::start().await;
+    demo.control("market/hang", &[]).await;
+    // The gateway waits for its time-out and says so.
+    let answer = demo.gateway("/quotes", &[]).await;
+    assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
+    let (_, err) = demo.end_by("TERM").await;
+    let line = err.lines().next().expect("a warning");
+    let log: Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!((&log["level"], &log["path"]), (&"WARN".into(), &"/quotes".into()), "{line}");
+    for key in log.as_object().expect("an object").keys() {
+        assert_eq!(line.matches(&format!("\"{key}\":")).count(), 1, "{key} in {line}");
+    }
+}
