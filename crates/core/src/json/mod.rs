@@ -1,12 +1,30 @@
 //! JSON documents that keep the origin's number texts and member order, and the patches between them.
 //!
 //! - [`Value`]: the tree. [`Number`] keeps its text: `1.10` stays `1.10`.
-//! - [`parse()`]: strict RFC 8259, with every refusal a kind of its own.
-//! - [`Patch`], [`apply`]: RFC 6902 over RFC 6901 pointers.
+//! - [`parse()`]: strict RFC 8259, with every refusal a kind of its own; [`compact()`] for a text that stays text.
+//! - [`Patch`], [`apply()`], [`apply_in_place()`]: RFC 6902 over RFC 6901 pointers.
 //! - [`diff()`]: from two values to a patch that is right.
+//!
+//! Every function here that walks a document recurses over its nesting. [`MAX_DEPTH`] bounds that: parse with it
+//! (or less), and nothing in this module overflows a stack; patches cannot deepen a document beyond it.
 
-mod stub;
+mod apply;
+mod compact;
+mod diff;
+mod number;
+mod parse;
+mod patch;
+mod pointer;
+#[cfg(test)]
+mod properties;
 mod value;
-pub use stub::*;
+mod write;
 
-pub use value::{Number, Object, Value};
+pub use apply::{ApplyError, ApplyErrorKind, apply, apply_in_place};
+pub use compact::compact;
+pub use diff::diff;
+pub use number::{Number, ParseNumberError, equal_numerically};
+pub use parse::{MAX_DEPTH, ParseError, ParseErrorKind, parse};
+pub use patch::{Op, OpError, Patch, PatchError};
+pub use pointer::{ParsePointerError, Pointer};
+pub use value::{Object, Value};
