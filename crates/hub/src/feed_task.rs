@@ -159,7 +159,8 @@ struct Abandoned {
 
 impl Drop for Abandoned {
     fn drop(&mut self) {
-        if !self.armed {
+        // A runtime that shuts down drops its tasks wherever they are.
+        if !self.armed || self.hub.is_closing() {
             return;
         }
         error!(feed = self.feed.0, "a feed's task ended unexpectedly; its streams are closed");
