@@ -1,1 +1,3 @@
-//! placeholder
+//! Test helpers: origins that do exactly what a test says, sinks that take exactly what a test allows, virtual time.
+
+pub mod sim;
