@@ -247,6 +247,10 @@ impl Inner {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn shard(&self, index: ShardIndex) -> &ShardHandle {
         &self.shards[index.0 % self.shards.len()]
     }
@@ -280,11 +284,6 @@ impl Inner {
         }
         let known = book.remove(resource).unwrap_or_default();
         book.insert(resource.clone(), known.union(&vary));
-    }
-
-    /// Whether [`Hub::shutdown`] was called.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::SeqCst)
     }
 
     fn send(

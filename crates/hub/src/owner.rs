@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use tidegate_core::{
     Answer, Binding, Ended, Epoch, Failure, Feed, FetchPlan, Fetching, Offset, Outcome, Output, Position,
     Resumed, Settled, SharedRequest, State, Time, Unfit, Update, Validators, Vary, Wait,
@@ -165,6 +165,7 @@ enum Waiter<S> {
     },
     Reader {
         own: bool,
+        insists: bool,
         reply: oneshot::Sender<Reply<Current>>,
     },
 }
@@ -207,6 +208,8 @@ pub struct Owner<S, F: PortFactory> {
     ports: F,
     actions: Vec<Action<S, F::Port>>,
     raw: Option<Box<Response<Body>>>,
+    /// The fetch that came to its end last was answered with 304.
+    unmodified: bool,
 }
 
 impl<S, F: PortFactory> Owner<S, F> {
@@ -232,6 +235,7 @@ impl<S, F: PortFactory> Owner<S, F> {
             ports,
             actions: Vec::new(),
             raw: None,
+            unmodified: false,
         }
     }
 
@@ -264,6 +268,7 @@ impl<S, F: PortFactory> Owner<S, F> {
     /// A fetch came to its end.
     pub fn handle_fetched(&mut self, now: Time, fetch: Fetching, fetched: Fetched) {
         self.counters.fetched(&fetched.outcome, fetched.wire_bytes);
+        self.unmodified = matches!(fetched.outcome, Outcome::NotModified { .. });
         self.raw = fetched.raw.map(Box::new);
         self.feed.handle_fetched(now, fetch, fetched.outcome);
         self.drain(now);
@@ -287,7 +292,7 @@ impl<S, F: PortFactory> Owner<S, F> {
                     Wait::Ready => {
                         let _ = reply.send(self.current(now, Source::Memory));
                     }
-                    Wait::Until(fetch) => self.waiting.push((fetch, Waiter::Reader { own, reply })),
+                    Wait::Until(fetch) => self.waiting.push((fetch, Waiter::Reader { own, insists, reply })),
                 }
             }
             Message::Unsubscribed(id, shard) if id == self.id => self.unsubscribed(now, shard),
@@ -295,15 +300,23 @@ impl<S, F: PortFactory> Owner<S, F> {
             // About an earlier feed of this owner: its subscribers were all let go when it ended.
             Message::Unsubscribed(..) | Message::StepFrom(..) => {}
             Message::ValidatorsAt(position, reply) => {
-                let version = self.feed.window().get(position.offset);
-                let ours = version.filter(|version| version.position == position);
-                let _ = reply.send(ours.map(|version| version.validators.clone()));
+                let _ = reply.send(self.validators_at(position));
             }
             Message::Report(reply) => {
                 let _ = reply.send(self.report());
             }
         }
         self.drain(now);
+    }
+
+    fn validators_at(&self, position: Position) -> Option<Validators> {
+        let version = self.feed.window().get(position.offset).filter(|it| it.position == position)?;
+        let is_head = self.feed.head().is_some_and(|head| head.position == position);
+        // The origin may have given the head other validators since, for a body that is equal in value.
+        match self.feed.meta() {
+            Some(meta) if is_head => Some(meta.validators.clone()),
+            _ => Some(version.validators.clone()),
+        }
     }
 
     fn report(&self) -> FeedReport {
@@ -433,15 +446,8 @@ impl<S, F: PortFactory> Owner<S, F> {
     }
 
     fn settle(&mut self, now: Time, fetch: Fetching, settled: Settled) {
-        let mut ready = Vec::new();
-        let mut index = 0;
-        while index < self.waiting.len() {
-            if self.waiting[index].0 <= fetch {
-                ready.push(self.waiting.remove(index).1);
-            } else {
-                index += 1;
-            }
-        }
+        let ready: Vec<_> =
+            self.waiting.extract_if(.., |(awaited, _)| *awaited <= fetch).map(|(_, waiter)| waiter).collect();
         for waiter in ready {
             let own = waiter.is_own();
             match (&settled, waiter) {
@@ -455,7 +461,8 @@ impl<S, F: PortFactory> Owner<S, F> {
                 {
                     self.admit(now, waiter);
                 }
-                (Settled::Failed(failure), Waiter::Reader { reply, .. }) => {
+                // One that insists wants nothing that is not confirmed (RFC 9111 §5.2.1.4).
+                (Settled::Failed(failure), Waiter::Reader { insists: false, reply, .. }) => {
                     let _ = reply.send(match self.current(now, Source::Memory) {
                         Reply::Have(current) => Reply::Have(current),
                         _ => self.failed(own, failure).into_reply(),
@@ -464,6 +471,14 @@ impl<S, F: PortFactory> Owner<S, F> {
                 (Settled::Failed(failure), waiter) => {
                     let refusal = self.failed(own, failure);
                     self.refuse(now, waiter, refusal);
+                }
+                // The last good state is worth more to a stream than an answer that ends it for good.
+                (Settled::Answered(answer), waiter @ Waiter::Subscriber { .. })
+                    if passes(answer.status)
+                        && self.head.is_some()
+                        && self.feed.status().state == State::Stale =>
+                {
+                    self.admit(now, waiter);
                 }
                 (Settled::Answered(answer), waiter) => {
                     let refusal = match own || self.may_share(&answer.fields) {
@@ -501,10 +516,16 @@ impl<S, F: PortFactory> Owner<S, F> {
     fn current(&self, now: Time, source: Source) -> Reply<Current> {
         let (Some(published), Some(meta)) = (&self.head, self.feed.meta()) else { return Reply::Bypass };
         let reads = meta.plain_reads(self.is_authorized());
-        if source != Source::Fetched && !reads.from_memory {
+        // A 304 brings back an answer, with its `Set-Cookie`, that was made for somebody else.
+        let is_its_own = source == Source::Fetched && !self.unmodified;
+        if !is_its_own && !reads.from_memory {
             return Reply::Bypass;
         }
         let status = self.feed.status();
+        // What is gone is not served as stale while the origin cannot be asked again.
+        if let (State::Gone, Some(cause)) = (status.state, &status.cause) {
+            return Reply::Failed(cause.clone());
+        }
         let stale = status.state != State::Live;
         if let (true, false, Some(cause)) = (stale, reads.when_stale, &status.cause) {
             return Reply::Failed(cause.clone());
@@ -528,6 +549,11 @@ impl<S, F: PortFactory> Owner<S, F> {
         });
         self.actions.push(Action::Tell(shard, Command::Step(self.id, from, step.clone())));
     }
+}
+
+/// Whether an answer speaks of the origin's state for now and not of the resource (RFC 9110 §15.6, RFC 6585 §4).
+fn passes(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
 
 /// Why somebody does not get what it waited for.
@@ -561,3 +587,6 @@ pub fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::Failed(_) => "failed",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,6 +133,7 @@ pub struct Feed {
     policy: Policy,
     considered: Vary,
     credentialed: bool,
+    authorized: bool,
     epoch: Epoch,
     binding: Binding,
     window: Window,
@@ -173,6 +174,7 @@ impl Feed {
             policy,
             considered: request.considered().clone(),
             credentialed: request.is_credentialed(),
+            authorized: request.fields().contains_key(header::AUTHORIZATION),
             epoch,
             binding,
             window: Window::new(policy.window),
@@ -214,8 +216,9 @@ impl Feed {
         debug_assert!(self.subscribers > 0, "every unsubscribe follows a subscribe");
         self.subscribers = self.subscribers.saturating_sub(1);
         if self.subscribers == 0 {
-            // Without a version there is nothing worth lingering for.
-            let linger = if self.window.is_empty() { Duration::ZERO } else { self.policy.linger };
+            // Without a version there is nothing worth lingering for, and nobody comes back to a key that is not shared.
+            let comes_back = !self.window.is_empty() && !self.considered.is_any();
+            let linger = if comes_back { self.policy.linger } else { Duration::ZERO };
             self.polled_until = now + linger;
             self.kept_until = self.kept_until.max(self.polled_until);
             self.retire_if_idle(now);
@@ -224,7 +227,10 @@ impl Feed {
 
     /// Somebody wants the current representation once. `insists`: only one that the origin confirms from now on.
     pub fn handle_read(&mut self, now: Time, insists: bool) -> Wait {
-        self.kept_until = self.kept_until.max(now + self.policy.linger);
+        // Under `Vary: *` every reader has a key of its own: nobody comes back to this one.
+        if !self.considered.is_any() {
+            self.kept_until = self.kept_until.max(now + self.policy.linger);
+        }
         let is_current = self.is_polling(now) && self.has_something_to_say();
         match &mut self.in_flight {
             _ if is_current && !insists => Wait::Ready,
@@ -377,8 +383,13 @@ impl Feed {
         let fetch = Fetching(self.fetches);
         let patient = self.subscribers > 0;
         let condition = match (&self.meta, self.status.state) {
-            // A resource that was gone is asked for in full, so that its return is seen as one.
-            (Some(meta), State::Live | State::Stale) => meta.validators.clone(),
+            // A resource that was gone is asked for in full, so that its return is seen as one. So is what plain
+            // readers may not be given from memory, while they are the only ones: a 304 would be of no use to them.
+            (Some(meta), State::Live | State::Stale)
+                if self.subscribers > 0 || meta.plain_reads(self.authorized).from_memory =>
+            {
+                meta.validators.clone()
+            }
             _ => Validators::default(),
         };
         self.in_flight = Some(InFlight { fetch, started: now, patient, again: false });
