@@ -159,17 +159,19 @@ async fn other_pages_control_nothing() {
 
 #[tokio::test]
 async fn a_restart_keeps_counting_and_streams_recover() {
-    let demo = Demo::start().await;
+    // Nothing happens between two polls, so that what ends the streams is all that is sent.
+    let demo = Demo::polling("10s").await;
     let mut live = demo.live("/quotes").await;
-    let raw = demo.gateway("/quotes", &[("accept", "text/event-stream")]).await;
+    let mut raw = demo.gateway("/quotes", &[("accept", "text/event-stream")]).await;
     assert_eq!(raw.status(), StatusCode::OK);
+    program::read_until(raw.body_mut(), "event: status").await;
     let before = demo.stats().await;
     assert_eq!(count(&before, "live", "gateway_requests"), 2);
 
     assert_eq!(demo.control("gateway/restart", &[]).await.status, StatusCode::NO_CONTENT);
     // The stream ends whole, and its last event says when to come back.
     let stream = Answer::of(raw).await;
-    let last = stream.text().trim_end().rsplit("\n\n").next().unwrap_or_default();
+    let last = stream.text().rsplit("\n\n").find(|event| !event.is_empty()).unwrap_or_default();
     assert!(last.starts_with("event: status\nretry: "), "{last:?}");
 
     let mut lost = false;
@@ -220,7 +222,9 @@ async fn a_signal_ends_everything_and_that_is_no_failure() {
         eventually(async || (count(&demo.stats().await, "polling", "market_requests") == 1).then_some(()))
             .await;
         let (code, err) = demo.end_by(signal).await;
-        assert_eq!((code, err.as_str()), (Some(0), ""), "SIG{signal}");
+        assert_eq!(code, Some(0), "SIG{signal}: {err}");
+        // A slow machine may see the gateway lose its patience with the market; that is a warning.
+        assert!(!err.contains("ERROR"), "SIG{signal}: {err}");
         // Nobody is left hanging.
         assert_eq!(reading.await.unwrap().status, StatusCode::OK);
         assert!(Answer::of(stream).await.text().contains("event: snapshot"));

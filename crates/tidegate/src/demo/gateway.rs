@@ -9,6 +9,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -90,12 +91,13 @@ pub(super) struct GatewayPart {
 struct State {
     /// What gateways that are no more sent.
     before: Sent,
-    /// The one that runs; nothing while there is none.
+    /// The one that answers, or is about to; nothing while there is none.
     now: Option<Running>,
-    /// The first one, until it is run.
+    /// The first one, until it is run. Its port is open already: whoever connects waits a moment.
     first: Option<Generation>,
 }
 
+#[derive(Clone)]
 struct Running {
     gateway: Arc<Gateway>,
     stop: CancellationToken,
@@ -109,8 +111,9 @@ impl GatewayPart {
     ) -> Result<GatewayPart, GatewayError> {
         let config = config?;
         let address = listener.local_addr().map_err(GatewayError::System)?;
-        let first = Some(Generation::new(&config, listener)?);
-        let state = Mutex::new(State { before: Sent::default(), now: None, first });
+        let first = Generation::new(&config, listener)?;
+        let now = Some(first.running.clone());
+        let state = Mutex::new(State { before: Sent::default(), now, first: Some(first) });
         Ok(GatewayPart { config, address, state })
     }
 
@@ -143,7 +146,7 @@ impl GatewayPart {
         let mut next = self.state().first.take();
         while !stop.is_cancelled() {
             match next.take() {
-                Some(generation) => self.run_one(generation, stop.child_token()).await,
+                Some(generation) => self.run_one(generation, &stop).await,
                 // Most likely another program took the port meanwhile; it may let go of it again.
                 None => warn!(address = %self.address, "the gateway cannot be started again yet"),
             }
@@ -153,13 +156,20 @@ impl GatewayPart {
         }
     }
 
-    async fn run_one(&self, generation: Generation, stop: CancellationToken) {
-        let gateway = generation.gateway.clone();
-        self.state().now = Some(Running { gateway: gateway.clone(), stop: stop.clone() });
-        generation.run(stop).await;
+    async fn run_one(&self, generation: Generation, stop: &CancellationToken) {
+        let running = generation.running.clone();
+        self.state().now = Some(running.clone());
+        let mut serving = pin!(generation.run());
+        tokio::select! {
+            () = serving.as_mut() => {}
+            () = stop.cancelled() => {
+                running.stop.cancel();
+                serving.await;
+            }
+        }
         let mut state = self.state();
         state.now = None;
-        if let Some(stats) = gateway.route_stats(BOARD) {
+        if let Some(stats) = running.gateway.route_stats(BOARD) {
             state.before = state.before.and(stats);
         }
     }
@@ -177,7 +187,7 @@ impl GatewayPart {
 
 /// One gateway with its runtime and its listener.
 struct Generation {
-    gateway: Arc<Gateway>,
+    running: Running,
     listener: TcpListener,
     runtime: OwnRuntime,
 }
@@ -190,12 +200,13 @@ impl Generation {
             let listener = listener.into_std().and_then(TcpListener::from_std);
             (Gateway::new(config).map_err(GatewayError::Build)?, listener.map_err(GatewayError::System)?)
         };
-        Ok(Generation { gateway: Arc::new(gateway), listener, runtime })
+        let running = Running { gateway: Arc::new(gateway), stop: CancellationToken::new() };
+        Ok(Generation { running, listener, runtime })
     }
 
-    /// Serves until `stop`, and ends everything that is left.
-    async fn run(self, stop: CancellationToken) {
-        let Generation { gateway, listener, runtime } = self;
+    /// Serves until its stop, and ends everything that is left.
+    async fn run(self) {
+        let Generation { running: Running { gateway, stop }, listener, runtime } = self;
         let serving = runtime.spawn(async move {
             gateway.clone().serve(listener, stop).await;
             gateway.tunnels().close().await;
@@ -256,6 +267,7 @@ mod tests {
         // Nobody asks it for anything, so the market is never looked for.
         let config = config("127.0.0.1:9".parse().unwrap(), Duration::from_secs(1));
         let part = Arc::new(GatewayPart::new(config, listener).unwrap());
+        assert!(part.is_up(), "who connects now is answered");
         let stop = CancellationToken::new();
         let (running, stopping) = (part.clone(), stop.clone());
         let running = tokio::spawn(async move { running.run(stopping).await });
@@ -264,7 +276,6 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        up().await;
         part.restart();
         assert!(!part.is_up());
         part.restart();

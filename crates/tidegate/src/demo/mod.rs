@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tidegate_market::{Market, MarketConfig};
+use tidegate_market::{Fault, Market, MarketConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -127,17 +127,21 @@ async fn start_market(args: &DemoArgs) -> Result<Market, StartError> {
     })
 }
 
-/// Runs the parts until `stop`, and lets go of all of them together: the market that ends releases whatever the
-/// gateway waits for.
+/// Runs the parts until `stop`, and lets go of them in order: the market last, so that nobody misses it.
 async fn until(stop: CancellationToken, parts: Arc<Parts>, listener: TcpListener) {
     let page = Arc::new(Page::new(parts.clone()));
     let answer = move |request, _client| {
         let page = page.clone();
         async move { page.answer(&request) }
     };
-    let market = async {
+    let gateway = parts.gateway.run(stop.clone());
+    // Whatever the gateway still waits for is answered.
+    let released = async {
         stop.cancelled().await;
-        parts.market.shutdown().await;
+        if parts.market.fault() == Fault::Hang {
+            parts.market.set_fault(Fault::None);
+        }
     };
-    tokio::join!(serve(listener, stop.clone(), answer, || {}), parts.gateway.run(stop.clone()), market,);
+    tokio::join!(serve(listener, stop.clone(), answer, || {}), gateway, released);
+    parts.market.shutdown().await;
 }

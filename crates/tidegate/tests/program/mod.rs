@@ -82,8 +82,13 @@ pub(crate) struct Demo {
 impl Demo {
     /// Comes back when the demo says that it runs.
     pub(crate) async fn start() -> Demo {
+        Demo::polling("50ms").await
+    }
+
+    /// The same with a gateway that asks at this interval.
+    pub(crate) async fn polling(interval: &str) -> Demo {
         let ports = ["--listen", "--gateway-listen", "--market-listen"].map(|option| [option, "127.0.0.1:0"]);
-        let size = [["--symbols", "20"], ["--rate", "200"], ["--poll", "50ms"]];
+        let size = [["--symbols", "20"], ["--rate", "200"], ["--poll", interval]];
         let arguments = [&ports[..], &size[..]].concat();
         let mut program = Program::demo(arguments.as_flattened());
         let mut said = String::new();
@@ -162,6 +167,19 @@ impl Demo {
         }
         let request = request.body(Empty::new()).expect("a request");
         self.http.request(request).await.expect("an answer")
+    }
+}
+
+/// Reads a body until `text` is in it.
+pub(crate) async fn read_until(body: &mut Incoming, text: &str) -> String {
+    let mut read = Vec::new();
+    loop {
+        let so_far = String::from_utf8_lossy(&read).into_owned();
+        if so_far.contains(text) {
+            return so_far;
+        }
+        let frame = body.frame().await.unwrap_or_else(|| panic!("it ended before {text:?}: {so_far}"));
+        read.extend(frame.expect("it does not break").into_data().unwrap_or_default());
     }
 }
 
