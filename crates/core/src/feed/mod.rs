@@ -268,8 +268,13 @@ impl Feed {
             return;
         }
         let due = self.next_poll.is_some_and(|next| next <= now);
-        if due && self.in_flight.is_none() && self.is_polling(now) {
-            self.begin_fetch(now);
+        if due && self.in_flight.is_none() {
+            if self.is_polling(now) {
+                self.begin_fetch(now);
+            } else {
+                // The linger ended before the poll's time came; whoever comes next begins a fetch.
+                self.next_poll = None;
+            }
         }
         self.retire_if_idle(now);
     }
