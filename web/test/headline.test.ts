@@ -32,16 +32,16 @@ test('disconnected says since when by the local clock', () => {
   expect(words({ status: 'disconnected', since: LOCAL - 2000, cause: { title: 'Failed to fetch' } })).toEqual({
     tone: 'lost',
     title: 'The gateway is away',
-    detail: `data from ${clockTime(LOCAL - 2000)}, 2.0 s ago · trying now`,
+    detail: `data from ${clockTime(LOCAL - 2000)}, 2.0 s ago · trying again`,
   });
 });
 
 test('a try that is due is being made', () => {
-  expect(words({ status: 'stale', retryAt: LOCAL - 1 }).detail).toMatch(/trying now$/);
+  expect(words({ status: 'stale', retryAt: LOCAL - 1 }).detail).toMatch(/trying again$/);
 });
 
 test('gone and closed say why', () => {
-  expect(words({ status: 'gone', cause: { title: 'Not found' } })).toMatchObject({ tone: 'lost', detail: 'Not found · trying now' });
+  expect(words({ status: 'gone', cause: { title: 'Not found' } })).toMatchObject({ tone: 'lost', detail: 'Not found · trying again' });
   expect(words({ status: 'closed', cause: { title: 'Not found' } })).toMatchObject({ tone: 'lost', detail: 'Not found · reload the page to try again' });
 });
 

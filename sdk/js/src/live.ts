@@ -120,7 +120,7 @@ export class Live<T = unknown> implements AsyncIterable<LiveState<T>> {
   readonly close = (): void => {
     if (this.ended) return;
     this.connection.close();
-    this.setStatus({ status: 'closed', since: this.now(), retryAt: undefined });
+    this.setStatus({ status: 'closed', since: this.now(), cause: undefined, retryAt: undefined });
     this.end();
   };
 

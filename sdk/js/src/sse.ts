@@ -115,8 +115,7 @@ export class SseParser {
     this.data = [];
     this.size = 0;
     this.id = undefined;
-    // «If the data buffer is an empty string, … return»: a lone `data:` line does not make an event either.
-    const text = data.join('\n');
-    if (text !== '') this.sink.event({ type: type === '' ? 'message' : type, data: text, id });
+    // The standard's data buffer has an LF after each line: it is empty only where there was no `data` line at all.
+    if (data.length > 0) this.sink.event({ type: type === '' ? 'message' : type, data: data.join('\n'), id });
   }
 }

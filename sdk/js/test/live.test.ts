@@ -500,6 +500,14 @@ describe('close', () => {
     expect(world.pending).toBe(0);
   });
 
+  test('by hand has no cause, whatever failed before', async () => {
+    const { world, feed } = await start();
+    await world.last.refuse();
+    expect(feed.state.cause).toBeDefined();
+    feed.close();
+    expect(feed.state).toMatchObject({ status: 'closed', cause: undefined });
+  });
+
   test('a listener that left is not called', async () => {
     const { world, feed } = await start();
     let calls = 0;

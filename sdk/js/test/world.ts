@@ -58,7 +58,11 @@ export class Exchange {
   }
 
   async send(text: string): Promise<void> {
-    this.body?.enqueue(new TextEncoder().encode(text));
+    await this.sendBytes(new TextEncoder().encode(text));
+  }
+
+  async sendBytes(bytes: Uint8Array): Promise<void> {
+    this.body?.enqueue(bytes);
     await settle();
   }
 

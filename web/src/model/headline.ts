@@ -55,7 +55,7 @@ function lastGood(since: number, now: number): string {
 }
 
 function nextTry(at: number | undefined, now: number): string {
-  if (at === undefined || at <= now) return 'trying now';
+  if (at === undefined || at <= now) return 'trying again';
   return `next try in ${duration(at - now)}`;
 }
 

@@ -23,6 +23,8 @@ class Row {
   private readonly cells: Record<Way, HTMLElement>;
   private readonly flashing: HTMLElement;
   quote: Quote;
+  /** Whether the row is in sight: nobody sees the others flash. */
+  inSight = false;
 
   constructor(quote: Quote) {
     const { symbol, name } = quote;
@@ -57,7 +59,7 @@ class Row {
     if (quote.price !== before) {
       const up = quote.price > before;
       this.flashing.dataset.last = up ? 'up' : 'down';
-      flash(this.flashing, up ? 'var(--up-flash)' : 'var(--down-flash)');
+      if (this.inSight) flash(this.flashing, up ? 'var(--up-flash)' : 'var(--down-flash)');
     }
   }
 
@@ -96,6 +98,15 @@ export class Board {
   private readonly rows = new Map<string, Row>();
   private shown: Row[] = [];
   private selected: string | undefined;
+  private readonly sight = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const row = this.rows.get((target as HTMLElement).dataset.symbol ?? '');
+        if (row !== undefined) row.inSight = isIntersecting;
+      }
+    },
+    { root: byTestId('board') },
+  );
 
   /** `onSelect` is called with the symbol that the reader, or the first snapshot, selects. */
   constructor(private readonly onSelect: (symbol: string, byHand: boolean) => void) {
@@ -114,13 +125,19 @@ export class Board {
       const row = this.rows.get(quote.symbol);
       if (row !== undefined) row.update(quote);
       else {
-        this.rows.set(quote.symbol, new Row(quote));
+        const added = new Row(quote);
+        this.rows.set(quote.symbol, added);
+        this.sight.observe(added.element);
         moved = true;
       }
     }
     if (!moved) return;
     const present = new Set(quotes.map((quote) => quote.symbol));
-    for (const symbol of this.rows.keys()) if (!present.has(symbol)) this.rows.delete(symbol);
+    for (const [symbol, row] of this.rows) {
+      if (present.has(symbol)) continue;
+      this.sight.unobserve(row.element);
+      this.rows.delete(symbol);
+    }
     this.arrange();
     const first = this.shown[0];
     if (this.selected === undefined && first !== undefined) this.select(first.quote.symbol, false);

@@ -28,7 +28,9 @@ pub use self::update::{Resumed, Update};
 
 use crate::document::{Change, Document, Form, change};
 use crate::position::{Binding, Epoch, Offset, Position};
-use crate::representation::{Answer, Failure, FailureKind, Outcome, Representation, Unfit, Validators};
+use crate::representation::{
+    Answer, Failure, FailureKind, Outcome, Phase, Representation, Unfit, Validators,
+};
 use crate::schedule::Schedule;
 use crate::sharing::{SharedRequest, Vary};
 use crate::time::Time;
@@ -46,6 +48,9 @@ pub struct Policy {
     /// How deep a document may nest.
     pub max_depth: usize,
 }
+
+/// A fetch is not overdue before this, however short the interval.
+const MIN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The number of a fetch; later ones are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,6 +151,8 @@ pub struct Feed {
     in_flight: Option<InFlight>,
     fetches: u64,
     next_poll: Option<Time>,
+    /// How long the origin takes to answer, smoothed.
+    answer_time: Duration,
     schedule: Schedule,
     outputs: VecDeque<Output>,
     ended: bool,
@@ -179,6 +186,7 @@ impl Feed {
             in_flight: None,
             fetches: 0,
             next_poll: None,
+            answer_time: Duration::ZERO,
             schedule: Schedule::new(policy.interval, seed),
             outputs: VecDeque::new(),
             ended: false,
@@ -235,7 +243,11 @@ impl Feed {
             debug_assert!(false, "only the fetch under way can end");
             return;
         };
+        let answered = !matches!(outcome, Outcome::Failed(_));
         let settled = self.judge(now, &current, outcome);
+        if answered {
+            self.answer_time = (self.answer_time * 3 + now.since(current.started)) / 4;
+        }
         let succeeded = matches!(settled, Settled::Confirmed);
         let retry_after = match &settled {
             Settled::Failed(failure) => failure.retry_after,
@@ -276,6 +288,7 @@ impl Feed {
                 self.next_poll = None;
             }
         }
+        self.notice_overdue(now);
         self.retire_if_idle(now);
     }
 }
@@ -287,11 +300,13 @@ impl Feed {
         self.outputs.pop_front()
     }
 
-    /// When [`Feed::handle_timeout`] is to be called next. `None` while a fetch is under way: its end is the next
-    /// event.
+    /// When [`Feed::handle_timeout`] is to be called next, if nothing else happens before.
     pub fn poll_timeout(&self) -> Option<Time> {
-        if self.in_flight.is_some() || self.ended {
+        if self.ended {
             return None;
+        }
+        if let Some(current) = &self.in_flight {
+            return self.overdue_at(current);
         }
         let end = self.polled_until.max(self.kept_until);
         match self.next_poll {
@@ -372,6 +387,25 @@ impl Feed {
         fetch
     }
 
+    /// When the fetch under way is overdue: subscribers would be told that the head is live although nothing confirms
+    /// it any more. An origin that is always slow is given the time that it takes.
+    fn overdue_at(&self, current: &InFlight) -> Option<Time> {
+        let live = self.status.state == State::Live && self.meta.is_some();
+        let patience = self.policy.interval.max(MIN_PATIENCE).max(self.answer_time * 4);
+        live.then_some(current.started + patience)
+    }
+
+    fn notice_overdue(&mut self, now: Time) {
+        let Some(current) = &self.in_flight else { return };
+        if self.overdue_at(current).is_some_and(|overdue| overdue <= now) {
+            let waited = now.since(current.started).as_millis();
+            let detail = format!("the origin has not answered for {waited} ms");
+            self.failed(now, Failure::new(FailureKind::TimedOut(Phase::Head), detail));
+            // It is being asked right now.
+            self.status.retry_at = None;
+        }
+    }
+
     fn retire_if_idle(&mut self, now: Time) {
         let needed = self.subscribers > 0 || self.in_flight.is_some();
         let over = self.window.is_empty() || now >= self.polled_until.max(self.kept_until);
@@ -400,9 +434,7 @@ impl Feed {
                         (FailureKind::Malformed, "the answer's media type cannot be streamed")
                     }
                     Unfit::TooLarge => (FailureKind::TooLarge, "the answer's body is over the limit"),
-                    Unfit::Slow => {
-                        (FailureKind::TimedOut(crate::Phase::Body), "the answer's body takes too long")
-                    }
+                    Unfit::Slow => (FailureKind::TimedOut(Phase::Body), "the answer's body takes too long"),
                 };
                 self.failed(now, Failure::new(kind, detail));
                 Settled::Unfit(unfit)
@@ -509,7 +541,7 @@ impl Feed {
             // Nothing to keep, nothing to tell: the answer itself is passed on to whoever asked.
         } else if refused && self.credentialed {
             self.end(Ended::Refused(failure));
-        } else if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
+        } else if is_gone(answer.status) && self.status.state != State::Gone {
             self.set_state(now, State::Gone, Some(failure));
         } else {
             self.failed(now, failure);
@@ -535,17 +567,13 @@ impl Feed {
             State::Gone => (State::Gone, self.status.since),
             State::Live | State::Stale => (State::Stale, meta.confirmed),
         };
-        let news = self.status.state != state
-            || self.status.cause.as_ref().is_none_or(|cause| cause.kind != failure.kind);
-        if news {
-            self.set_state(now, state, Some(failure));
-            self.status.since = since;
-        }
-        // The time of the next try is known only after the schedule was asked.
-        self.status.retry_at = Some(now);
+        // Told with each failure, because the time of the next try is news; failures come ever more rarely.
+        self.set_state(now, state, Some(failure));
+        self.status.since = since;
     }
 
     fn set_state(&mut self, now: Time, state: State, cause: Option<Cause>) {
+        // The time of the next try is known once the schedule was asked.
         let retry_at = cause.is_some().then_some(now);
         let sequence = self.status.sequence + 1;
         self.status = Status { state, since: now, cause, retry_at, sequence };
@@ -557,6 +585,10 @@ impl Fetching {
     fn after(self) -> Fetching {
         Fetching(self.0 + 1)
     }
+}
+
+fn is_gone(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE)
 }
 
 /// The delay that `Retry-After` asks for, where it is given in seconds (RFC 9110 §10.2.3). A date would need the

@@ -171,7 +171,9 @@ fn wish(key: KeyEvent) -> Option<Wish> {
 pub(super) async fn run(live: Live, poll: Duration, count: Option<u64>) -> Result<(), Failure> {
     let mut view = View::new(poll);
     let result = show(live, &mut view, count).await;
-    eprintln!("{}", view.summary());
+    if view.account.updates > 0 {
+        eprintln!("{}", view.summary());
+    }
     result
 }
 
@@ -188,6 +190,7 @@ async fn show(mut live: Live, view: &mut View, count: Option<u64>) -> Result<(),
             update = live.next() => {
                 let update: Update = update.map_err(Failure::Ended)?;
                 view.take(&update, &live, Instant::now());
+                view.set_received(live.traffic().bytes());
             }
             event = keys.events.recv() => match event {
                 Some(Event::Key(key)) => match wish(key) {

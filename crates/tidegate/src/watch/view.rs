@@ -241,17 +241,18 @@ impl View {
     /// What was received, and what polling would have cost.
     fn cost_line(&self, room: usize) -> String {
         let Account { updates, plain_bytes, conditional_bytes, .. } = self.account;
+        // The keys come before the place, so that a narrow screen cuts what can be done without.
         let mut text = format!("{updates} updates, {} received", human(self.received));
         if self.link.source == Some(Source::Stream) {
             let (plain, conditional) = (human(plain_bytes), human(conditional_bytes));
-            text.push_str(&format!(" · by polling {plain}, with gzip and ETag {conditional}"));
-        }
-        let total = self.rendered.lines.len();
-        if total > room {
-            text.push_str(&format!(" · lines {}–{} of {total}", self.top + 1, (self.top + room).min(total)));
-            text.push_str(if self.follow { ", arrows scroll" } else { ", f follows changes" });
+            text.push_str(&format!("; polling: {plain}, with gzip+ETag {conditional}"));
         }
         text.push_str(" · q quits");
+        let total = self.rendered.lines.len();
+        if total > room {
+            text.push_str(if self.follow { ", ↑↓ scroll" } else { ", f follows" });
+            text.push_str(&format!(" · {}–{} of {total}", self.top + 1, (self.top + room).min(total)));
+        }
         text
     }
 
@@ -327,7 +328,7 @@ mod tests {
         let lines = view.draw(start, 80, 12);
         assert_eq!(changed(&lines), [(3, Recency::Fresh)]);
         assert_eq!(text(&lines[3]), r#"  {"id": 50, "n": 1},"#);
-        assert!(text(&lines[11]).contains("lines 49–58 of 102, arrows scroll"), "{}", text(&lines[11]));
+        assert!(text(&lines[11]).ends_with(" · q quits, ↑↓ scroll · 49–58 of 102"), "{}", text(&lines[11]));
         let later = start + Duration::from_millis(800);
         view.advance(later);
         assert_eq!(changed(&view.draw(later, 80, 12)), [(3, Recency::Fading)]);
@@ -393,7 +394,7 @@ mod tests {
             summary.contains("   40.0 KB plain:") && summary.contains("    1.0 KB with gzip"),
             "{summary}"
         );
-        assert!(view.cost_line(100).contains(" · by polling 40.0 KB, with gzip and ETag 1.0 KB · q quits"));
+        assert!(view.cost_line(100).ends_with("; polling: 40.0 KB, with gzip+ETag 1.0 KB · q quits"));
         // Whoever polls already is not told what polling would cost.
         view.take_update(&Update::Connected { source: Source::Polling }, None, start);
         assert_eq!(view.summary(), "1 updates, 9.9 KB received.");
