@@ -46,7 +46,7 @@ export class Program {
       const match = this[stream].match(pattern);
       if (match !== null) return match;
       if (this.end !== undefined) throw new Hopeless(`${this.name} has ended with ${JSON.stringify(this.end)}; it wrote:\n${this.stdout}${this.stderr}`);
-      return undefined;
+      throw new Error(`it wrote: …${this[stream].slice(-2000)}`);
     });
   }
 
