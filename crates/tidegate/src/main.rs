@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use tidegate::cli::{self, Command};
 use tidegate::watch::{self, WatchOptions};
-use tidegate::{check, config, logging, serve};
+use tidegate::{check, config, demo, logging, serve};
 
 fn main() -> ExitCode {
     let environment = |name: &str| std::env::var(name).ok();
@@ -34,7 +34,11 @@ fn main() -> ExitCode {
             headers: args.headers.into_iter().map(|header| (header.name, header.value)).collect(),
             count: args.count.map(NonZeroU64::get),
         })),
-        Command::Demo(_) => ExitCode::FAILURE,
+        Command::Demo(args) => {
+            // Warnings only: the terminal is to show where to look.
+            logging::start("warn");
+            on_a_runtime(demo::run(args))
+        }
     }
 }
 
