@@ -59,6 +59,7 @@ export class NodeFollower {
 export class PythonFollower {
   name = 'httpx-sse';
   #program;
+  #events = [];
 
   /** With `dropEvery`, it closes its connection after each so many states, and resumes. */
   constructor(t, url, { dropEvery = 0 } = {}) {
@@ -68,7 +69,9 @@ export class PythonFollower {
 
   /** All that it told, in order: `{ event, id, data }` for states, the document as JSON text; others have no data. */
   get events() {
-    return this.#program.lines().map((line) => JSON.parse(line));
+    const { lines } = this.#program;
+    while (this.#events.length < lines.length) this.#events.push(JSON.parse(lines[this.#events.length]));
+    return this.#events;
   }
 
   get states() {

@@ -19,6 +19,9 @@ export class Program {
   /** Everything that it wrote, by stream. */
   stdout = '';
   stderr = '';
+  /** The whole lines of its standard output. */
+  lines = [];
+  #half = '';
 
   constructor(name, command, args, options = {}) {
     this.name = name;
@@ -29,6 +32,11 @@ export class Program {
         this[stream] += text;
       });
     }
+    this.#child.stdout.on('data', (text) => {
+      const lines = (this.#half + text).split('\n');
+      this.#half = lines.pop();
+      this.lines.push(...lines);
+    });
     this.#ended = new Promise((resolve) => {
       this.#child.once('error', (error) => resolve({ error }));
       // `close` comes when the pipes are drained too: all output is there by then.
@@ -48,11 +56,6 @@ export class Program {
       if (this.end !== undefined) throw new Hopeless(`${this.name} has ended with ${JSON.stringify(this.end)}; it wrote:\n${this.stdout}${this.stderr}`);
       throw new Error(`it wrote: …${this[stream].slice(-2000)}`);
     });
-  }
-
-  /** Whole lines that it wrote. */
-  lines() {
-    return this.stdout.split('\n').slice(0, -1);
   }
 
   signal(signal) {

@@ -72,7 +72,7 @@ test('watch --json prints each update, follows a restart and ends on SIGINT', as
   const gateway = await Gateway.start(t, '--origin', origin.url, '--poll', '50ms');
   const watch = tidegate('watch', '--json', `${gateway.url}/document`);
   t.after(() => watch.stop());
-  const updates = () => watch.lines().map((line) => JSON.parse(line));
+  const updates = () => watch.lines.map((line) => JSON.parse(line));
   const saw = (what, enough) => eventually(what, async () => {
     if (watch.end !== undefined) await watch.wrote(/$never/);
     return enough(updates());
@@ -86,7 +86,7 @@ test('watch --json prints each update, follows a restart and ends on SIGINT', as
     const again = seen.slice(lost).map(({ type }) => type);
     return lost > 0 && again.includes('snapshot') && again.lastIndexOf('patch') > again.indexOf('snapshot');
   });
-  const snapshot = watch.lines().find((line) => line.startsWith('{"type":"snapshot"'));
+  const snapshot = watch.lines.find((line) => line.startsWith('{"type":"snapshot"'));
   const { data } = exact(snapshot);
   assert.deepEqual(data, exact(origin.served.get(Number(data.version['#']))), 'number for number');
   assert.deepEqual(await watch.stop('SIGINT'), { code: 0, signal: null }, 'ends cleanly');
@@ -99,7 +99,7 @@ test('watch polls a URL that offers no stream', async (t) => {
   const watch = tidegate('watch', '--json', '--poll', '50ms', '--count', '5', `${origin.url}/document`);
   t.after(() => watch.stop());
   assert.equal((await watch.ended()).code, 0);
-  const seen = watch.lines().map((line) => JSON.parse(line));
+  const seen = watch.lines.map((line) => JSON.parse(line));
   assert.equal(seen[0].source, 'polling');
   assert.equal(seen.filter(({ type }) => type === 'snapshot' || type === 'patch').length, 5);
 });
