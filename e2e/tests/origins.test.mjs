@@ -12,6 +12,7 @@ import { assertHolds, holds } from '../lib/truth.mjs';
 import { eventually } from '../lib/wait.mjs';
 
 const JSON_SERVER = fileURLToPath(new URL('../node_modules/json-server/lib/cli/bin.js', import.meta.url));
+const PROMETHEUS = process.env.TIDEGATE_PROMETHEUS ?? 'prometheus';
 const get = async (url) => (await fetch(url)).text();
 const send = async (method, url, body) => {
   const response = await fetch(url, { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
@@ -86,7 +87,7 @@ scrape_configs:
   let own = '';
   targets();
   configuration('1s');
-  const api = await serving(t, 'prometheus', '/-/ready', 'prometheus', (port) => {
+  const api = await serving(t, 'prometheus', '/-/ready', PROMETHEUS, (port) => {
     own = `127.0.0.1:${port}`;
     return [`--config.file=${join(files, 'prometheus.yml')}`, `--storage.tsdb.path=${join(files, 'data')}`, `--web.listen-address=${own}`, '--web.enable-lifecycle'];
   });

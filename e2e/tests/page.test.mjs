@@ -36,6 +36,9 @@ test('prices change without a reload, counters move, and the page survives what 
   await visit.click('btn-refresh');
   for (const way of WAYS) await eventually(`the requests of ${way} grow`, async () => (await number(visit, `counter-${way}-requests`)) > before[way]);
   for (const way of WAYS) assert.match(await visit.text(`age-${way}`), /\d/, `the age of ${way}`);
+  for (const way of ['live', 'polling']) {
+    await eventually(`what ${way} costs in a minute is projected`, async () => (await number(visit, `projection-${way}-requests`)) > 0);
+  }
   await visit.screenshot('desktop');
   assert.deepEqual([...visit.errors, ...visit.notices], [], 'nothing in the console');
 
