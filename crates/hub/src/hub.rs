@@ -282,13 +282,18 @@ impl Inner {
         book.insert(resource.clone(), known.union(&vary));
     }
 
+    /// Whether [`Hub::shutdown`] was called.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
     fn send(
         self: &Arc<Self>,
         route: &Arc<Route>,
         request: SharedRequest,
         message: HubMessage,
     ) -> Result<(), Refused> {
-        if self.closing.load(Ordering::SeqCst) {
+        if self.is_closing() {
             return Err(Refused::Closing);
         }
         let mut table = self.table();

@@ -10,6 +10,9 @@ use tidegate_market::Fault;
 /// Where a request comes from, as the browser sees it (Fetch Metadata §2.3).
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// The path below which the controls are.
+pub(super) const BELOW: &str = "/control/";
+
 /// Something to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Control {
@@ -22,7 +25,7 @@ pub(super) enum Control {
 impl Control {
     /// The control of a path below `/control/`.
     pub(super) fn of(path: &str) -> Option<Control> {
-        match path.strip_prefix("/control/")? {
+        match path.strip_prefix(BELOW)? {
             "gateway/restart" => Some(Control::RestartGateway),
             market => {
                 let state = market.strip_prefix("market/")?;

@@ -250,4 +250,28 @@ mod tests {
             assert_eq!(*route.origin.head_timeout, PATIENCE);
         }
     }
+    #[tokio::test]
+    async fn it_is_down_from_the_moment_of_a_restart_until_the_next_gateway_runs() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Nobody asks it for anything, so the market is never looked for.
+        let config = config("127.0.0.1:9".parse().unwrap(), Duration::from_secs(1));
+        let part = Arc::new(GatewayPart::new(config, listener).unwrap());
+        let stop = CancellationToken::new();
+        let (running, stopping) = (part.clone(), stop.clone());
+        let running = tokio::spawn(async move { running.run(stopping).await });
+        let up = async || {
+            while !part.is_up() {
+                tokio::task::yield_now().await;
+            }
+        };
+        up().await;
+        part.restart();
+        assert!(!part.is_up());
+        part.restart();
+        up().await;
+        stop.cancel();
+        running.await.unwrap();
+        assert!(!part.is_up());
+        TcpListener::bind(part.address()).await.expect("its port is free again");
+    }
 }

@@ -32,6 +32,7 @@ impl Page {
         let path = request.uri().path();
         let mut response = match Control::of(path) {
             Some(control) => self.control(control, request),
+            None if path.starts_with(control::BELOW) => not_found(),
             None if !matches!(*request.method(), Method::GET | Method::HEAD) => not_allowed("GET, HEAD"),
             None => match path {
                 "/demo.json" => json(&Facts::of(&self.parts)),
