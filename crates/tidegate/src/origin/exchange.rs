@@ -254,3 +254,56 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_client_is_no_slow_origin() {
+        let (turn, progress) = watch::channel(Turn::Client);
+        let late = tokio::spawn(late(LIMIT, Some(progress)));
+        advance(LIMIT * 100).await;
+        assert!(!late.is_finished());
+        // Each part that the origin takes gives it the whole time again.
+        for _ in 0..3 {
+            turn.send_replace(Turn::Origin(Instant::now()));
+            tokio::task::yield_now().await;
+            advance(LIMIT - Duration::from_secs(1)).await;
+            tokio::task::yield_now().await;
+            assert!(!late.is_finished());
+        }
+        let before = Instant::now();
+        late.await.unwrap();
+        assert_eq!(before.elapsed().as_secs(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_origin_that_has_the_whole_body_has_its_time() {
+        let (turn, progress) = watch::channel(Turn::Client);
+        drop(turn);
+        let before = Instant::now();
+        late(LIMIT, Some(progress)).await;
+        assert_eq!(before.elapsed().as_secs(), LIMIT.as_secs());
+    }
+
+    #[test]
+    fn only_plain_chunks_are_a_framing_that_is_undone() {
+        for (values, expected) in [
+            (&[][..], false),
+            (&["chunked"], false),
+            (&[" Chunked "], false),
+            (&["gzip, chunked"], true),
+            (&["gzip", "chunked"], true),
+            (&["identity"], true),
+        ] {
+            let fields =
+                values.iter().map(|value| (header::TRANSFER_ENCODING, value.parse().unwrap())).collect();
+            assert_eq!(broken_framing(&fields), expected, "{values:?}");
+        }
+    }
+}

@@ -28,9 +28,8 @@ pub(crate) fn end_to_end(fields: &HeaderMap) -> HeaderMap {
         .iter()
         .filter(|(name, _)| {
             let text = name.as_str();
-            !HOP_BY_HOP.contains(&text)
-                && !nominated.contains(text)
-                && !(framed_otherwise && *name == header::CONTENT_LENGTH)
+            let misleads = framed_otherwise && *name == header::CONTENT_LENGTH;
+            !(HOP_BY_HOP.contains(&text) || nominated.contains(text) || misleads)
         })
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
