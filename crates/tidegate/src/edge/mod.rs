@@ -10,6 +10,7 @@
 //! It must not know how a feed works; it asks the hub, and turns what the hub says into HTTP, here and nowhere else.
 
 mod answer;
+mod conditions;
 mod cors;
 mod gateway;
 mod plain;

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use tidegate_hub::{Body, Current, Source};
 
 use super::answer::{self, CACHE_STATUS, NAME};
+use super::conditions;
 
 /// Below this size compression does not pay.
 const MIN_COMPRESSED: usize = 256;
@@ -102,7 +103,7 @@ fn not_modified(request: &HeaderMap, fields: &HeaderMap, tags: &Tags) -> Option<
     if request.contains_key(IF_NONE_MATCH) {
         // Compared weakly. Either form of the version will do: whoever names its tag has that form stored.
         let listed = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        for tag in listed.flat_map(|value| value.split(',')).map(str::trim) {
+        for tag in listed.flat_map(conditions::tags) {
             let opaque = tag.strip_prefix("W/").unwrap_or(tag);
             if tag == "*" {
                 return Some(None);
