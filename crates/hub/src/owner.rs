@@ -126,6 +126,8 @@ pub struct FeedReport {
     pub target: String,
     /// Subscribers now.
     pub subscribers: usize,
+    /// Readers and subscribers who wait for a fetch.
+    pub waiting: usize,
     /// The head, if there is one.
     pub head: Option<Position>,
     /// Versions in the window.
@@ -323,6 +325,7 @@ impl<S, F: PortFactory> Owner<S, F> {
         FeedReport {
             target: self.request.target().to_owned(),
             subscribers: self.feed.subscribers(),
+            waiting: self.waiting.len(),
             head: self.feed.head().map(|head| head.position),
             versions: self.feed.window().len(),
             state: self.feed.status().state,

@@ -234,7 +234,8 @@ impl OriginConnection {
         self.stream.set_zero_linger().expect("the option exists");
     }
 
-    async fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Sends bytes, to whoever may be gone by now.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes).await
     }
 

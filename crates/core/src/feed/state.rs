@@ -54,17 +54,22 @@ pub struct Meta {
     pub confirmed: Time,
     /// How old the origin said it was then.
     pub age: Duration,
+    /// The representation came with a `Set-Cookie`: it may be meant for one reader.
+    personal: bool,
 }
 
 impl Meta {
     pub(super) fn new(confirmed: Time, fields: HeaderMap) -> Meta {
-        Meta { validators: Validators::of(&fields), age: age(&fields), confirmed, fields }
+        let personal = fields.contains_key(header::SET_COOKIE);
+        Meta { validators: Validators::of(&fields), age: age(&fields), confirmed, fields, personal }
     }
 
     /// A 304 came: its fields replace those of the same names, but those that describe the body, which a 304 has not.
+    /// A `Set-Cookie` belongs to the request that it answered, which was an earlier one: it goes.
     pub(super) fn confirm(&mut self, started: Time, fields: HeaderMap) {
         const OF_THE_BODY: [header::HeaderName; 4] =
             [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_RANGE];
+        self.fields.remove(header::SET_COOKIE);
         for name in fields.keys().filter(|name| !OF_THE_BODY.contains(name)) {
             self.fields.remove(name);
             for value in fields.get_all(name) {
@@ -84,7 +89,11 @@ impl Meta {
 
     /// What plain readers may be given. `authorized`: the shared request carries `Authorization`.
     pub fn plain_reads(&self, authorized: bool) -> PlainReads {
-        PlainReads::of(&self.fields, authorized)
+        let reads = PlainReads::of(&self.fields, authorized);
+        PlainReads {
+            from_memory: reads.from_memory && !self.personal,
+            when_stale: reads.when_stale && !self.personal,
+        }
     }
 
     /// Its age now (RFC 9111 §4.2.3).

@@ -3,11 +3,22 @@
 use http::HeaderMap;
 use http::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
 
+/// The members of a list of entity tags (RFC 9110 §8.8.3). A tag may hold commas, so that only those between tags divide.
+pub(crate) fn tags(list: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    // A tag has no escapes: every quote opens or closes one.
+    let divides = move |character: char| {
+        quoted ^= character == '"';
+        character == ',' && !quoted
+    };
+    list.split(divides).map(str::trim).filter(|tag| !tag.is_empty())
+}
+
 /// The tags that `If-None-Match` lists, with quotes and ready for the weak comparison that it demands: without `W/`
 /// (RFC 9110 §13.1.2). `*` comes as itself.
 pub(crate) fn none_match(request: &HeaderMap) -> impl Iterator<Item = &str> {
     let listed = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    listed.flat_map(|value| value.split(',')).map(str::trim).map(|tag| tag.strip_prefix("W/").unwrap_or(tag))
+    listed.flat_map(tags).map(|tag| tag.strip_prefix("W/").unwrap_or(tag))
 }
 
 /// Whether `Accept-Encoding` allows gzip (RFC 9110 §12.5.3).
@@ -56,5 +67,20 @@ mod tests {
         fields.append(IF_NONE_MATCH, HeaderValue::from_static("W/\"a\" , \"b.gzip\""));
         fields.append(IF_NONE_MATCH, HeaderValue::from_static("*"));
         assert_eq!(none_match(&fields).collect::<Vec<_>>(), ["\"a\"", "\"b.gzip\"", "*"]);
+    }
+
+    #[test]
+    fn commas_within_tags_do_not_divide() {
+        for (list, expected) in [
+            ("", &[][..]),
+            ("*", &["*"]),
+            ("\"a\"", &["\"a\""]),
+            ("\"a\",W/\"b\" ,, \"c\"", &["\"a\"", "W/\"b\"", "\"c\""]),
+            ("\"a, b\", \"c\"", &["\"a, b\"", "\"c\""]),
+            ("\"a\\\", \"b\"", &["\"a\\\"", "\"b\""]),
+            ("\"open, a", &["\"open, a"]),
+        ] {
+            assert_eq!(tags(list).collect::<Vec<_>>(), expected, "{list}");
+        }
     }
 }

@@ -18,7 +18,7 @@ use tracing::{debug, error};
 
 use super::cors::Cors;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
-use super::{answer, plain, stream};
+use super::{answer, asked, plain, stream};
 use crate::config::{Config, LivePolicy, PathPattern};
 use crate::origin::{HttpOrigin, OriginError, OriginSettings};
 use crate::proxy::{self, Client, Tunnels};
@@ -293,21 +293,20 @@ impl Gateway {
     /// reaches the origin with the tag that it gave for that version.
     async fn translate_conditions(&self, fields: &mut HeaderMap) {
         for name in [IF_MATCH, IF_NONE_MATCH] {
-            let Some(list) = fields.get(&name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-            else {
+            let lines: Option<Vec<_>> = fields.get_all(&name).iter().map(|line| line.to_str().ok()).collect();
+            let Some(list) = lines.filter(|lines| !lines.is_empty()).map(|lines| lines.join(", ")) else {
                 continue;
             };
             let mut translated = Vec::new();
-            for tag in list.split(',') {
-                let position = plain::position_text(tag).and_then(|text| text.parse::<Position>().ok());
-                let known = match position {
+            for tag in asked::tags(&list) {
+                let known = match plain::position_text(tag).and_then(|text| text.parse::<Position>().ok()) {
                     Some(position) => {
                         self.hub.validators_at(position).await.and_then(|validators| validators.etag)
                     }
                     None => None,
                 };
                 let origins = known.and_then(|tag| tag.to_str().ok().map(str::to_owned));
-                translated.push(origins.unwrap_or_else(|| tag.trim().to_owned()));
+                translated.push(origins.unwrap_or_else(|| tag.to_owned()));
             }
             if let Ok(value) = HeaderValue::from_str(&translated.join(", ")) {
                 fields.insert(name, value);

@@ -1,0 +1,178 @@
+//! A reader of event streams (WHATWG HTML §9.2.6), and what it holds.
+
+use std::net::SocketAddr;
+
+use tidegate_core::json::{self, Patch, Value};
+
+use super::{Http, Response};
+
+/// One event as it came.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Event {
+    pub(crate) kind: String,
+    pub(crate) id: Option<String>,
+    pub(crate) retry: Option<u64>,
+    pub(crate) data: String,
+    /// Comments in it that say something.
+    pub(crate) comments: Vec<String>,
+}
+
+impl Event {
+    fn parse(block: &str) -> Event {
+        let mut event = Event::default();
+        let mut data = Vec::new();
+        for line in block.lines() {
+            let (name, value) = line.split_once(':').unwrap_or((line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match name {
+                "" if value.is_empty() => {}
+                "" => event.comments.push(value.to_owned()),
+                "event" => event.kind = value.to_owned(),
+                "id" => event.id = Some(value.to_owned()),
+                "retry" => event.retry = Some(value.parse().expect("retry is a number")),
+                "data" => data.push(value),
+                other => panic!("unknown field {other:?} in {block:?}"),
+            }
+        }
+        event.data = data.join("\n");
+        event
+    }
+
+    /// The data of a `status`.
+    #[track_caller]
+    pub(crate) fn status(&self) -> serde_json::Value {
+        assert_eq!(self.kind, "status", "{self:?}");
+        assert_eq!(self.id, None, "{self:?}");
+        serde_json::from_str(&self.data).expect("a status is JSON")
+    }
+
+    /// The state of a `status`.
+    #[track_caller]
+    pub(crate) fn state(&self) -> String {
+        self.status()["state"].as_str().expect("a status has a state").to_owned()
+    }
+}
+
+/// An open stream.
+pub(crate) struct Stream {
+    pub(crate) head: Response,
+    http: Http,
+    text: String,
+    chunked: bool,
+}
+
+impl Stream {
+    /// Subscribes, and insists on a stream.
+    pub(crate) async fn open(address: SocketAddr, target: &str, fields: &[(&str, &str)]) -> Stream {
+        Stream::open_on(Http::connect(address).await, target, fields).await
+    }
+
+    /// The same on a given connection.
+    pub(crate) async fn open_on(mut http: Http, target: &str, fields: &[(&str, &str)]) -> Stream {
+        let accept = ("Accept", "text/event-stream");
+        let fields: Vec<_> = std::iter::once(accept).chain(fields.iter().copied()).collect();
+        http.ask("GET", target, &fields).await;
+        Stream::answered(http).await
+    }
+
+    /// The stream that answers what was sent already.
+    pub(crate) async fn answered(mut http: Http) -> Stream {
+        let head = http.head().await;
+        assert_eq!(head.status, 200, "{head:?}");
+        assert_eq!(head.field("content-type"), Some("text/event-stream"), "{head:?}");
+        let chunked = head.field("transfer-encoding").is_some();
+        Stream { head, http, text: String::new(), chunked }
+    }
+
+    /// Whether more came.
+    async fn more(&mut self) -> bool {
+        let bytes = match self.chunked {
+            true => self.http.chunk().await,
+            false => self.http.some().await,
+        };
+        let Some(bytes) = bytes else { return false };
+        // Frames begin and end between events, so chunks never cut a character.
+        self.text.push_str(std::str::from_utf8(&bytes).expect("streams are UTF-8"));
+        true
+    }
+
+    /// The next event, or nothing when the stream ended in order.
+    pub(crate) async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(end) = self.text.find("\n\n") {
+                let block: String = self.text.drain(..end + 2).collect();
+                return Some(Event::parse(&block[..end + 1]));
+            }
+            if !self.more().await {
+                assert!(self.text.lines().all(|line| line.starts_with(':')), "cut off in {:?}", self.text);
+                return None;
+            }
+        }
+    }
+
+    /// The next event.
+    pub(crate) async fn event(&mut self) -> Event {
+        self.next().await.expect("another event comes")
+    }
+
+    /// The next event, which must be of this kind.
+    pub(crate) async fn expect(&mut self, kind: &str) -> Event {
+        let event = self.event().await;
+        assert_eq!(event.kind, kind, "{event:?}");
+        event
+    }
+
+    /// The text so far and what follows, up to and including the first `end`.
+    pub(crate) async fn text_until(&mut self, end: &str) -> String {
+        loop {
+            if let Some(start) = self.text.find(end) {
+                return self.text.drain(..start + end.len()).collect();
+            }
+            assert!(self.more().await, "ended before {end:?}: {:?}", self.text);
+        }
+    }
+
+    /// A stream that begins with a snapshot and a status; gives both.
+    pub(crate) async fn begin(&mut self) -> (Event, Event) {
+        let snapshot = self.expect("snapshot").await;
+        let status = self.expect("status").await;
+        (snapshot, status)
+    }
+}
+
+/// What a client holds that applies what it gets.
+#[derive(Debug, Default)]
+pub(crate) struct Replica {
+    value: Option<Value>,
+    pub(crate) id: Option<String>,
+}
+
+impl Replica {
+    /// Takes an event in.
+    pub(crate) fn take(&mut self, event: &Event) {
+        let parse = |text: &str| json::parse(text.as_bytes(), json::MAX_DEPTH).expect("the data is JSON");
+        match &*event.kind {
+            "snapshot" => self.value = Some(parse(&event.data)),
+            "patch" => {
+                let patch = Patch::parse(event.data.as_bytes()).expect("the data is a patch");
+                let held = self.value.as_ref().expect("a patch follows a snapshot");
+                self.value = Some(json::apply(held, &patch).expect("the patch applies"));
+            }
+            _ => return,
+        }
+        self.id.clone_from(&event.id);
+    }
+
+    /// The compact text of what is held.
+    pub(crate) fn text(&self) -> String {
+        self.value.as_ref().map(Value::to_text).unwrap_or_default()
+    }
+
+    /// Reads until it holds `text`.
+    pub(crate) async fn catch_up(&mut self, stream: &mut Stream, text: &str) {
+        while self.text() != text {
+            let event = stream.event().await;
+            self.take(&event);
+        }
+    }
+}
