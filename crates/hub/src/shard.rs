@@ -33,8 +33,9 @@ pub trait Sink {
     /// Gives a frame to the connection. Only called when ready.
     fn send(&mut self, frame: Bytes);
 
-    /// Ends the connection after what was given.
-    fn close(&mut self);
+    /// Ends the connection after what was given and one last frame. May be called when not ready: an end has its own
+    /// place, so that a slow client learns when to come back, too.
+    fn close(&mut self, last: Bytes);
 
     /// Whether the connection is gone. Its [`Command::Detach`] may come before its [`Command::Attach`], because the
     /// two travel on different ways; then this tells that there will be no other.
@@ -247,8 +248,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             let (retry, unproven) = (self.retry(), start == Start::Unproven);
             let frame = status.first_event(now, &self.clock, unproven, retry);
             counters.sent(frame.len());
-            sink.send(frame);
-            sink.close();
+            sink.close(frame);
             return;
         }
         let view = match self.feeds.entry(feed) {
@@ -328,19 +328,15 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         self.serve_all(now, feed);
     }
 
-    /// The last status is sent where the connection takes it at once; a slow one learns when it comes back.
     fn end(&mut self, now: Time, feed: FeedId, status: StatusView) {
         let Some(view) = self.feeds.remove(&feed) else { return };
         for id in view.subscribers {
             let retry = self.retry();
             if let Some(mut subscriber) = self.subscribers.remove(&id) {
-                if subscriber.sink.is_ready() {
-                    let unproven = subscriber.unproven && subscriber.told.is_none();
-                    let frame = status.first_event(now, &self.clock, unproven, retry);
-                    view.counters.sent(frame.len());
-                    subscriber.sink.send(frame);
-                }
-                subscriber.sink.close();
+                let unproven = subscriber.unproven && subscriber.told.is_none();
+                let frame = status.first_event(now, &self.clock, unproven, retry);
+                view.counters.sent(frame.len());
+                subscriber.sink.close(frame);
             }
         }
     }

@@ -39,7 +39,8 @@ impl Sink for TestSink {
         self.wire.busy.set(self.patient);
         self.wire.frames.borrow_mut().push(String::from_utf8(frame.to_vec()).unwrap());
     }
-    fn close(&mut self) {
+    fn close(&mut self, last: Bytes) {
+        self.wire.frames.borrow_mut().push(String::from_utf8(last.to_vec()).unwrap());
         self.wire.closed.set(true);
     }
     fn is_gone(&self) -> bool {
@@ -293,7 +294,7 @@ fn an_ended_feed_says_why_and_closes() {
     bench.shard.handle(at(0), Command::End(FEED, stale(2, at(0))));
     let frames = wire.take();
     assert!(kinds(&frames) == ["status"] && frames[0].contains("retry: "), "{frames:?}");
-    assert_eq!(kinds(&slow.take()), ["snapshot"], "it keeps what it was given");
+    assert_eq!(kinds(&slow.take()), ["snapshot", "status"], "a slow one, too, after what it was given");
     assert!(wire.closed.get() && slow.closed.get());
     assert_eq!(bench.port.left.get(), 0, "the owner knows");
 }

@@ -110,8 +110,10 @@ impl Sink for PipeSink {
         state.frame = frame;
     }
 
-    fn close(&mut self) {
-        self.0.borrow_mut().closed = true;
+    fn close(&mut self, last: Bytes) {
+        let state = &mut *self.0.borrow_mut();
+        state.closed = true;
+        state.frame = [std::mem::take(&mut state.frame), last].concat().into();
     }
 
     fn is_gone(&self) -> bool {
@@ -121,7 +123,7 @@ impl Sink for PipeSink {
 
 impl Drop for PipeSink {
     fn drop(&mut self) {
-        self.close();
+        self.0.borrow_mut().closed = true;
     }
 }
 

@@ -96,6 +96,7 @@ pub(crate) async fn serve<A, F>(
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let connections = TaskTracker::new();
+    let cut = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -104,7 +105,8 @@ pub(crate) async fn serve<A, F>(
         match accepted {
             Ok((socket, address)) => {
                 let client = Client { address, scheme: Scheme::HTTP };
-                connections.spawn(connection(answer.clone(), socket, client, stop.clone()));
+                let served = connection(answer.clone(), socket, client, stop.clone());
+                connections.spawn(cut.clone().run_until_cancelled_owned(served));
             }
             Err(error) => {
                 // Out of file descriptors, most likely: those that are open go on, new ones wait.
@@ -118,6 +120,8 @@ pub(crate) async fn serve<A, F>(
     connections.close();
     if timeout(DRAIN, connections.wait()).await.is_err() {
         info!(connections = connections.len(), "connections that would not end are cut");
+        cut.cancel();
+        connections.wait().await;
     }
 }
 
