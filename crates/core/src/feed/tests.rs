@@ -1,7 +1,12 @@
 //! The feed's state machine in virtual time: a bench that turns its outputs into words, and scenarios by subject.
 
 use super::*;
+use crate::document::Form;
+use crate::position::{Offset, Position};
+use crate::representation::{Answer, Representation, Unfit};
 use crate::sharing::SharingRules;
+use crate::window::WindowLimits;
+use http::{HeaderMap, StatusCode};
 use http::{HeaderName, HeaderValue};
 
 mod outcomes;

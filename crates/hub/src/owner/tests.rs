@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::origin::Origin;
+use crate::shard::FeedPort;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use tidegate_core::{Answer, Binding, Epoch, Vary};
 use tidegate_core::{FailureKind, Form, Policy, Representation, SharingRules, WindowLimits};
 use tokio::sync::oneshot::Receiver;
 
