@@ -236,7 +236,10 @@ fn each_status_is_told_once_and_only_the_newest() {
     bench.shard.handle(at(0), Command::Status(FEED, stale(2, at(500))));
     bench.shard.handle(at(0), Command::Status(FEED, live(3)));
     assert_eq!(kinds(&wire.take()), ["status"]);
+    bench.shard.handle(at(0), Command::Status(FEED, stale(4, at(500))));
+    assert_eq!(kinds(&wire.take()), ["status"], "at once, where the connection is free");
     bench.ready(1);
+    bench.shard.handle(at(0), Command::Status(FEED, live(5)));
     let frames = wire.take();
     assert!(kinds(&frames) == ["status"] && frames[0].contains("\"live\""), "{frames:?}");
     bench.ready(1);

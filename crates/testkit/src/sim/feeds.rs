@@ -97,7 +97,7 @@ impl Resource {
             scope: "simulation".to_owned(),
             origin: Arc::new(NeverAsked),
             policy,
-            heartbeat: Duration::from_secs(4),
+            heartbeat: setup.heartbeat,
             irrelevant: Vec::new(),
             counters: Arc::default(),
         };

@@ -26,6 +26,8 @@ pub struct Setup {
     pub credentials: bool,
     /// The most time that a message takes from one party to another.
     pub lag: Duration,
+    /// The most time without a byte on a connection.
+    pub heartbeat: Duration,
     /// The window's limit in versions.
     pub versions: usize,
     /// The window's limit in bytes.
@@ -80,8 +82,16 @@ fn setup() -> impl Strategy<Value = Setup> {
     let numbers = (resources, 1usize..5, 1usize..3, any::<u64>());
     let lag = prop_oneof![Just(0u64), Just(3), Just(120)].prop_map(Duration::from_millis);
     let window = (1usize..20, prop_oneof![Just(1_500usize), Just(8_000), Just(1_000_000)]);
-    (numbers, any::<bool>(), any::<bool>(), lag, window).prop_map(
-        |((resources, clients, shards, seed), etags, credentials, lag, (versions, window_bytes))| Setup {
+    // Heartbeats now and then, or none that could make up for something forgotten.
+    let heartbeat = prop_oneof![Just(4u64), Just(100_000)].prop_map(Duration::from_secs);
+    (numbers, any::<bool>(), any::<bool>(), (lag, heartbeat), window).prop_map(
+        |(
+            (resources, clients, shards, seed),
+            etags,
+            credentials,
+            (lag, heartbeat),
+            (versions, window_bytes),
+        )| Setup {
             resources,
             clients,
             shards,
@@ -89,6 +99,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             etags,
             credentials,
             lag,
+            heartbeat,
             versions,
             window_bytes,
         },
