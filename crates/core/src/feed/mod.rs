@@ -505,11 +505,23 @@ impl Feed {
         } else if refused && self.credentialed {
             self.end(Ended::Refused(failure));
         } else if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
-            self.set_state(now, State::Gone, Some(failure));
+            self.gone(now, failure);
         } else {
             self.failed(now, failure);
         }
         Settled::Answered(answer)
+    }
+
+    /// Marks the resource as gone. That it still is is no news.
+    fn gone(&mut self, now: Time, failure: Failure) {
+        let already = self.status.state == State::Gone;
+        let same = self.status.cause.as_ref().is_some_and(|cause| cause.kind == failure.kind);
+        if !(already && same) {
+            let since = if already { self.status.since } else { now };
+            self.set_state(now, State::Gone, Some(failure));
+            self.status.since = since;
+        }
+        self.status.retry_at = Some(now);
     }
 
     fn end(&mut self, ended: Ended) {
