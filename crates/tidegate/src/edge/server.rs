@@ -19,9 +19,6 @@ use tracing::{debug, info, warn};
 use super::Gateway;
 use crate::proxy::Client;
 
-/// How long a client may take for the head of a request, from its first byte (or from the last answer).
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// What hyper may hold of a connection, in bytes: a request's head, or frames that a slow client has not taken yet.
 const CONNECTION_BUFFER: usize = 32 * 1024;
 
@@ -109,7 +106,7 @@ async fn connection(gateway: Arc<Gateway>, socket: TcpStream, client: Client, st
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(gateway.head_timeout())
         .max_buf_size(CONNECTION_BUFFER)
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
