@@ -73,12 +73,14 @@ pub(super) fn limits(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Lim
     let max_streams = reader.count(fields, "max_streams");
     let window = reader.size(fields, "window");
     let window_versions = reader.count(fields, "window_versions");
+    let request_head_timeout = reader.time(fields, "request_head_timeout");
     Some(Limits {
         max_body: max_body?.value,
         max_feeds: max_feeds?.value,
         max_streams: max_streams?.value,
         window: window?.value,
         window_versions: window_versions?.value,
+        request_head_timeout: request_head_timeout?.value,
     })
 }
 

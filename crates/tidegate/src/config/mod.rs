@@ -78,6 +78,8 @@ pub struct Limits {
     pub window: Sourced<ByteSize>,
     /// The most earlier versions that a feed keeps.
     pub window_versions: Sourced<usize>,
+    /// How long a client may take for the head of a request.
+    pub request_head_timeout: Sourced<Duration>,
 }
 
 /// An API behind the gateway.

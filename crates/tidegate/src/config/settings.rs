@@ -143,6 +143,16 @@ pub const SETTINGS: &[Setting] = &[
         reason: "About a minute of a resource that changes twice a second, the time that a reconnect may take.",
     },
     Setting {
+        section: Section::Limits,
+        key: "request_head_timeout",
+        kind: time(100, 5 * MINUTE),
+        default: Some("30s"),
+        example: "\"30s\"",
+        about: "How long a client may take for the head of a request, and how long a connection may be idle between \
+                two. It is absolute: dripping bytes do not extend it.",
+        reason: "A connection that says nothing is a socket that others may need.",
+    },
+    Setting {
         section: Section::Origin,
         key: "name",
         kind: Kind::Name,

@@ -15,6 +15,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_market::{Fault, Market, MarketConfig};
 use tokio::net::TcpListener;
@@ -27,6 +28,9 @@ use crate::signals;
 use announce::Announcement;
 use gateway::{GatewayError, GatewayPart};
 use page::Page;
+
+/// How long a browser may take for the head of a request to the page.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The parts, of which those that the page shows and steers are shared with it.
 struct Parts {
@@ -142,6 +146,6 @@ async fn until(stop: CancellationToken, parts: Arc<Parts>, listener: TcpListener
             parts.market.set_fault(Fault::None);
         }
     };
-    tokio::join!(serve(listener, stop.clone(), answer, || {}), gateway, released);
+    tokio::join!(serve(listener, stop.clone(), HEAD_TIMEOUT, answer, || {}), gateway, released);
     parts.market.shutdown().await;
 }

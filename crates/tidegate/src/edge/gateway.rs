@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{
     CONTENT_LENGTH, HOST, IF_MATCH, IF_NONE_MATCH, ORIGIN, RANGE, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use tidegate_core::negotiation::{self, Reading};
 use tidegate_core::{Answer, Failure, Policy, Position, WindowLimits, caching, json};
@@ -29,6 +30,7 @@ pub struct Gateway {
     routes: Vec<GatewayRoute>,
     cors: Cors,
     tunnels: Tunnels,
+    head_timeout: Duration,
 }
 
 struct GatewayRoute {
@@ -112,7 +114,13 @@ impl Gateway {
             Some(GatewayRoute { pattern: PathPattern::clone(&pattern), origin, live })
         };
         let routes = config.routes.iter().filter_map(route).collect();
-        Ok(Gateway { hub, routes, cors: Cors::new(config.cors.clone()), tunnels: Tunnels::default() })
+        Ok(Gateway {
+            hub,
+            routes,
+            cors: Cors::new(config.cors.clone()),
+            tunnels: Tunnels::default(),
+            head_timeout: *config.limits.request_head_timeout,
+        })
     }
 
     /// Ends all streams, each with the time after which to come back; new ones are refused.
@@ -123,6 +131,11 @@ impl Gateway {
     /// Ends what passes through upgraded connections.
     pub fn tunnels(&self) -> &Tunnels {
         &self.tunnels
+    }
+
+    /// How long a client may take for the head of a request.
+    pub(super) fn head_timeout(&self) -> Duration {
+        self.head_timeout
     }
 
     /// How all feeds are doing.
@@ -154,6 +167,9 @@ impl Gateway {
     }
 
     async fn answer(&self, mut request: Request<Incoming>, client: &Client) -> Response<Body> {
+        if let Some(wrong) = wrong_host(&request) {
+            return told(&Problem::new(ProblemKind::BadRequest).with_detail(wrong));
+        }
         let Some(route) = self.route(request.uri().path()) else {
             let detail = format!("no route matches {}", request.uri().path());
             return told(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
@@ -340,7 +356,15 @@ fn can_be_live(request: &Request<Incoming>) -> bool {
         && !has_body
         && !fields.contains_key(UPGRADE)
         && !fields.contains_key(RANGE)
-        && fields.get_all(HOST).iter().count() <= 1
+}
+
+/// What is wrong with how a request names its host (RFC 9112 §3.2): two servers must never take it for two hosts.
+fn wrong_host(request: &Request<Incoming>) -> Option<&'static str> {
+    match request.headers().get_all(HOST).iter().count() {
+        0 if request.version() == Version::HTTP_11 => Some("the request has no `Host`"),
+        0 | 1 => None,
+        _ => Some("the request has more than one `Host`"),
+    }
 }
 
 fn unknown_parameter(name: &str) -> Problem {

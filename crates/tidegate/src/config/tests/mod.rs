@@ -70,6 +70,7 @@ fn what_is_not_written_has_its_documented_default() {
         ("max_streams", config.limits.max_streams.to_string()),
         ("window", config.limits.window.to_string()),
         ("window_versions", config.limits.window_versions.to_string()),
+        ("request_head_timeout", shown(&config.limits.request_head_timeout)),
         ("connect_timeout", shown(&origin.connect_timeout)),
         ("head_timeout", shown(&origin.head_timeout)),
         ("body_timeout", shown(&origin.body_timeout)),
@@ -135,7 +136,8 @@ fn keys_that_are_no_settings() {
     check(
         "[limits]\nfoo = 1",
         "unknown key `foo` in [limits]",
-        "valid keys in [limits]: max_body, max_feeds, max_streams, window, window_versions",
+        "valid keys in [limits]: max_body, max_feeds, max_streams, window, window_versions, \
+             request_head_timeout",
     );
     check(
         "\"a\\u001b[31m\" = 1",
