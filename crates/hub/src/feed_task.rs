@@ -11,10 +11,10 @@ use tidegate_core::{Failure, FailureKind, Fetching, Outcome, SharedRequest, Stat
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tracing::{debug, error};
 
-use crate::hub::Inner;
 use crate::origin::Fetched;
 use crate::owner::{Action, Message, Owner, outcome_name};
 use crate::published::StatusView;
+use crate::registry::Registry;
 use crate::route::Route;
 use crate::shard::{Command, FeedId};
 use crate::shard_thread::{HubMessage, Ports};
@@ -27,7 +27,7 @@ type FeedOwner = Owner<SlotSink, Ports>;
 type Fetch = Pin<Box<dyn Future<Output = (Fetching, Fetched)> + Send>>;
 
 pub(crate) struct FeedTask {
-    pub(crate) hub: Arc<Inner>,
+    pub(crate) hub: Arc<Registry>,
     pub(crate) route: Arc<Route>,
     pub(crate) request: SharedRequest,
     pub(crate) sender: UnboundedSender<HubMessage>,
@@ -120,7 +120,7 @@ async fn fetched(fetch: &mut Option<Fetch>) -> (Fetching, Fetched) {
     }
 }
 
-async fn sleep_until(hub: &Inner, timer: Option<Time>) {
+async fn sleep_until(hub: &Registry, timer: Option<Time>) {
     match timer {
         Some(time) => tokio::time::sleep_until(hub.clock.instant(time).into()).await,
         None => pending().await,
@@ -153,7 +153,7 @@ async fn heavily(
 /// Ends the streams of a feed whose task came to an end that it was never meant to come to, so that their clients
 /// reconnect instead of watching data that nobody keeps any more.
 struct Abandoned {
-    hub: Arc<Inner>,
+    hub: Arc<Registry>,
     feed: FeedId,
     armed: bool,
 }

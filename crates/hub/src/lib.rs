@@ -1,6 +1,7 @@
 //! Feeds, shards, subscribers and their fan-out: core's decisions, done.
 //!
 //! - [`Hub`]: the way in. It finds or makes the feed for a request, by its sharing key.
+//! - `registry`: what the hub and the feeds' tasks share: the table of feeds above all.
 //! - `owner`, `feed_task`: each feed has one owner with one queue; the task around it makes the fetches that it decides.
 //! - `shard`, `shard_thread`: each shard is a thread that hands updates to its subscribers' sinks.
 //! - `slot`: the sink of a stream that hyper writes.
@@ -16,6 +17,7 @@ mod origin;
 pub mod owner;
 mod problems;
 pub mod published;
+mod registry;
 mod route;
 pub mod shard;
 mod shard_thread;

@@ -1,0 +1,182 @@
+//! What the hub and the feeds' tasks share: the table of feeds, the book of `Vary`, the shards, and what makes each
+//! lineage unlike every other.
+//!
+//! Invariants:
+//! - A sharing key has at most one feed. Messages are sent to a feed's queue under the table's lock, and a feed
+//!   leaves the table under it only when its queue is empty: so no message is ever lost between the two.
+//! - Table and book are limited; what is over the limit is refused at once, or learnt anew.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tidegate_core::{Binding, Epoch, SharingKey, Vary};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::clock::Clock;
+use crate::owner::{Lineage, ShardIndex};
+use crate::shard::FeedId;
+use crate::shard_thread::{HubMessage, ShardHandle};
+
+#[derive(Default)]
+struct Table {
+    feeds: HashMap<SharingKey, UnboundedSender<HubMessage>>,
+    epochs: HashMap<Epoch, UnboundedSender<HubMessage>>,
+}
+
+/// What became of a message.
+pub(crate) enum Delivery {
+    /// The feed has it.
+    Delivered,
+    /// It waits in the queue of a feed that is in the table from now on, and whose task is to be started.
+    Awaits(UnboundedSender<HubMessage>, UnboundedReceiver<HubMessage>),
+    /// There are as many feeds as there may be.
+    Full,
+}
+
+/// What the hub and the feeds' tasks share.
+pub(crate) struct Registry {
+    pub(crate) clock: Clock,
+    max_feeds: usize,
+    entropy: Box<dyn Fn() -> u64 + Send + Sync>,
+    secret: u64,
+    table: Mutex<Table>,
+    vary: Mutex<HashMap<SharingKey, Vary>>,
+    shards: Vec<ShardHandle>,
+    next_id: AtomicU64,
+    closing: AtomicBool,
+}
+
+impl Registry {
+    /// An empty one, with its shards started.
+    pub(crate) fn start(
+        clock: Clock,
+        max_feeds: usize,
+        shards: usize,
+        entropy: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> std::io::Result<Registry> {
+        let shards = (0..shards.max(1))
+            .map(|index| ShardHandle::start(ShardIndex(index), clock, entropy()))
+            .collect::<std::io::Result<Vec<_>>>()?;
+        Ok(Registry {
+            clock,
+            max_feeds,
+            secret: entropy(),
+            entropy: Box::new(entropy),
+            table: Mutex::default(),
+            vary: Mutex::default(),
+            shards,
+            next_id: AtomicU64::new(1),
+            closing: AtomicBool::new(false),
+        })
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // Nothing panics while it is held; were it to, the maps are still whole.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn vary(&self) -> MutexGuard<'_, HashMap<SharingKey, Vary>> {
+        self.vary.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number that was not given before.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Nothing new from now on.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether [`Registry::close`] was called.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn shard(&self, index: ShardIndex) -> &ShardHandle {
+        &self.shards[index.0 % self.shards.len()]
+    }
+
+    pub(crate) fn shards(&self) -> &[ShardHandle] {
+        &self.shards
+    }
+
+    /// What a resource's answers named in `Vary` so far.
+    pub(crate) fn vary_of(&self, resource: &SharingKey) -> Option<Vary> {
+        self.vary().get(resource).cloned()
+    }
+
+    /// Remembers what a resource's answers name in `Vary`. Bounded: when full, everything is learnt anew.
+    pub(crate) fn learn(&self, resource: &SharingKey, vary: Vary) {
+        let mut book = self.vary();
+        if book.len() >= self.max_feeds.saturating_mul(4).max(64) && !book.contains_key(resource) {
+            book.clear();
+        }
+        let known = book.remove(resource).unwrap_or_default();
+        book.insert(resource.clone(), known.union(&vary));
+    }
+
+    /// Puts a message into the queue of the feed with this key.
+    pub(crate) fn deliver(&self, key: &SharingKey, message: HubMessage) -> Delivery {
+        let mut table = self.table();
+        let full = table.feeds.len() >= self.max_feeds;
+        let (place, message) = match table.feeds.entry(key.clone()) {
+            Entry::Occupied(feed) => match feed.get().send(message) {
+                Ok(()) => return Delivery::Delivered,
+                // The feed's task is gone without having retired: a bug that the next feed shall not inherit.
+                Err(unsent) => (Entry::Occupied(feed), unsent.0),
+            },
+            Entry::Vacant(_) if full => return Delivery::Full,
+            vacant => (vacant, message),
+        };
+        let (sender, queue) = unbounded_channel();
+        // Its receiver is at hand, so it takes the message.
+        let _ = sender.send(message);
+        place.insert_entry(sender.clone());
+        Delivery::Awaits(sender, queue)
+    }
+
+    /// The queues of all feeds.
+    pub(crate) fn feeds(&self) -> Vec<UnboundedSender<HubMessage>> {
+        self.table().feeds.values().cloned().collect()
+    }
+
+    /// The queue of the feed whose lineage this is.
+    pub(crate) fn feed_of(&self, epoch: Epoch) -> Option<UnboundedSender<HubMessage>> {
+        self.table().epochs.get(&epoch).cloned()
+    }
+
+    /// Takes a feed out of the table, unless somebody has just asked it something.
+    pub(crate) fn retire(
+        &self,
+        key: &SharingKey,
+        epoch: Epoch,
+        queue: &UnboundedReceiver<HubMessage>,
+    ) -> bool {
+        let mut table = self.table();
+        let idle = queue.is_empty();
+        if idle {
+            table.feeds.remove(key);
+            table.epochs.remove(&epoch);
+        }
+        idle
+    }
+
+    pub(crate) fn forget_epoch(&self, epoch: Epoch) {
+        self.table().epochs.remove(&epoch);
+    }
+
+    pub(crate) fn new_lineage(&self, key: &SharingKey, owner: &UnboundedSender<HubMessage>) -> Lineage {
+        let epoch = Epoch((self.entropy)());
+        self.table().epochs.insert(epoch, owner.clone());
+        // The secret keeps the id, which clients see, from telling anything about the credentials in the key.
+        let mut hasher = DefaultHasher::new();
+        (self.secret, key, "patch").hash(&mut hasher);
+        let binding = Binding(hasher.finish() as u32);
+        Lineage { id: FeedId(self.next_id()), epoch, binding, seed: (self.entropy)() }
+    }
+}
