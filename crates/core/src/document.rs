@@ -113,3 +113,80 @@ pub fn change(old: &Document, new: &Document) -> Change {
         _ => Change::Whole,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(body: &'static [u8], form: Form) -> Document {
+        Document::new(&Bytes::from_static(body), form, 8).unwrap()
+    }
+
+    #[test]
+    fn what_a_body_is() {
+        for (body, form, expected) in [
+            (&b"[ 1.10, \"\\u0041\" ]"[..], Form::Json, Ok((true, &b"[1.10,\"\\u0041\"]"[..]))),
+            (b" {}\n", Form::Json, Ok((true, b"{}"))),
+            (b"\xEF\xBB\xBF[]", Form::Json, Ok((true, b"[]"))),
+            (b"{\"a\": 1, \"a\": 2}", Form::Json, Ok((false, b"{\"a\": 1, \"a\": 2}"))),
+            (b"[\"\\udc00\"]", Form::Json, Ok((false, b"[\"\\udc00\"]"))),
+            (b"[1", Form::Json, Err("not acceptable JSON")),
+            (b"", Form::Json, Err("not acceptable JSON")),
+            (b"[\"\xff\"]", Form::Json, Err("not acceptable JSON")),
+            (b"{\"a\":1,\"a\":\"\xff\"}", Form::Json, Err("not acceptable JSON")),
+            (b"[[[[[[[[[]]]]]]]]]", Form::Json, Err("not acceptable JSON")),
+            (b" a\r\n", Form::Text, Ok((false, b" a\r\n"))),
+            (b"", Form::Text, Ok((false, b""))),
+            (b"\xff", Form::Text, Err("not UTF-8")),
+        ] {
+            let name = String::from_utf8_lossy(body);
+            match (Document::new(&Bytes::from_static(body), form, 8), expected) {
+                (Ok(document), Ok((patchable, text))) => {
+                    assert_eq!(matches!(document, Document::Json { .. }), patchable, "{name}");
+                    assert_eq!(document.text(), text, "{name}");
+                }
+                (Err(error), Err(expected)) => {
+                    assert!(error.to_string().contains(expected), "{name}: {error}")
+                }
+                (document, expected) => panic!("{name}: {document:?} instead of {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_compact_is_not_copied() {
+        for (body, offset) in [(&b"[1,2]"[..], 0), (b"\n[1,2]\n", 1)] {
+            let body = Bytes::from_static(body);
+            let document = Document::new(&body, Form::Json, 8).unwrap();
+            assert_eq!(document.text().as_ptr(), body[offset..].as_ptr());
+        }
+    }
+
+    #[test]
+    fn what_leads_from_one_to_the_next() {
+        let long = b"[\"0123456789012345678901234567890123456789012345678901234567890123456789\",1]";
+        let longer = b"[\"0123456789012345678901234567890123456789012345678901234567890123456789\",2]";
+        let patch = b"[{\"op\":\"replace\",\"path\":\"/1\",\"value\":2}]";
+        for (old, new, expected) in [
+            (
+                document(long, Form::Json),
+                document(longer, Form::Json),
+                Change::Patch(Bytes::from_static(patch)),
+            ),
+            (document(b"[1]", Form::Json), document(b"[2]", Form::Json), Change::Whole),
+            (document(b"[1.0]", Form::Json), document(b"[ 1.0]", Form::Json), Change::None),
+            (document(b"[1.0]", Form::Json), document(b"[1.00]", Form::Json), Change::Whole),
+            (
+                document(b"{\"a\":1,\"b\":2}", Form::Json),
+                document(b"{\"b\":2,\"a\":1}", Form::Json),
+                Change::None,
+            ),
+            (document(b"a", Form::Text), document(b"a", Form::Text), Change::None),
+            (document(b"a", Form::Text), document(b"b", Form::Text), Change::Whole),
+            (document(b"[1]", Form::Json), document(b"[1]", Form::Text), Change::Whole),
+            (document(b"[1]", Form::Text), document(b"[1]", Form::Json), Change::Whole),
+        ] {
+            assert_eq!(change(&old, &new), expected, "{old:?} {new:?}");
+        }
+    }
+}

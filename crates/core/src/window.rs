@@ -38,7 +38,7 @@ impl Version {
     }
 }
 
-/// What a window may hold besides the head.
+/// What a window may hold, the head included; the head is held even where it alone is over.
 #[derive(Debug, Clone, Copy)]
 pub struct WindowLimits {
     /// Bytes of bodies and patches.
@@ -106,5 +106,82 @@ impl Window {
         if let Some(oldest) = self.versions.pop_front() {
             self.weight -= oldest.weight();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::{Binding, Epoch};
+
+    fn version(offset: u64, body: usize, patch: usize) -> Arc<Version> {
+        let body = Bytes::from(vec![b'x'; body]);
+        Arc::new(Version {
+            position: Position { epoch: Epoch(1), offset: Offset(offset), binding: Binding(1) },
+            text: body.clone(),
+            body,
+            form: Form::Text,
+            patch: (patch > 0).then(|| Bytes::from(vec![b'p'; patch])),
+            validators: Validators::default(),
+        })
+    }
+
+    fn offsets(window: &Window) -> Vec<u64> {
+        window.versions.iter().map(|version| version.position.offset.0).collect()
+    }
+
+    #[test]
+    fn the_oldest_go_when_there_are_too_many() {
+        let mut window = Window::new(WindowLimits { bytes: usize::MAX, versions: 3 });
+        for (offset, expected) in
+            [(1, &[1][..]), (2, &[1, 2]), (3, &[1, 2, 3]), (4, &[2, 3, 4]), (5, &[3, 4, 5])]
+        {
+            window.push(version(offset, 10, 0));
+            assert_eq!(offsets(&window), expected);
+            assert_eq!(window.len(), expected.len());
+        }
+        for (offset, kept) in [(0, false), (2, false), (3, true), (5, true), (6, false), (u64::MAX, false)] {
+            let found = window.get(Offset(offset)).map(|version| version.position.offset.0);
+            assert_eq!(found, kept.then_some(offset));
+        }
+    }
+
+    #[test]
+    fn the_oldest_go_when_they_are_too_heavy() {
+        let mut window = Window::new(WindowLimits { bytes: 100, versions: usize::MAX });
+        window.push(version(1, 50, 0));
+        window.push(version(2, 40, 10));
+        assert_eq!(offsets(&window), [1, 2], "exactly the limit");
+        window.push(version(3, 1, 0));
+        assert_eq!(offsets(&window), [2, 3]);
+        window.push(version(4, 1000, 0));
+        assert_eq!(offsets(&window), [4], "the head is kept whatever it weighs");
+        window.push(version(5, 100, 0));
+        assert_eq!(offsets(&window), [5], "what was dropped weighs nothing");
+        assert_eq!(window.weight, 100);
+    }
+
+    #[test]
+    fn a_text_of_its_own_counts() {
+        let body = Bytes::from_static(b"[ 1 ]");
+        let shared = Version { text: body.clone(), body: body.clone(), ..some() };
+        let own = Version { text: Bytes::from_static(b"[1]"), body, ..some() };
+        assert_eq!((shared.weight(), own.weight()), (5, 8));
+    }
+
+    fn some() -> Version {
+        Arc::into_inner(version(1, 0, 0)).expect("nobody else has it")
+    }
+
+    #[test]
+    fn forgetting_leaves_the_head() {
+        let mut window = Window::new(WindowLimits { bytes: 1000, versions: 8 });
+        window.forget_before_head();
+        assert!(window.is_empty() && window.head().is_none() && window.get(Offset(1)).is_none());
+        for offset in 1..4 {
+            window.push(version(offset, 10, 5));
+        }
+        window.forget_before_head();
+        assert_eq!((offsets(&window), window.weight), (vec![3], 15));
     }
 }

@@ -96,13 +96,14 @@ impl FeedTask {
     }
 
     fn log(&self, fetched: &Fetched) {
-        let target = path_of(self.request.target());
+        // Not `target`, which is the name of the module in every log line.
+        let path = path_of(self.request.target());
         let outcome = outcome_name(&fetched.outcome);
         match &fetched.outcome {
             Outcome::Failed(failure) => {
-                tracing::warn!(target, scope = %self.route.scope, outcome, detail = %failure.detail, "fetch failed");
+                tracing::warn!(path, scope = %self.route.scope, outcome, detail = %failure.detail, "fetch failed");
             }
-            _ => debug!(target, scope = %self.route.scope, outcome, bytes = fetched.wire_bytes, "fetched"),
+            _ => debug!(path, scope = %self.route.scope, outcome, bytes = fetched.wire_bytes, "fetched"),
         }
     }
 }
@@ -159,7 +160,9 @@ struct Abandoned {
 
 impl Drop for Abandoned {
     fn drop(&mut self) {
-        if !self.armed {
+        // A hub that closes has ended its streams already, and its runtime may end the task at any time.
+        let expected = self.hub.is_closing() && !std::thread::panicking();
+        if !self.armed || expected {
             return;
         }
         error!(feed = self.feed.0, "a feed's task ended unexpectedly; its streams are closed");

@@ -247,6 +247,10 @@ impl Inner {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn shard(&self, index: ShardIndex) -> &ShardHandle {
         &self.shards[index.0 % self.shards.len()]
     }
@@ -288,7 +292,7 @@ impl Inner {
         request: SharedRequest,
         message: HubMessage,
     ) -> Result<(), Refused> {
-        if self.closing.load(Ordering::SeqCst) {
+        if self.is_closing() {
             return Err(Refused::Closing);
         }
         let mut table = self.table();

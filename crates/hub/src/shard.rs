@@ -12,6 +12,7 @@
 //! It must not know where a feed's data comes from; what it does not have (a step over several versions) it asks the
 //! feed's owner for, once for everyone who stands at the same version.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,8 +33,9 @@ pub trait Sink {
     /// Gives a frame to the connection. Only called when ready.
     fn send(&mut self, frame: Bytes);
 
-    /// Ends the connection after what was given.
-    fn close(&mut self);
+    /// Ends the connection after what was given and one last frame. May be called when not ready: an end has its own
+    /// place, so that a slow client learns when to come back, too.
+    fn close(&mut self, last: Bytes);
 
     /// Whether the connection is gone. Its [`Command::Detach`] may come before its [`Command::Attach`], because the
     /// two travel on different ways; then this tells that there will be no other.
@@ -131,11 +133,25 @@ struct Subscriber<S> {
     feed: FeedId,
     sink: S,
     cursor: Cursor,
+    /// It got an update on this connection.
+    updated: bool,
     /// The sequence number of the last status sent; none before the first.
     told: Option<u64>,
     unproven: bool,
     heartbeat: Duration,
     last_sent: Time,
+}
+
+impl<S> Subscriber<S> {
+    /// It is being given the update that leads to `offset`.
+    fn moved_to(&mut self, offset: Offset) {
+        debug_assert!(
+            !matches!(self.cursor, Cursor::At(before) if before >= offset),
+            "a subscriber's cursor only grows"
+        );
+        self.cursor = Cursor::At(offset);
+        self.updated = true;
+    }
 }
 
 struct FeedView<P> {
@@ -156,6 +172,7 @@ pub struct Shard<S, P> {
     subscribers: HashMap<SubscriberId, Subscriber<S>>,
     feeds: HashMap<FeedId, FeedView<P>>,
     next_heartbeats: Time,
+    closing: bool,
 }
 
 /// How often heartbeats are looked after; their intervals are this exact.
@@ -173,6 +190,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             subscribers: HashMap::new(),
             feeds: HashMap::new(),
             next_heartbeats: Time::default(),
+            closing: false,
         }
     }
 
@@ -219,20 +237,40 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     }
 
     fn attach(&mut self, now: Time, new: NewSubscriber<S, P>) {
-        let NewSubscriber { id, sink, start, heartbeat, feed, port, head, status, counters } = new;
+        let NewSubscriber { id, mut sink, start, heartbeat, feed, port, head, status, counters } = new;
         if sink.is_gone() {
             port.unsubscribed();
             return;
         }
-        let view = self.feeds.entry(feed).or_insert_with(|| FeedView {
-            port,
-            head,
-            status,
-            status_event: None,
-            subscribers: HashSet::new(),
-            steps: HashMap::new(),
-            counters,
-        });
+        if self.closing {
+            // It was on its way when the others were told.
+            port.unsubscribed();
+            let (retry, unproven) = (self.retry(), start == Start::Unproven);
+            let frame = status.first_event(now, &self.clock, unproven, retry);
+            counters.sent(frame.len());
+            sink.close(frame);
+            return;
+        }
+        let view = match self.feeds.entry(feed) {
+            Entry::Occupied(view) => {
+                let view = view.into_mut();
+                // The same state, but perhaps another time of the next try.
+                if view.status.status != status.status {
+                    view.status = status;
+                    view.status_event = None;
+                }
+                view
+            }
+            Entry::Vacant(place) => place.insert(FeedView {
+                port,
+                head,
+                status,
+                status_event: None,
+                subscribers: HashSet::new(),
+                steps: HashMap::new(),
+                counters,
+            }),
+        };
         view.subscribers.insert(id);
         let cursor = match start {
             Start::Fresh => Cursor::Fresh,
@@ -240,8 +278,19 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             Start::At(offset) => Cursor::At(offset),
         };
         let unproven = start == Start::Unproven;
-        self.subscribers
-            .insert(id, Subscriber { feed, sink, cursor, told: None, unproven, heartbeat, last_sent: now });
+        self.subscribers.insert(
+            id,
+            Subscriber {
+                feed,
+                sink,
+                cursor,
+                updated: false,
+                told: None,
+                unproven,
+                heartbeat,
+                last_sent: now,
+            },
+        );
         if self.subscribers.len() == 1 {
             self.next_heartbeats = now + HEARTBEAT_TICK;
         }
@@ -279,25 +328,27 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         self.serve_all(now, feed);
     }
 
-    /// The last status is sent where the connection takes it at once; a slow one learns when it comes back.
     fn end(&mut self, now: Time, feed: FeedId, status: StatusView) {
         let Some(view) = self.feeds.remove(&feed) else { return };
         for id in view.subscribers {
             let retry = self.retry();
             if let Some(mut subscriber) = self.subscribers.remove(&id) {
-                if subscriber.sink.is_ready() {
-                    let frame = status.first_event(now, &self.clock, false, retry);
-                    view.counters.sent(frame.len());
-                    subscriber.sink.send(frame);
-                }
-                subscriber.sink.close();
+                let unproven = subscriber.unproven && subscriber.told.is_none();
+                let frame = status.first_event(now, &self.clock, unproven, retry);
+                view.counters.sent(frame.len());
+                subscriber.sink.close(frame);
             }
         }
     }
 
     fn shutdown(&mut self, now: Time) {
+        self.closing = true;
         let feeds: Vec<_> = self.feeds.iter().map(|(id, view)| (*id, view.status.clone())).collect();
         for (feed, status) in feeds {
+            // Their owners do not know: the feeds would be polled on for nobody.
+            if let Some(view) = self.feeds.get(&feed) {
+                view.subscribers.iter().for_each(|_| view.port.unsubscribed());
+            }
             self.end(now, feed, status);
         }
     }
@@ -316,7 +367,11 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         let Some(subscriber) = self.subscribers.get_mut(&id) else { return };
         let Some(view) = self.feeds.get_mut(&subscriber.feed) else { return };
         while subscriber.sink.is_ready() {
-            let frame = match view.next_update(subscriber) {
+            // The first status follows the first update at once: a slow connection to a busy feed would never be
+            // at the head long enough to be told.
+            let first_status_due = subscriber.updated && subscriber.told.is_none();
+            let next = if first_status_due { Next::Nothing } else { view.next_update(subscriber) };
+            let frame = match next {
                 Next::Frame(frame) => Some(frame),
                 Next::Awaited => None,
                 Next::Nothing => view.next_status(subscriber, now, &self.clock, retry),
@@ -357,7 +412,7 @@ impl<P: FeedPort> FeedView<P> {
         if from.next() == head {
             return match self.head.patch_event() {
                 Some(patch) => {
-                    subscriber.cursor = Cursor::At(head);
+                    subscriber.moved_to(head);
                     self.counters.patched();
                     Next::Frame(patch.clone())
                 }
@@ -366,7 +421,7 @@ impl<P: FeedPort> FeedView<P> {
         }
         match self.steps.get(&from) {
             Some(Some(Step::Patch(to, frame))) => {
-                subscriber.cursor = Cursor::At(*to);
+                subscriber.moved_to(*to);
                 self.counters.patched();
                 Next::Frame(frame.clone())
             }
@@ -381,7 +436,7 @@ impl<P: FeedPort> FeedView<P> {
     }
 
     fn snapshot<S>(&self, subscriber: &mut Subscriber<S>) -> Next {
-        subscriber.cursor = Cursor::At(self.head.offset());
+        subscriber.moved_to(self.head.offset());
         self.counters.snapshot();
         Next::Frame(self.head.snapshot_event().clone())
     }
@@ -406,3 +461,6 @@ impl<P: FeedPort> FeedView<P> {
         Some(event.clone())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,8 @@ use crate::shard::{Sink, SubscriberId};
 #[derive(Debug, Default)]
 struct State {
     frame: Option<Bytes>,
+    /// What comes after the frame, before the end.
+    last: Option<Bytes>,
     closed: bool,
     /// The body was dropped, and the connection with it.
     gone: bool,
@@ -68,8 +70,11 @@ impl Sink for SlotSink {
         });
     }
 
-    fn close(&mut self) {
-        self.0.change(|state| state.closed = true);
+    fn close(&mut self, last: Bytes) {
+        self.0.change(|state| {
+            state.last = Some(last);
+            state.closed = true;
+        });
     }
 
     fn is_gone(&self) -> bool {
@@ -80,7 +85,7 @@ impl Sink for SlotSink {
 impl Drop for SlotSink {
     fn drop(&mut self) {
         // A shard that lets go of a subscriber must never leave its client waiting for bytes.
-        self.close();
+        self.0.change(|state| state.closed = true);
     }
 }
 
@@ -110,6 +115,9 @@ impl http_body::Body for StreamBody {
             drop(state);
             self.shard.ready(self.id);
             return Poll::Ready(Some(Ok(Frame::data(frame))));
+        }
+        if let Some(last) = state.last.take() {
+            return Poll::Ready(Some(Ok(Frame::data(last))));
         }
         if state.closed {
             return Poll::Ready(None);
@@ -173,11 +181,13 @@ mod tests {
     }
 
     #[test]
-    fn closing_lets_the_last_frame_through() {
+    fn closing_lets_what_was_given_through_and_then_the_last_frame() {
         let (sender, _heard) = mpsc::channel();
         let (mut sink, mut body) = slot(SubscriberId(1), sender);
-        sink.send(Bytes::from_static(b"last"));
+        sink.send(Bytes::from_static(b"frame"));
+        sink.close(Bytes::from_static(b"last"));
         drop(sink);
+        assert_eq!(poll(&mut body), Poll::Ready(Some(Bytes::from_static(b"frame"))));
         assert_eq!(poll(&mut body), Poll::Ready(Some(Bytes::from_static(b"last"))));
         assert_eq!(poll(&mut body), Poll::Ready(None));
     }

@@ -1,5 +1,6 @@
-//! Test helpers: origins that do exactly what a test says.
+//! Test helpers: origins that do exactly what a test says, sinks that take exactly what a test allows, virtual time.
 
 mod origin;
+pub mod sim;
 
 pub use origin::{OriginConnection, RecordedRequest, ScriptedOrigin, ServedOrigin};

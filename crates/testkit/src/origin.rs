@@ -223,6 +223,12 @@ impl OriginConnection {
         }
     }
 
+    /// Everything that comes until the other side closes the connection, or breaks it.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        while self.more().await {}
+        std::mem::take(&mut self.read)
+    }
+
     /// Closes the connection with a TCP reset.
     pub fn reset(self) {
         self.stream.set_zero_linger().expect("the option exists");

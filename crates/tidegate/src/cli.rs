@@ -13,11 +13,15 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use http::{HeaderName, HeaderValue, Uri};
+use tidegate_market::HIGHEST_RATE;
 
 use crate::config::{
     Config, ConfigError, CorsOrigins, Environment, Kind, OriginUrl, Section, SingleOrigin, Sourced,
     WebOrigin, display_duration, mask_userinfo, parse_duration,
 };
+
+/// The most symbols that the demo's market can have, in the type that the parser counts in.
+const MOST_SYMBOLS: i64 = tidegate_market::MOST_SYMBOLS as i64;
 
 /// A streaming HTTP gateway: put it in front of any HTTP API, and every GET becomes a stream.
 #[derive(Debug, Parser)]
@@ -134,7 +138,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// How many symbols are traded
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=MOST_SYMBOLS))]
     pub symbols: u32,
     /// How many trades happen, over all symbols
     #[arg(long, value_name = "TRADES_PER_S", default_value = "40", value_parser = rate)]
@@ -278,10 +282,10 @@ fn header(text: &str) -> Result<Header, String> {
 
 fn rate(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| String::from("write a number: 40 or 0.5"))?;
-    if (0.1..=100_000.0).contains(&rate) {
+    if (0.1..=HIGHEST_RATE).contains(&rate) {
         Ok(rate)
     } else {
-        Err(String::from("write at least 0.1 and at most 100000"))
+        Err(format!("write at least 0.1 and at most {HIGHEST_RATE}"))
     }
 }
 
@@ -325,7 +329,10 @@ mod tests {
         check(&["watch", "http://h/", "-H", "nonsense"], "'Name: value'");
         check(&["watch", "http://h/", "--count", "0"], "0");
         check(&["demo", "--rate", "nan"], "at least 0.1");
-        check(&["demo", "--symbols", "0"], "1..=10000");
+        // What the market itself refuses is refused here, where the option is named.
+        check(&["demo", "--rate", "10001"], "at most 10000");
+        check(&["demo", "--symbols", "0"], "1..=5000");
+        check(&["demo", "--symbols", "5001"], "1..=5000");
         check(&["sevre"], "serve");
     }
 

@@ -4,9 +4,11 @@
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod edge;
 pub mod logging;
 pub mod origin;
 pub mod proxy;
 pub mod serve;
 pub mod signals;
+pub mod watch;

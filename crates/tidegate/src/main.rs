@@ -1,10 +1,12 @@
 //! The program: a command line that starts one of the parts of the library.
 
 use std::future::Future;
+use std::num::NonZeroU64;
 use std::process::ExitCode;
 
 use tidegate::cli::{self, Command};
-use tidegate::{check, config, logging, serve};
+use tidegate::watch::{self, WatchOptions};
+use tidegate::{check, config, demo, logging, serve};
 
 fn main() -> ExitCode {
     let environment = |name: &str| std::env::var(name).ok();
@@ -25,7 +27,18 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        Command::Watch(_) | Command::Demo(_) => ExitCode::FAILURE,
+        Command::Watch(args) => on_a_runtime(watch::run(WatchOptions {
+            url: args.url.to_string(),
+            json: args.json,
+            poll: args.poll,
+            headers: args.headers.into_iter().map(|header| (header.name, header.value)).collect(),
+            count: args.count.map(NonZeroU64::get),
+        })),
+        Command::Demo(args) => {
+            // Warnings only: the terminal is to show where to look.
+            logging::start("warn");
+            on_a_runtime(demo::run(args))
+        }
     }
 }
 

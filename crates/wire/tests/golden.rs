@@ -142,8 +142,8 @@ fn the_encoder_writes_these_bytes() {
     let ms = Duration::from_millis;
 
     let mut basic = Written::of("basic");
-    basic.update(0, |event| event.retry(ms(2345)));
-    basic.update(1, |event| event);
+    basic.update(0, |event| event);
+    basic.update(1, |event| event.retry(ms(2345)));
     basic.heartbeat();
     basic.update(2, |event| event);
     basic.heartbeat();
@@ -153,8 +153,8 @@ fn the_encoder_writes_these_bytes() {
 
     let mut unproven = Written::of("unproven");
     let note = "continuity not proven: the id was not known here";
-    unproven.update(0, |event| event.note(note).retry(ms(1000)));
-    unproven.update(1, |event| event);
+    unproven.update(0, |event| event.note(note));
+    unproven.update(1, |event| event.retry(ms(1000)));
     unproven.check("unproven");
 
     for name in ["text", "pointers", "numbers", "stale"] {
@@ -166,8 +166,8 @@ fn the_encoder_writes_these_bytes() {
     }
 
     let mut closing = Written::of("closing");
-    closing.update(0, |event| event.retry(ms(1500)));
-    closing.update(1, |event| event);
+    closing.update(0, |event| event);
+    closing.update(1, |event| event.retry(ms(1500)));
     closing.update(2, |event| event.retry(ms(4321)));
     // The last event of the file is cut off.
     assert!(stream("closing").starts_with(&closing.out));

@@ -13,6 +13,8 @@
 //!
 //! It must not know sockets, wire formats, shards or who its subscribers are; it only counts them.
 
+mod io;
+mod judge;
 mod state;
 mod update;
 
@@ -21,97 +23,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::header;
 
+pub use self::io::{Ended, FetchPlan, Fetching, Output, Policy, Settled, Wait};
+use self::judge::retry_after;
 pub use self::state::{Cause, Meta, State, Status};
 pub use self::update::{Resumed, Update};
 
-use crate::document::{Change, Document, Form, change};
-use crate::position::{Binding, Epoch, Offset, Position};
-use crate::representation::{Answer, Failure, FailureKind, Outcome, Representation, Unfit, Validators};
+use crate::document::Document;
+use crate::position::{Binding, Epoch};
+use crate::representation::{Failure, FailureKind, Outcome, Phase, Validators};
 use crate::schedule::Schedule;
 use crate::sharing::{SharedRequest, Vary};
 use crate::time::Time;
-use crate::window::{Version, Window, WindowLimits};
+use crate::window::{Version, Window};
 
-/// How a feed behaves; from its route.
-#[derive(Debug, Clone, Copy)]
-pub struct Policy {
-    /// The time between the starts of two polls while somebody watches.
-    pub interval: Duration,
-    /// How long a feed is kept, and polled if it was, after the last one left.
-    pub linger: Duration,
-    /// What the window may hold.
-    pub window: WindowLimits,
-    /// How deep a document may nest.
-    pub max_depth: usize,
-}
-
-/// The number of a fetch; later ones are greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Fetching(u64);
-
-/// A fetch to be made, and reported with [`Feed::handle_fetched`].
-#[derive(Debug, Clone)]
-pub struct FetchPlan {
-    /// Which fetch this is.
-    pub fetch: Fetching,
-    /// The validators to make it conditional with; empty for an unconditional one.
-    pub condition: Validators,
-    /// Whether somebody is watching, for whom a slow body is worth waiting for. Plain readers alone are better
-    /// served by passing a slow body through.
-    pub patient: bool,
-}
-
-/// What should happen.
-#[derive(Debug)]
-pub enum Output {
-    /// Ask the origin.
-    Fetch(FetchPlan),
-    /// There is a new head.
-    Publish(Arc<Version>),
-    /// [`Feed::status`] changed and subscribers are to be told.
-    Status,
-    /// A fetch came to its end: whoever waited for it, or for an earlier one, is answered.
-    Settled(Fetching, Settled),
-    /// All streams of this feed end; the feed accepts nothing more and retires.
-    End(Ended),
-    /// Nobody needs the feed any more: it can be dropped.
-    Retire,
-}
-
-/// How a fetch ended, for those who waited for it.
-#[derive(Debug, Clone)]
-pub enum Settled {
-    /// The head is confirmed.
-    Confirmed,
-    /// It failed; the head, if there is one, is the last good state.
-    Failed(Failure),
-    /// The origin answered with something that is no representation.
-    Answered(Answer),
-    /// The origin's answer is to be passed through.
-    Unfit(Unfit),
-    /// The answer depends on fields that the key does not hold: ask again with a key that does.
-    Split(Vary),
-}
-
-/// Why a feed ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
-    /// The origin says that these credentials may not read it any more (401, 403).
-    Refused(Failure),
-    /// The origin's `Vary` changed: its subscribers no longer share one representation.
-    Split,
-}
-
-/// Whether something can be had now, or after a fetch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wait {
-    /// The head will do.
-    Ready,
-    /// When this fetch, or a later one, has settled.
-    Until(Fetching),
-}
+/// A fetch is not overdue before this, however short the interval.
+const MIN_PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 struct InFlight {
@@ -128,6 +56,7 @@ pub struct Feed {
     policy: Policy,
     considered: Vary,
     credentialed: bool,
+    authorized: bool,
     epoch: Epoch,
     binding: Binding,
     window: Window,
@@ -146,6 +75,8 @@ pub struct Feed {
     in_flight: Option<InFlight>,
     fetches: u64,
     next_poll: Option<Time>,
+    /// How long the origin takes to answer, smoothed.
+    answer_time: Duration,
     schedule: Schedule,
     outputs: VecDeque<Output>,
     ended: bool,
@@ -166,6 +97,7 @@ impl Feed {
             policy,
             considered: request.considered().clone(),
             credentialed: request.is_credentialed(),
+            authorized: request.fields().contains_key(header::AUTHORIZATION),
             epoch,
             binding,
             window: Window::new(policy.window),
@@ -179,6 +111,7 @@ impl Feed {
             in_flight: None,
             fetches: 0,
             next_poll: None,
+            answer_time: Duration::ZERO,
             schedule: Schedule::new(policy.interval, seed),
             outputs: VecDeque::new(),
             ended: false,
@@ -206,8 +139,9 @@ impl Feed {
         debug_assert!(self.subscribers > 0, "every unsubscribe follows a subscribe");
         self.subscribers = self.subscribers.saturating_sub(1);
         if self.subscribers == 0 {
-            // Without a version there is nothing worth lingering for.
-            let linger = if self.window.is_empty() { Duration::ZERO } else { self.policy.linger };
+            // Without a version there is nothing worth lingering for, and nobody comes back to a key that is not shared.
+            let comes_back = !self.window.is_empty() && !self.considered.is_any();
+            let linger = if comes_back { self.policy.linger } else { Duration::ZERO };
             self.polled_until = now + linger;
             self.kept_until = self.kept_until.max(self.polled_until);
             self.retire_if_idle(now);
@@ -216,7 +150,10 @@ impl Feed {
 
     /// Somebody wants the current representation once. `insists`: only one that the origin confirms from now on.
     pub fn handle_read(&mut self, now: Time, insists: bool) -> Wait {
-        self.kept_until = self.kept_until.max(now + self.policy.linger);
+        // Under `Vary: *` every reader has a key of its own: nobody comes back to this one.
+        if !self.considered.is_any() {
+            self.kept_until = self.kept_until.max(now + self.policy.linger);
+        }
         let is_current = self.is_polling(now) && self.has_something_to_say();
         match &mut self.in_flight {
             _ if is_current && !insists => Wait::Ready,
@@ -235,7 +172,11 @@ impl Feed {
             debug_assert!(false, "only the fetch under way can end");
             return;
         };
+        let answered = !matches!(outcome, Outcome::Failed(_));
         let settled = self.judge(now, &current, outcome);
+        if answered {
+            self.answer_time = (self.answer_time * 3 + now.since(current.started)) / 4;
+        }
         let succeeded = matches!(settled, Settled::Confirmed);
         let retry_after = match &settled {
             Settled::Failed(failure) => failure.retry_after,
@@ -268,9 +209,15 @@ impl Feed {
             return;
         }
         let due = self.next_poll.is_some_and(|next| next <= now);
-        if due && self.in_flight.is_none() && self.is_polling(now) {
-            self.begin_fetch(now);
+        if due && self.in_flight.is_none() {
+            if self.is_polling(now) {
+                self.begin_fetch(now);
+            } else {
+                // The linger ended before the poll's time came; whoever comes next begins a fetch.
+                self.next_poll = None;
+            }
         }
+        self.notice_overdue(now);
         self.retire_if_idle(now);
     }
 }
@@ -282,11 +229,13 @@ impl Feed {
         self.outputs.pop_front()
     }
 
-    /// When [`Feed::handle_timeout`] is to be called next. `None` while a fetch is under way: its end is the next
-    /// event.
+    /// When [`Feed::handle_timeout`] is to be called next, if nothing else happens before.
     pub fn poll_timeout(&self) -> Option<Time> {
-        if self.in_flight.is_some() || self.ended {
+        if self.ended {
             return None;
+        }
+        if let Some(current) = &self.in_flight {
+            return self.overdue_at(current);
         }
         let end = self.polled_until.max(self.kept_until);
         match self.next_poll {
@@ -357,14 +306,38 @@ impl Feed {
         let fetch = Fetching(self.fetches);
         let patient = self.subscribers > 0;
         let condition = match (&self.meta, self.status.state) {
-            // A resource that was gone is asked for in full, so that its return is seen as one.
-            (Some(meta), State::Live | State::Stale) => meta.validators.clone(),
+            // A resource that was gone is asked for in full, so that its return is seen as one. So is what plain
+            // readers may not be given from memory, while they are the only ones: a 304 would be of no use to them.
+            (Some(meta), State::Live | State::Stale)
+                if self.subscribers > 0 || meta.plain_reads(self.authorized).from_memory =>
+            {
+                meta.validators.clone()
+            }
             _ => Validators::default(),
         };
         self.in_flight = Some(InFlight { fetch, started: now, patient, again: false });
         self.next_poll = None;
         self.outputs.push_back(Output::Fetch(FetchPlan { fetch, condition, patient }));
         fetch
+    }
+
+    /// When the fetch under way is overdue: subscribers would be told that the head is live although nothing confirms
+    /// it any more. An origin that is always slow is given the time that it takes.
+    fn overdue_at(&self, current: &InFlight) -> Option<Time> {
+        let live = self.status.state == State::Live && self.meta.is_some();
+        let patience = self.policy.interval.max(MIN_PATIENCE).max(self.answer_time * 4);
+        live.then_some(current.started + patience)
+    }
+
+    fn notice_overdue(&mut self, now: Time) {
+        let Some(current) = &self.in_flight else { return };
+        if self.overdue_at(current).is_some_and(|overdue| overdue <= now) {
+            let waited = now.since(current.started).as_millis();
+            let detail = format!("the origin has not answered for {waited} ms");
+            self.failed(now, Failure::new(FailureKind::TimedOut(Phase::Head), detail));
+            // It is being asked right now.
+            self.status.retry_at = None;
+        }
     }
 
     fn retire_if_idle(&mut self, now: Time) {
@@ -375,201 +348,6 @@ impl Feed {
             self.outputs.push_back(Output::Retire);
         }
     }
-
-    fn judge(&mut self, now: Time, current: &InFlight, outcome: Outcome) -> Settled {
-        if let Some(vary) = self.uncovered_vary(&outcome) {
-            if !self.window.is_empty() {
-                self.end(Ended::Split);
-            }
-            self.ended = true;
-            return Settled::Split(vary);
-        }
-        match outcome {
-            Outcome::NotModified { fields } => self.confirmed_unmodified(now, current.started, fields),
-            Outcome::Fresh(representation) => self.judge_fresh(now, current.started, representation),
-            Outcome::Answered(answer) => self.judge_answer(now, answer),
-            Outcome::Unfit(Unfit::Slow) if self.window.is_empty() => Settled::Unfit(Unfit::Slow),
-            Outcome::Unfit(unfit) => {
-                let (kind, detail) = match unfit {
-                    Unfit::MediaType => {
-                        (FailureKind::Malformed, "the answer's media type cannot be streamed")
-                    }
-                    Unfit::TooLarge => (FailureKind::TooLarge, "the answer's body is over the limit"),
-                    Unfit::Slow => {
-                        (FailureKind::TimedOut(crate::Phase::Body), "the answer's body takes too long")
-                    }
-                };
-                self.failed(now, Failure::new(kind, detail));
-                Settled::Unfit(unfit)
-            }
-            Outcome::Failed(failure) => {
-                self.failed(now, failure.clone());
-                Settled::Failed(failure)
-            }
-        }
-    }
-
-    fn uncovered_vary(&self, outcome: &Outcome) -> Option<Vary> {
-        let vary = match outcome {
-            Outcome::NotModified { fields } => Vary::of(fields),
-            Outcome::Fresh(representation) => representation.vary(),
-            Outcome::Answered(answer) => Vary::of(&answer.fields),
-            Outcome::Unfit(_) | Outcome::Failed(_) => return None,
-        };
-        (!vary.is_covered_by(&self.considered)).then_some(vary)
-    }
-
-    fn confirmed_unmodified(&mut self, now: Time, started: Time, fields: HeaderMap) -> Settled {
-        match &mut self.meta {
-            Some(meta) if self.status.state != State::Gone => {
-                meta.confirm(started, fields);
-                self.now_live(now);
-                Settled::Confirmed
-            }
-            _ => {
-                let failure =
-                    Failure::new(FailureKind::Broken, "a 304 answered a request that was not conditional");
-                self.failed(now, failure.clone());
-                Settled::Failed(failure)
-            }
-        }
-    }
-
-    fn judge_fresh(&mut self, now: Time, started: Time, representation: Representation) -> Settled {
-        let Representation { body, form, fields } = representation;
-        let returns = self.status.state == State::Gone;
-        let meta = Meta::new(started, fields);
-        let same_form = self.head().is_some_and(|head| head.form == form);
-        if !returns && same_form && self.last_body == body {
-            self.meta = Some(meta);
-            self.now_live(now);
-            return Settled::Confirmed;
-        }
-        let document = match Document::new(&body, form, self.policy.max_depth) {
-            Ok(document) => document,
-            Err(error) => {
-                let failure = Failure::new(FailureKind::Malformed, error.to_string());
-                self.failed(now, failure.clone());
-                return Settled::Failed(failure);
-            }
-        };
-        self.last_body = body.clone();
-        let change = match &self.document {
-            Some(head) if same_form && !returns => change(head, &document),
-            _ => Change::Whole,
-        };
-        let patch = match change {
-            Change::None => {
-                self.meta = Some(meta);
-                self.now_live(now);
-                return Settled::Confirmed;
-            }
-            Change::Patch(patch) => Some(patch),
-            Change::Whole => None,
-        };
-        self.publish(body, form, document, patch, meta.validators.clone());
-        if returns {
-            self.window.forget_before_head();
-        }
-        self.meta = Some(meta);
-        self.now_live(now);
-        Settled::Confirmed
-    }
-
-    fn publish(
-        &mut self,
-        body: Bytes,
-        form: Form,
-        document: Document,
-        patch: Option<Bytes>,
-        validators: Validators,
-    ) {
-        let offset = self.head().map_or(Offset::FIRST, |head| head.position.offset.next());
-        let position = Position { epoch: self.epoch, offset, binding: self.binding };
-        let text = document.text().clone();
-        self.document = Some(document);
-        let version = Arc::new(Version { position, body, text, form, patch, validators });
-        self.window.push(version.clone());
-        self.outputs.push_back(Output::Publish(version));
-    }
-
-    fn judge_answer(&mut self, now: Time, answer: Answer) -> Settled {
-        let failure = Failure {
-            kind: FailureKind::Status(answer.status),
-            detail: format!("the origin answered {}", answer.status),
-            retry_after: retry_after(&answer.fields),
-        };
-        let refused = matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        if self.window.is_empty() {
-            // Nothing to keep, nothing to tell: the answer itself is passed on to whoever asked.
-        } else if refused && self.credentialed {
-            self.end(Ended::Refused(failure));
-        } else if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
-            self.gone(now, failure);
-        } else {
-            self.failed(now, failure);
-        }
-        Settled::Answered(answer)
-    }
-
-    /// Marks the resource as gone. That it still is is no news.
-    fn gone(&mut self, now: Time, failure: Failure) {
-        let already = self.status.state == State::Gone;
-        let same = self.status.cause.as_ref().is_some_and(|cause| cause.kind == failure.kind);
-        if !(already && same) {
-            let since = if already { self.status.since } else { now };
-            self.set_state(now, State::Gone, Some(failure));
-            self.status.since = since;
-        }
-        self.status.retry_at = Some(now);
-    }
-
-    fn end(&mut self, ended: Ended) {
-        self.ended = true;
-        self.outputs.push_back(Output::End(ended));
-    }
-
-    fn now_live(&mut self, now: Time) {
-        if self.status.state != State::Live {
-            self.set_state(now, State::Live, None);
-        }
-    }
-
-    /// Marks the head stale since its last confirmation. What is gone stays gone until the origin shows it again.
-    fn failed(&mut self, now: Time, failure: Failure) {
-        let Some(meta) = &self.meta else { return };
-        let (state, since) = match self.status.state {
-            State::Gone => (State::Gone, self.status.since),
-            State::Live | State::Stale => (State::Stale, meta.confirmed),
-        };
-        let news = self.status.state != state
-            || self.status.cause.as_ref().is_none_or(|cause| cause.kind != failure.kind);
-        if news {
-            self.set_state(now, state, Some(failure));
-            self.status.since = since;
-        }
-        // The time of the next try is known only after the schedule was asked.
-        self.status.retry_at = Some(now);
-    }
-
-    fn set_state(&mut self, now: Time, state: State, cause: Option<Cause>) {
-        let retry_at = cause.is_some().then_some(now);
-        let sequence = self.status.sequence + 1;
-        self.status = Status { state, since: now, cause, retry_at, sequence };
-        self.outputs.push_back(Output::Status);
-    }
-}
-
-impl Fetching {
-    fn after(self) -> Fetching {
-        Fetching(self.0 + 1)
-    }
-}
-
-/// The delay that `Retry-After` asks for, where it is given in seconds (RFC 9110 §10.2.3). A date would need the
-/// wall clock, which core does not have; whoever fetched turns it into seconds.
-fn retry_after(fields: &HeaderMap) -> Option<Duration> {
-    fields.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]

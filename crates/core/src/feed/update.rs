@@ -56,9 +56,12 @@ impl Feed {
             (Some(patch), _) if from.next() == head.position.offset => Some(patch.clone()),
             (_, Some(version)) => match self.change_since(version) {
                 Change::Patch(patch) => Some(patch),
-                // The net effect is nothing, but the position has to move.
-                Change::None => Some(Bytes::from_static(b"[]")),
-                Change::Whole => None,
+                // The net effect is nothing, but the position has to move. Text is never patched, not even with
+                // nothing: whoever reads a stream of text need not know what a patch is.
+                Change::None if matches!(self.document, Some(Document::Json { .. })) => {
+                    Some(Bytes::from_static(b"[]"))
+                }
+                Change::None | Change::Whole => None,
             },
             (_, None) => None,
         };

@@ -270,7 +270,7 @@ fn spaced(value: &Value, out: &mut String) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(2 * ProptestConfig::default().cases))]
 
     #[test]
     fn text_round_trips(value in values()) {

@@ -14,21 +14,23 @@ pub(super) const NAME: &str = "tidegate";
 pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// A body held in memory.
-pub(super) fn full(bytes: Bytes) -> Body {
+pub(crate) fn full(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// An answer without a body.
-pub(super) fn empty(status: StatusCode) -> Response<Body> {
+pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(full(Bytes::new()));
     *response.status_mut() = status;
     response
 }
 
 /// A problem as `application/problem+json` (RFC 9457). `jitter` spreads the return of clients that were refused.
-pub(super) fn problem(problem: &Problem, retry_after_s: Option<u64>) -> Response<Body> {
+pub(crate) fn problem(problem: &Problem, retry_after_s: Option<u64>) -> Response<Body> {
     let body = Bytes::from(problem.to_json());
-    let status = problem.known().map_or(StatusCode::INTERNAL_SERVER_ERROR, ProblemKind::status);
+    let named = problem.status.and_then(|status| StatusCode::from_u16(status).ok());
+    let known = problem.known().map(ProblemKind::status);
+    let status = known.or(named).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::new(full(body.clone()));
     *response.status_mut() = status;
     let fields = response.headers_mut();

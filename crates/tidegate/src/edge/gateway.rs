@@ -20,7 +20,7 @@ use tracing::{debug, error};
 
 use super::cors::Cors;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
-use super::{answer, conditions, plain, stream};
+use super::{answer, asked, plain, stream};
 use crate::config::{Config, LivePolicy, PathPattern};
 use crate::origin::{HttpOrigin, OriginError, OriginSettings};
 use crate::proxy::{self, Client, Tunnels};
@@ -315,7 +315,7 @@ impl Gateway {
                 continue;
             };
             let mut translated = Vec::new();
-            for tag in conditions::tags(&list) {
+            for tag in asked::tags(&list) {
                 let known = match plain::position_text(tag).and_then(|text| text.parse::<Position>().ok()) {
                     Some(position) => {
                         self.hub.validators_at(position).await.and_then(|validators| validators.etag)

@@ -9,13 +9,13 @@
 //!
 //! It must not know how a feed works; it asks the hub, and turns what the hub says into HTTP, here and nowhere else.
 
-mod answer;
-mod conditions;
+pub(crate) mod answer;
+pub(crate) mod asked;
 mod cors;
 mod gateway;
 mod plain;
 mod query;
-mod server;
+pub(crate) mod server;
 mod stream;
 
 pub use gateway::{BuildError, Gateway};

@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, DATE, ETAG,
-    EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, VARY, VIA,
+    AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, DATE, ETAG, EXPIRES,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, VARY, VIA,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use tidegate_hub::{Body, Current, Source};
 
 use super::answer::{self, CACHE_STATUS, NAME};
-use super::conditions;
+use super::asked;
 
 /// Below this size compression does not pay.
 const MIN_COMPRESSED: usize = 256;
@@ -101,15 +101,13 @@ pub(super) fn position_text(tag: &str) -> Option<&str> {
 /// Whether the request's conditions make it a 304, and with which tag (RFC 9110 §13.1.2, §13.1.3, §13.2.2).
 fn not_modified(request: &HeaderMap, fields: &HeaderMap, tags: &Tags) -> Option<Option<HeaderValue>> {
     if request.contains_key(IF_NONE_MATCH) {
-        // Compared weakly. Either form of the version will do: whoever names its tag has that form stored.
-        let listed = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        for tag in listed.flat_map(conditions::tags) {
-            let opaque = tag.strip_prefix("W/").unwrap_or(tag);
+        // Either form of the version will do: whoever names its tag has that form stored.
+        for tag in asked::none_match(request) {
             if tag == "*" {
                 return Some(None);
             }
-            if opaque == tags.identity || opaque == tags.gzip {
-                return Some(HeaderValue::from_str(opaque).ok());
+            if tag == tags.identity || tag == tags.gzip {
+                return Some(HeaderValue::from_str(tag).ok());
             }
         }
         return None;
@@ -137,24 +135,5 @@ fn wants_gzip(request: &HeaderMap, current: &Current) -> bool {
         current.fields.get_all(CACHE_CONTROL).iter().any(|value| {
             value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("no-transform"))
         });
-    current.published.version().body.len() >= MIN_COMPRESSED && !untouchable && accepts_gzip(request)
-}
-
-/// Whether `Accept-Encoding` allows gzip (RFC 9110 §12.5.3).
-fn accepts_gzip(request: &HeaderMap) -> bool {
-    let mut any = false;
-    for value in request.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()) {
-        for member in value.split(',') {
-            let mut parts = member.split(';').map(str::trim);
-            let coding = parts.next().unwrap_or_default();
-            let refused = parts.filter_map(|parameter| parameter.split_once('=')).any(|(name, quality)| {
-                name.trim() == "q" && quality.trim().parse().is_ok_and(|q: f32| q <= 0.0)
-            });
-            if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
-                return !refused;
-            }
-            any |= coding == "*" && !refused;
-        }
-    }
-    any
+    current.published.version().body.len() >= MIN_COMPRESSED && !untouchable && asked::accepts_gzip(request)
 }

@@ -1,15 +1,19 @@
 //! Listening, accepting, and letting go in order.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::Scheme;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tidegate_hub::Body;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -68,41 +72,68 @@ impl Gateway {
     /// Serves `listener` until `stop`, then lets go in order: no new connection, a last event on each stream, and a
     /// few seconds for answers under way.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
-        let connections = TaskTracker::new();
-        loop {
-            let accepted = tokio::select! {
-                () = stop.cancelled() => break,
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((socket, address)) => {
-                    let client = Client { address, scheme: Scheme::HTTP };
-                    connections.spawn(connection(self.clone(), socket, client, stop.clone()));
-                }
-                Err(error) => {
-                    // Out of file descriptors, most likely: those that are open go on, new ones wait.
-                    warn!(%error, "cannot accept a connection");
-                    sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
-        drop(listener);
-        self.close_streams();
-        connections.close();
-        if timeout(DRAIN, connections.wait()).await.is_err() {
-            info!(connections = connections.len(), "connections that would not end are cut");
-        }
+        let gateway = self.clone();
+        let answer = move |request, client| {
+            let gateway = gateway.clone();
+            async move { gateway.handle(request, &client).await }
+        };
+        serve(listener, stop, answer, || self.close_streams()).await;
     }
 }
 
-async fn connection(gateway: Arc<Gateway>, socket: TcpStream, client: Client, stop: CancellationToken) {
+/// Answers every request on `listener` until `stop`; then nobody is let in, `closing` is called, and answers under way
+/// have a few seconds.
+pub(crate) async fn serve<A, F>(
+    listener: TcpListener,
+    stop: CancellationToken,
+    answer: A,
+    closing: impl FnOnce(),
+) where
+    A: Fn(Request<Incoming>, Client) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let connections = TaskTracker::new();
+    let cut = CancellationToken::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, address)) => {
+                let client = Client { address, scheme: Scheme::HTTP };
+                let served = connection(answer.clone(), socket, client, stop.clone());
+                connections.spawn(cut.clone().run_until_cancelled_owned(served));
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: those that are open go on, new ones wait.
+                warn!(%error, "cannot accept a connection");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    closing();
+    connections.close();
+    if timeout(DRAIN, connections.wait()).await.is_err() {
+        info!(connections = connections.len(), "connections that would not end are cut");
+        cut.cancel();
+        connections.wait().await;
+    }
+}
+
+async fn connection<A, F>(answer: A, socket: TcpStream, client: Client, stop: CancellationToken)
+where
+    A: Fn(Request<Incoming>, Client) -> F,
+    F: Future<Output = Response<Body>>,
+{
     if let Err(error) = socket.set_nodelay(true) {
         debug!(%error, "the connection is gone already");
         return;
     }
     let service = service_fn(|request| {
-        let (gateway, client) = (gateway.clone(), client.clone());
-        async move { Ok::<_, std::convert::Infallible>(gateway.handle(request, &client).await) }
+        let response = answer(request, client.clone());
+        async move { Ok::<_, std::convert::Infallible>(response.await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -56,7 +56,16 @@ pub(super) async fn gather(mut body: Incoming, limit: usize, deadline: Instant) 
             }
         }
     };
-    Gathered { bytes: bytes.freeze(), end, rest: body }
+    Gathered { bytes: snug(bytes), end, rest: body }
+}
+
+/// The bytes without the room that they were gathered in: documents are kept for long, and a small one must not hold
+/// on to a large buffer.
+pub(super) fn snug(bytes: BytesMut) -> Bytes {
+    match bytes.capacity() - bytes.len() > bytes.len() / 8 {
+        true => Bytes::copy_from_slice(&bytes),
+        false => bytes.freeze(),
+    }
 }
 
 impl Gathered {

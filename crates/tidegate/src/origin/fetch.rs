@@ -31,6 +31,7 @@ const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tidegate/", en
 /// Asks once.
 pub(super) async fn fetch(origin: &Inner, request: FetchRequest) -> Fetched {
     let patient = request.patient;
+    let conditional = !request.condition.is_empty();
     let request = match request_for(origin, request) {
         Ok(request) => request,
         Err(error) => {
@@ -38,6 +39,10 @@ pub(super) async fn fetch(origin: &Inner, request: FetchRequest) -> Fetched {
         }
     };
     match origin.link.exchange(request, None).await {
+        Ok(response) if response.status() == StatusCode::NOT_MODIFIED && !conditional => {
+            let detail = format!("{} answered 304 to a request without a condition", origin.link.authority());
+            failed(FailureKind::Broken, detail, 0)
+        }
         Ok(response) => understand(origin, response, patient).await,
         Err(failure) => Fetched { outcome: Outcome::Failed(failure), raw: None, wire_bytes: 0 },
     }

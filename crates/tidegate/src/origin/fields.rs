@@ -24,7 +24,7 @@ const OF_THE_CONTENT: [HeaderName; 6] = [
 pub(crate) fn end_to_end(fields: &HeaderMap) -> HeaderMap {
     let nominated = connection_options(fields);
     let framed_otherwise = fields.contains_key(header::TRANSFER_ENCODING);
-    fields
+    let mut kept: HeaderMap = fields
         .iter()
         .filter(|(name, _)| {
             let text = name.as_str();
@@ -32,16 +32,31 @@ pub(crate) fn end_to_end(fields: &HeaderMap) -> HeaderMap {
             !(HOP_BY_HOP.contains(&text) || nominated.contains(text) || misleads)
         })
         .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+        .collect();
+    // Several lengths were read as one because they agree; they are sent as one (RFC 9110 §8.6).
+    let length = kept.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let first = length.and_then(|text| text.split(',').next()?.trim().parse::<u64>().ok());
+    if let Some(length) = first {
+        kept.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    kept
 }
 
 /// The end-to-end fields of a representation whose content coding was removed.
+///
+/// They are copies: a value as parsed is a slice of the connection's read buffer, all of which it would keep alive for
+/// as long as the feed keeps the version.
 pub(super) fn of_the_representation(fields: &HeaderMap) -> HeaderMap {
     let mut kept = end_to_end(fields);
     for name in OF_THE_CONTENT {
         kept.remove(name);
     }
-    kept
+    let copied = kept.iter().filter_map(|(name, value)| {
+        // Both were parsed before, so neither fails.
+        let name = HeaderName::from_bytes(name.as_str().as_bytes()).ok()?;
+        Some((name, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+    });
+    copied.collect()
 }
 
 /// Notes in `Via` that a message received in this version passed through here.
@@ -143,6 +158,16 @@ mod tests {
         let of_the_document = fields(&[("etag", "\"a\""), ("set-cookie", "a=1"), ("set-cookie", "b=2")]);
         assert_eq!(of_the_representation(&sent), of_the_document);
         assert_eq!(end_to_end(&fields(&[("content-length", "9")])), fields(&[("content-length", "9")]));
+    }
+
+    #[test]
+    fn what_is_kept_holds_on_to_no_buffer() {
+        let parsed = fields(&[("etag", "\"a\""), ("x-custom", "b")]);
+        let kept = of_the_representation(&parsed);
+        assert_eq!(kept, parsed);
+        for (name, value) in &kept {
+            assert_ne!(value.as_bytes().as_ptr(), parsed[name].as_bytes().as_ptr(), "{name}");
+        }
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl fmt::Debug for HttpOrigin {
 
 impl HttpOrigin {
     /// An origin that is trusted, where it is `https`, by the certificate roots of this machine. Connects to nothing
-    /// yet; must be called within a tokio runtime that its requests will run in.
+    /// yet; its requests must be made within a tokio runtime.
     pub fn new(settings: OriginSettings) -> Result<HttpOrigin, OriginError> {
         let tls = connect::native_tls(settings.base.scheme() == Some(&Scheme::HTTPS));
         HttpOrigin::with_tls(settings, tls.map_err(OriginError::Roots)?)

@@ -4,8 +4,8 @@
 //! whole document; the same two documents always give the same patch.
 //!
 //! The parts: [`tree`] measures and hashes both documents once, this file walks them side by side and weighs edits
-//! against replacing, [`array`] decides which elements correspond and turns that into operations, [`lcs`] holds the
-//! two sequence algorithms.
+//! against replacing, [`mod@array`] decides which elements correspond and turns that into operations, [`lcs`] holds
+//! the two sequence algorithms.
 
 mod array;
 mod lcs;

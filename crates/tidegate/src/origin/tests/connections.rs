@@ -45,14 +45,21 @@ async fn a_reused_connection_that(end: impl FnOnce(OriginConnection), then: &str
     };
     let (first, mut connection) = fetched_from(&server, &origin, get("/1"), act).await;
     assert!(is_fresh(&first));
-    let (second, ()) = tokio::join!(origin.fetch(get("/2")), async {
+    let mut second = origin.fetch(get("/2"));
+    let again = async {
         connection.request().await.expect("it comes on the same connection");
         end(connection);
-        let (mut again, request) = server.request().await;
-        assert_eq!(request.line().1, "/2");
-        again.send(then).await;
-    });
-    second
+        server.request().await
+    };
+    tokio::select! {
+        fetched = &mut second => fetched,
+        (mut again, request) = again => {
+            assert_eq!(request.line().1, "/2");
+            again.send(then).await;
+            drop(again);
+            second.await
+        }
+    }
 }
 
 #[tokio::test]
@@ -64,6 +71,31 @@ async fn a_request_on_a_reused_connection_that_dies_is_sent_again() {
 #[tokio::test]
 async fn it_is_sent_again_once() {
     assert_eq!(kind(&a_reused_connection_that(drop, "").await), FailureKind::Broken);
+}
+
+#[tokio::test]
+async fn it_is_sent_again_on_a_new_connection_even_if_another_is_idle() {
+    let server = ScriptedOrigin::bind().await;
+    let origin = origin(&server.url());
+    let (one, two) = (tokio::spawn(origin.fetch(get("/1"))), tokio::spawn(origin.fetch(get("/1"))));
+    let ((mut first, _), (mut second, _)) = (server.request().await, server.request().await);
+    first.send(EMPTY_OBJECT).await;
+    second.send(EMPTY_OBJECT).await;
+    assert!(is_fresh(&one.await.unwrap()) && is_fresh(&two.await.unwrap()));
+
+    let fetching = tokio::spawn(origin.fetch(get("/2")));
+    let mut idle = tokio::select! {
+        _ = first.request() => { drop(first); second }
+        _ = second.request() => { drop(second); first }
+    };
+    tokio::select! {
+        _ = idle.request() => panic!("the idle connection may be as dead as the first"),
+        (mut again, request) = server.request() => {
+            assert_eq!(request.line().1, "/2");
+            again.send(EMPTY_OBJECT).await;
+        }
+    }
+    assert!(is_fresh(&fetching.await.unwrap()));
 }
 
 #[tokio::test]

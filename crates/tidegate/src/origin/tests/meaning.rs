@@ -33,12 +33,19 @@ async fn a_200_is_a_representation() {
 
 #[tokio::test]
 async fn a_304_says_that_the_validators_hold() {
-    let fetched = fetched(
-        "HTTP/1.1 304 Not Modified\r\nETag: \"v\"\r\nContent-Length: 900\r\nKeep-Alive: timeout=5\r\n\r\n",
-    )
-    .await;
+    const ANSWER: &str =
+        "HTTP/1.1 304 Not Modified\r\nETag: \"v\"\r\nContent-Length: 900\r\nKeep-Alive: timeout=5\r\n\r\n";
+    let server = ScriptedOrigin::bind().await;
+    let origin = origin(&server.url());
+    let condition = Validators { etag: Some("\"v\"".parse().unwrap()), last_modified: None };
+    let request = FetchRequest { condition, ..get("/") };
+    let act = |mut connection: OriginConnection| async move { connection.send(ANSWER).await };
+    let (fetched, ()) = fetched_from(&server, &origin, request, act).await;
     let Outcome::NotModified { fields } = fetched.outcome else { panic!("{:?}", fetched.outcome) };
     assert_eq!(fields, self::fields(&[("etag", "\"v\"")]));
+
+    // Nothing was sent that could hold.
+    assert_eq!(kind(&super::fetched(ANSWER).await), FailureKind::Broken);
 }
 
 #[tokio::test]

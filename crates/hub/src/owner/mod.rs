@@ -6,155 +6,30 @@
 //!
 //! Invariants: one owner per feed, one queue of messages, in order; everybody who waits is answered exactly once.
 
+mod messages;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use tidegate_core::{
-    Answer, Binding, Ended, Epoch, Failure, Feed, FetchPlan, Fetching, Offset, Outcome, Output, Position,
-    Resumed, Settled, SharedRequest, State, Time, Unfit, Update, Validators, Vary, Wait,
+    Ended, Failure, Feed, FetchPlan, Fetching, Offset, Outcome, Output, Position, Resumed, Settled,
+    SharedRequest, State, Time, Update, Validators, Wait,
 };
 use tokio::sync::oneshot;
 
+use self::messages::Refusal;
+pub use self::messages::{
+    Action, Attached, Current, FeedReport, Lineage, Message, PortFactory, Reply, Resume, ShardIndex, Source,
+    outcome_name,
+};
 use crate::origin::{Body, FetchRequest, Fetched};
 use crate::published::{Published, StatusView, patch_event};
 use crate::route::Route;
-use crate::shard::{Command, FeedId, FeedPort, NewSubscriber, Start, Step, SubscriberId};
-use crate::stats::{FeedCounters, FeedStats};
-
-/// Numbers a shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ShardIndex(pub usize);
-
-/// The answer to somebody who wanted a stream or a representation.
-#[derive(Debug)]
-pub enum Reply<T> {
-    /// Here it is.
-    Have(T),
-    /// The origin could not be asked, or answered with nonsense.
-    Failed(Failure),
-    /// The origin answered with something else; it is passed on.
-    Answered(Box<Answer>),
-    /// The origin's answer as it comes, and why it cannot be a document; it is passed on.
-    Raw(Box<Response<Body>>, Option<Unfit>),
-    /// The origin's answer may not be shared, or cannot be a document: ask it yourself.
-    Bypass,
-    /// The answer depends on fields that the key does not hold: ask again with a key that does.
-    Split(Vary),
-}
-
-/// A subscriber was attached to its shard.
-#[derive(Debug, Clone)]
-pub struct Attached {
-    /// The media type of the representation.
-    pub content_type: Option<http::HeaderValue>,
-}
-
-/// How a plain reader's representation was come by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// From memory, without asking the origin for this reader.
-    Memory,
-    /// The origin was asked for this reader.
-    Fetched,
-    /// The origin was asked for another reader at the same time.
-    Collapsed,
-}
-
-/// A representation for a plain reader.
-#[derive(Debug, Clone)]
-pub struct Current {
-    /// The version.
-    pub published: Arc<Published>,
-    /// The origin's end-to-end header fields.
-    pub fields: HeaderMap,
-    /// Its age (RFC 9111 §4.2.3), in whole seconds.
-    pub age_s: u64,
-    /// Whether it was not confirmed lately.
-    pub stale: bool,
-    /// How it was come by.
-    pub source: Source,
-}
-
-/// What an owner is asked.
-pub enum Message<S> {
-    /// Somebody wants the stream, on this transport.
-    Subscribe {
-        /// The subscriber's name.
-        id: SubscriberId,
-        /// Its shard.
-        shard: ShardIndex,
-        /// Its transport.
-        sink: S,
-        /// What it said in `Last-Event-ID`.
-        resume: Resume,
-        /// Where the answer goes.
-        reply: oneshot::Sender<Reply<Attached>>,
-    },
-    /// Somebody wants the current representation.
-    Read {
-        /// Only one that the origin confirms from now on.
-        insists: bool,
-        /// Where the answer goes.
-        reply: oneshot::Sender<Reply<Current>>,
-    },
-    /// A subscriber left its shard.
-    Unsubscribed(FeedId, ShardIndex),
-    /// A shard needs the step from a version to the head.
-    StepFrom(FeedId, ShardIndex, Offset),
-    /// Which validators the origin gave for a version.
-    ValidatorsAt(Position, oneshot::Sender<Option<Validators>>),
-    /// How the feed is doing.
-    Report(oneshot::Sender<FeedReport>),
-}
-
-/// Where a client wants to go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resume {
-    /// It said nothing.
-    Nowhere,
-    /// It said something that is no position of ours.
-    Foreign,
-    /// From this position.
-    From(Position),
-}
-
-/// How a feed is doing.
-#[derive(Debug, Clone)]
-pub struct FeedReport {
-    /// Path and query.
-    pub target: String,
-    /// Subscribers now.
-    pub subscribers: usize,
-    /// Readers and subscribers who wait for a fetch.
-    pub waiting: usize,
-    /// The head, if there is one.
-    pub head: Option<Position>,
-    /// Versions in the window.
-    pub versions: usize,
-    /// Its state.
-    pub state: State,
-    /// What was counted.
-    pub stats: FeedStats,
-}
-
-/// What the task around an owner is to do.
-pub enum Action<S, P> {
-    /// Ask the origin and report with [`Owner::handle_fetched`].
-    Fetch(Fetching, FetchRequest),
-    /// Tell a shard.
-    Tell(ShardIndex, Command<S, P>),
-    /// Nobody needs the feed any more.
-    Retire,
-}
-
-/// Makes the ports through which shards speak to an owner.
-pub trait PortFactory {
-    /// The port's type.
-    type Port: FeedPort;
-    /// A port for this feed and shard.
-    fn port(&self, feed: FeedId, shard: ShardIndex) -> Self::Port;
-}
+use crate::shard::{Command, FeedId, NewSubscriber, Start, Step, SubscriberId};
+use crate::stats::FeedCounters;
 
 enum Waiter<S> {
     Subscriber {
@@ -167,6 +42,7 @@ enum Waiter<S> {
     },
     Reader {
         own: bool,
+        insists: bool,
         reply: oneshot::Sender<Reply<Current>>,
     },
 }
@@ -178,19 +54,6 @@ impl<S> Waiter<S> {
             Waiter::Subscriber { own, .. } | Waiter::Reader { own, .. } => *own,
         }
     }
-}
-
-/// What makes one lineage different from every other.
-#[derive(Debug, Clone, Copy)]
-pub struct Lineage {
-    /// The feed's name in this process.
-    pub id: FeedId,
-    /// Never used before, anywhere.
-    pub epoch: Epoch,
-    /// What its positions are bound to.
-    pub binding: Binding,
-    /// Spreads its polls.
-    pub seed: u64,
 }
 
 /// The owner of one feed.
@@ -209,6 +72,8 @@ pub struct Owner<S, F: PortFactory> {
     ports: F,
     actions: Vec<Action<S, F::Port>>,
     raw: Option<Box<Response<Body>>>,
+    /// The fetch that came to its end last was answered with 304.
+    unmodified: bool,
 }
 
 impl<S, F: PortFactory> Owner<S, F> {
@@ -234,6 +99,7 @@ impl<S, F: PortFactory> Owner<S, F> {
             ports,
             actions: Vec::new(),
             raw: None,
+            unmodified: false,
         }
     }
 
@@ -266,6 +132,7 @@ impl<S, F: PortFactory> Owner<S, F> {
     /// A fetch came to its end.
     pub fn handle_fetched(&mut self, now: Time, fetch: Fetching, fetched: Fetched) {
         self.counters.fetched(&fetched.outcome, fetched.wire_bytes);
+        self.unmodified = matches!(fetched.outcome, Outcome::NotModified { .. });
         self.raw = fetched.raw.map(Box::new);
         self.feed.handle_fetched(now, fetch, fetched.outcome);
         self.drain(now);
@@ -289,7 +156,7 @@ impl<S, F: PortFactory> Owner<S, F> {
                     Wait::Ready => {
                         let _ = reply.send(self.current(now, Source::Memory));
                     }
-                    Wait::Until(fetch) => self.waiting.push((fetch, Waiter::Reader { own, reply })),
+                    Wait::Until(fetch) => self.waiting.push((fetch, Waiter::Reader { own, insists, reply })),
                 }
             }
             Message::Unsubscribed(id, shard) if id == self.id => self.unsubscribed(now, shard),
@@ -297,15 +164,23 @@ impl<S, F: PortFactory> Owner<S, F> {
             // About an earlier feed of this owner: its subscribers were all let go when it ended.
             Message::Unsubscribed(..) | Message::StepFrom(..) => {}
             Message::ValidatorsAt(position, reply) => {
-                let version = self.feed.window().get(position.offset);
-                let ours = version.filter(|version| version.position == position);
-                let _ = reply.send(ours.map(|version| version.validators.clone()));
+                let _ = reply.send(self.validators_at(position));
             }
             Message::Report(reply) => {
                 let _ = reply.send(self.report());
             }
         }
         self.drain(now);
+    }
+
+    fn validators_at(&self, position: Position) -> Option<Validators> {
+        let version = self.feed.window().get(position.offset).filter(|it| it.position == position)?;
+        let is_head = self.feed.head().is_some_and(|head| head.position == position);
+        // The origin may have given the head other validators since, for a body that is equal in value.
+        match self.feed.meta() {
+            Some(meta) if is_head => Some(meta.validators.clone()),
+            _ => Some(version.validators.clone()),
+        }
     }
 
     fn report(&self) -> FeedReport {
@@ -436,15 +311,8 @@ impl<S, F: PortFactory> Owner<S, F> {
     }
 
     fn settle(&mut self, now: Time, fetch: Fetching, settled: Settled) {
-        let mut ready = Vec::new();
-        let mut index = 0;
-        while index < self.waiting.len() {
-            if self.waiting[index].0 <= fetch {
-                ready.push(self.waiting.remove(index).1);
-            } else {
-                index += 1;
-            }
-        }
+        let ready: Vec<_> =
+            self.waiting.extract_if(.., |(awaited, _)| *awaited <= fetch).map(|(_, waiter)| waiter).collect();
         for waiter in ready {
             let own = waiter.is_own();
             match (&settled, waiter) {
@@ -458,7 +326,8 @@ impl<S, F: PortFactory> Owner<S, F> {
                 {
                     self.admit(now, waiter);
                 }
-                (Settled::Failed(failure), Waiter::Reader { reply, .. }) => {
+                // One that insists wants nothing that is not confirmed (RFC 9111 §5.2.1.4).
+                (Settled::Failed(failure), Waiter::Reader { insists: false, reply, .. }) => {
                     let _ = reply.send(match self.current(now, Source::Memory) {
                         Reply::Have(current) => Reply::Have(current),
                         _ => self.failed(own, failure).into_reply(),
@@ -467,6 +336,14 @@ impl<S, F: PortFactory> Owner<S, F> {
                 (Settled::Failed(failure), waiter) => {
                     let refusal = self.failed(own, failure);
                     self.refuse(now, waiter, refusal);
+                }
+                // The last good state is worth more to a stream than an answer that ends it for good.
+                (Settled::Answered(answer), waiter @ Waiter::Subscriber { .. })
+                    if passes(answer.status)
+                        && self.head.is_some()
+                        && self.feed.status().state == State::Stale =>
+                {
+                    self.admit(now, waiter);
                 }
                 (Settled::Answered(answer), waiter) => {
                     let refusal = match own || self.may_share(&answer.fields) {
@@ -504,10 +381,16 @@ impl<S, F: PortFactory> Owner<S, F> {
     fn current(&self, now: Time, source: Source) -> Reply<Current> {
         let (Some(published), Some(meta)) = (&self.head, self.feed.meta()) else { return Reply::Bypass };
         let reads = meta.plain_reads(self.is_authorized());
-        if source != Source::Fetched && !reads.from_memory {
+        // A 304 brings back an answer, with its `Set-Cookie`, that was made for somebody else.
+        let is_its_own = source == Source::Fetched && !self.unmodified;
+        if !is_its_own && !reads.from_memory {
             return Reply::Bypass;
         }
         let status = self.feed.status();
+        // What is gone is not served as stale while the origin cannot be asked again.
+        if let (State::Gone, Some(cause)) = (status.state, &status.cause) {
+            return Reply::Failed(cause.clone());
+        }
         let stale = status.state != State::Live;
         if let (true, false, Some(cause)) = (stale, reads.when_stale, &status.cause) {
             return Reply::Failed(cause.clone());
@@ -533,34 +416,7 @@ impl<S, F: PortFactory> Owner<S, F> {
     }
 }
 
-/// Why somebody does not get what it waited for.
-enum Refusal {
-    Failed(Failure),
-    Answered(Answer),
-    Raw(Box<Response<Body>>, Option<Unfit>),
-    Bypass,
-    Split(Vary),
-}
-
-impl Refusal {
-    fn into_reply<T>(self) -> Reply<T> {
-        match self {
-            Refusal::Failed(failure) => Reply::Failed(failure),
-            Refusal::Answered(answer) => Reply::Answered(Box::new(answer)),
-            Refusal::Raw(raw, unfit) => Reply::Raw(raw, unfit),
-            Refusal::Bypass => Reply::Bypass,
-            Refusal::Split(vary) => Reply::Split(vary),
-        }
-    }
-}
-
-/// The outcome as the log names it, in a word.
-pub fn outcome_name(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::NotModified { .. } => "not modified",
-        Outcome::Fresh(_) => "fresh",
-        Outcome::Answered(_) => "answered",
-        Outcome::Unfit(_) => "unfit",
-        Outcome::Failed(_) => "failed",
-    }
+/// Whether an answer speaks of the origin's state for now and not of the resource (RFC 9110 §15.6, RFC 6585 §4).
+fn passes(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }

@@ -1,0 +1,94 @@
+//! What goes into a feed and what comes out of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::representation::{Answer, Failure, Unfit, Validators};
+use crate::sharing::Vary;
+use crate::window::{Version, WindowLimits};
+
+/// How a feed behaves; from its route.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// The time between the starts of two polls while somebody watches.
+    pub interval: Duration,
+    /// How long a feed is kept, and polled if it was, after the last one left.
+    pub linger: Duration,
+    /// What the window may hold.
+    pub window: WindowLimits,
+    /// How deep a document may nest.
+    pub max_depth: usize,
+}
+
+/// The number of a fetch; later ones are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fetching(pub(super) u64);
+
+/// A fetch to be made, and reported with [`Feed::handle_fetched`].
+#[derive(Debug, Clone)]
+pub struct FetchPlan {
+    /// Which fetch this is.
+    pub fetch: Fetching,
+    /// The validators to make it conditional with; empty for an unconditional one.
+    pub condition: Validators,
+    /// Whether somebody is watching, for whom a slow body is worth waiting for. Plain readers alone are better
+    /// served by passing a slow body through.
+    pub patient: bool,
+}
+
+/// What should happen.
+#[derive(Debug)]
+pub enum Output {
+    /// Ask the origin.
+    Fetch(FetchPlan),
+    /// There is a new head.
+    Publish(Arc<Version>),
+    /// [`Feed::status`] changed and subscribers are to be told.
+    Status,
+    /// A fetch came to its end: whoever waited for it, or for an earlier one, is answered.
+    Settled(Fetching, Settled),
+    /// All streams of this feed end; the feed accepts nothing more and retires.
+    End(Ended),
+    /// Nobody needs the feed any more: it can be dropped.
+    Retire,
+}
+
+/// How a fetch ended, for those who waited for it.
+#[derive(Debug, Clone)]
+pub enum Settled {
+    /// The head is confirmed.
+    Confirmed,
+    /// It failed; the head, if there is one, is the last good state.
+    Failed(Failure),
+    /// The origin answered with something that is no representation.
+    Answered(Answer),
+    /// The origin's answer is to be passed through.
+    Unfit(Unfit),
+    /// The answer depends on fields that the key does not hold: ask again with a key that does.
+    Split(Vary),
+}
+
+/// Why a feed ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// The origin says that these credentials may not read it any more (401, 403).
+    Refused(Failure),
+    /// The origin's `Vary` changed: its subscribers no longer share one representation.
+    Split,
+}
+
+/// Whether something can be had now, or after a fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// The head will do.
+    Ready,
+    /// When this fetch, or a later one, has settled.
+    Until(Fetching),
+}
+
+impl Fetching {
+    /// The fetch after this one.
+    pub(super) fn after(self) -> Fetching {
+        Fetching(self.0 + 1)
+    }
+}

@@ -1,0 +1,195 @@
+//! What a fetch's outcome means for the feed: a version, a confirmation, a failure, an end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+
+use super::state::{Cause, Meta, State, Status};
+use super::{Ended, Feed, InFlight, Output, Settled};
+use crate::document::{Change, Document, Form, change};
+use crate::position::{Offset, Position};
+use crate::representation::{
+    Answer, Failure, FailureKind, Outcome, Phase, Representation, Unfit, Validators,
+};
+use crate::sharing::Vary;
+use crate::time::Time;
+use crate::window::Version;
+
+impl Feed {
+    pub(super) fn judge(&mut self, now: Time, current: &InFlight, outcome: Outcome) -> Settled {
+        if let Some(vary) = self.uncovered_vary(&outcome) {
+            if !self.window.is_empty() {
+                self.end(Ended::Split);
+            }
+            self.ended = true;
+            return Settled::Split(vary);
+        }
+        match outcome {
+            Outcome::NotModified { fields } => self.confirmed_unmodified(now, current.started, fields),
+            Outcome::Fresh(representation) => self.judge_fresh(now, current.started, representation),
+            Outcome::Answered(answer) => self.judge_answer(now, answer),
+            Outcome::Unfit(Unfit::Slow) if self.window.is_empty() => Settled::Unfit(Unfit::Slow),
+            Outcome::Unfit(unfit) => {
+                let (kind, detail) = match unfit {
+                    Unfit::MediaType => {
+                        (FailureKind::Malformed, "the answer's media type cannot be streamed")
+                    }
+                    Unfit::TooLarge => (FailureKind::TooLarge, "the answer's body is over the limit"),
+                    Unfit::Slow => (FailureKind::TimedOut(Phase::Body), "the answer's body takes too long"),
+                };
+                self.failed(now, Failure::new(kind, detail));
+                Settled::Unfit(unfit)
+            }
+            Outcome::Failed(failure) => {
+                self.failed(now, failure.clone());
+                Settled::Failed(failure)
+            }
+        }
+    }
+
+    fn uncovered_vary(&self, outcome: &Outcome) -> Option<Vary> {
+        let vary = match outcome {
+            Outcome::NotModified { fields } => Vary::of(fields),
+            Outcome::Fresh(representation) => representation.vary(),
+            Outcome::Answered(answer) => Vary::of(&answer.fields),
+            Outcome::Unfit(_) | Outcome::Failed(_) => return None,
+        };
+        (!vary.is_covered_by(&self.considered)).then_some(vary)
+    }
+
+    fn confirmed_unmodified(&mut self, now: Time, started: Time, fields: HeaderMap) -> Settled {
+        match &mut self.meta {
+            Some(meta) if self.status.state != State::Gone => {
+                meta.confirm(started, fields);
+                self.now_live(now);
+                Settled::Confirmed
+            }
+            _ => {
+                let failure =
+                    Failure::new(FailureKind::Broken, "a 304 answered a request that was not conditional");
+                self.failed(now, failure.clone());
+                Settled::Failed(failure)
+            }
+        }
+    }
+
+    fn judge_fresh(&mut self, now: Time, started: Time, representation: Representation) -> Settled {
+        let Representation { body, form, fields } = representation;
+        let returns = self.status.state == State::Gone;
+        let meta = Meta::new(started, fields);
+        let same_form = self.head().is_some_and(|head| head.form == form);
+        if !returns && same_form && self.last_body == body {
+            self.meta = Some(meta);
+            self.now_live(now);
+            return Settled::Confirmed;
+        }
+        let document = match Document::new(&body, form, self.policy.max_depth) {
+            Ok(document) => document,
+            Err(error) => {
+                let failure = Failure::new(FailureKind::Malformed, error.to_string());
+                self.failed(now, failure.clone());
+                return Settled::Failed(failure);
+            }
+        };
+        self.last_body = body.clone();
+        let change = match &self.document {
+            Some(head) if same_form && !returns => change(head, &document),
+            _ => Change::Whole,
+        };
+        let patch = match change {
+            Change::None => {
+                self.meta = Some(meta);
+                self.now_live(now);
+                return Settled::Confirmed;
+            }
+            Change::Patch(patch) => Some(patch),
+            Change::Whole => None,
+        };
+        self.publish(body, form, document, patch, meta.validators.clone());
+        if returns {
+            self.window.forget_before_head();
+        }
+        self.meta = Some(meta);
+        self.now_live(now);
+        Settled::Confirmed
+    }
+
+    fn publish(
+        &mut self,
+        body: Bytes,
+        form: Form,
+        document: Document,
+        patch: Option<Bytes>,
+        validators: Validators,
+    ) {
+        let offset = self.head().map_or(Offset::FIRST, |head| head.position.offset.next());
+        let position = Position { epoch: self.epoch, offset, binding: self.binding };
+        let text = document.text().clone();
+        self.document = Some(document);
+        let version = Arc::new(Version { position, body, text, form, patch, validators });
+        self.window.push(version.clone());
+        self.outputs.push_back(Output::Publish(version));
+    }
+
+    fn judge_answer(&mut self, now: Time, answer: Answer) -> Settled {
+        let failure = Failure {
+            kind: FailureKind::Status(answer.status),
+            detail: format!("the origin answered {}", answer.status),
+            retry_after: retry_after(&answer.fields),
+        };
+        let refused = matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        if self.window.is_empty() {
+            // Nothing to keep, nothing to tell: the answer itself is passed on to whoever asked.
+        } else if refused && self.credentialed {
+            self.end(Ended::Refused(failure));
+        } else if is_gone(answer.status) && self.status.state != State::Gone {
+            self.set_state(now, State::Gone, Some(failure));
+        } else {
+            self.failed(now, failure);
+        }
+        Settled::Answered(answer)
+    }
+
+    fn end(&mut self, ended: Ended) {
+        self.ended = true;
+        self.outputs.push_back(Output::End(ended));
+    }
+
+    fn now_live(&mut self, now: Time) {
+        if self.status.state != State::Live {
+            self.set_state(now, State::Live, None);
+        }
+    }
+
+    /// Marks the head stale since its last confirmation. What is gone stays gone until the origin shows it again.
+    pub(super) fn failed(&mut self, now: Time, failure: Failure) {
+        let Some(meta) = &self.meta else { return };
+        let (state, since) = match self.status.state {
+            State::Gone => (State::Gone, self.status.since),
+            State::Live | State::Stale => (State::Stale, meta.confirmed),
+        };
+        // Told with each failure, because the time of the next try is news; failures come ever more rarely.
+        self.set_state(now, state, Some(failure));
+        self.status.since = since;
+    }
+
+    fn set_state(&mut self, now: Time, state: State, cause: Option<Cause>) {
+        // The time of the next try is known once the schedule was asked.
+        let retry_at = cause.is_some().then_some(now);
+        let sequence = self.status.sequence + 1;
+        self.status = Status { state, since: now, cause, retry_at, sequence };
+        self.outputs.push_back(Output::Status);
+    }
+}
+
+fn is_gone(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE)
+}
+
+/// The delay that `Retry-After` asks for, where it is given in seconds (RFC 9110 §10.2.3). A date would need the
+/// wall clock, which core does not have; whoever fetched turns it into seconds.
+pub(super) fn retry_after(fields: &HeaderMap) -> Option<Duration> {
+    fields.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}

@@ -1,0 +1,304 @@
+//! What each way of a fetch's end means.
+
+use super::*;
+
+#[test]
+fn a_failure_leaves_the_head_stale_since_its_last_confirmation() {
+    let mut bench = Bench::watching("[1]");
+    bench.poll(not_modified());
+    let confirmed = bench.feed.meta().unwrap().confirmed;
+    assert!(confirmed > at(0));
+    bench.poll(failed(FailureKind::Unreachable));
+    assert_eq!(bench.seen(), "status stale, failed");
+    let status = bench.feed.status().clone();
+    assert_eq!((status.state, status.since), (State::Stale, confirmed));
+    assert_eq!(status.cause.unwrap().kind, FailureKind::Unreachable);
+    assert_eq!(status.retry_at, bench.feed.poll_timeout(), "the next try is told");
+    assert_eq!(bench.head(), 1);
+    assert_eq!(bench.subscribe(), Wait::Ready, "the last good state is still to be had");
+}
+
+#[test]
+fn each_failed_try_is_told_and_the_recovery_too() {
+    let mut bench = Bench::watching("[1]");
+    for (outcome, expected) in [
+        (failed(FailureKind::Unreachable), "status stale, failed"),
+        (failed(FailureKind::Unreachable), "status stale, failed"),
+        (answered(500, &[]), "status stale, answered"),
+        (answered(500, &[]), "status stale, answered"),
+        (answered(502, &[]), "status stale, answered"),
+        (failed(FailureKind::TimedOut(crate::Phase::Body)), "status stale, failed"),
+        (not_modified(), "status live, confirmed"),
+        (not_modified(), "confirmed"),
+        (failed(FailureKind::Broken), "status stale, failed"),
+        (json("[2]"), "publish 2 whole, status live, confirmed"),
+    ] {
+        let sequence = bench.feed.status().sequence;
+        bench.poll(outcome);
+        let seen = bench.seen();
+        assert_eq!(seen, expected);
+        assert_eq!(bench.feed.status().sequence > sequence, seen.contains("status"), "{expected}");
+    }
+    let status = bench.feed.status();
+    assert!(status.cause.is_none() && status.retry_at.is_none());
+}
+
+#[test]
+fn a_longer_failure_keeps_its_beginning_and_moves_its_next_try() {
+    let mut bench = Bench::watching("[1]");
+    bench.poll(failed(FailureKind::Unreachable));
+    let (since, retry_at) = (bench.feed.status().since, bench.feed.status().retry_at);
+    bench.poll(failed(FailureKind::Unreachable));
+    assert_eq!(bench.feed.status().since, since);
+    assert!(bench.feed.status().retry_at > retry_at);
+}
+
+#[test]
+fn an_overdue_answer_makes_it_stale_before_the_time_out_does() {
+    let mut bench = Bench::watching("[1]");
+    let confirmed = bench.feed.meta().unwrap().confirmed;
+    bench.next_poll();
+    assert_eq!(bench.seen(), "fetch");
+    let overdue = bench.feed.poll_timeout().unwrap();
+    assert!(overdue >= bench.now + Duration::from_secs(1), "{overdue:?}");
+    bench.now = overdue;
+    bench.feed.handle_timeout(overdue);
+    bench.drain();
+    assert_eq!(bench.seen(), "status stale");
+    let status = bench.feed.status();
+    assert_eq!((status.since, status.retry_at), (confirmed, None), "it is being asked");
+    assert_eq!(bench.feed.poll_timeout(), None, "its end is the next event");
+    bench.answer(not_modified());
+    assert_eq!(bench.seen(), "status live, confirmed");
+}
+
+#[test]
+fn an_origin_that_is_always_slow_is_given_its_time() {
+    let mut bench = Bench::watching("[1]");
+    for _ in 0..20 {
+        bench.next_poll();
+        bench.now = bench.now + Duration::from_secs(3);
+        bench.answer(not_modified());
+    }
+    bench.next_poll();
+    assert!(bench.feed.poll_timeout().unwrap() > bench.now + Duration::from_secs(6));
+}
+
+#[test]
+fn the_origins_wish_is_obeyed() {
+    let mut bench = Bench::watching("[1]");
+    bench.poll(answered(503, &[("retry-after", "7")]));
+    assert_eq!(bench.feed.poll_timeout(), Some(bench.now + Duration::from_secs(7)));
+}
+
+#[test]
+fn what_is_gone_comes_back_as_a_snapshot_that_nobody_resumes_across() {
+    for status in [404, 410] {
+        let mut bench = Bench::watching(&board("1"));
+        bench.poll(json(&board("2")));
+        let before = bench.feed.head().unwrap().position;
+        bench.poll(answered(status, &[]));
+        assert_eq!(bench.seen(), "status gone, answered");
+        bench.poll(failed(FailureKind::Unreachable));
+        assert_eq!(bench.feed.status().state, State::Gone, "gone stays gone");
+        assert!(matches!(bench.read(false), Wait::Until(_)), "there is nothing to be read");
+        assert!(bench.plan.as_ref().unwrap().condition.is_empty());
+        bench.seen();
+        bench.answer(json(&board("2")));
+        assert_eq!(bench.seen(), "publish 3 whole, status live, confirmed", "though it is the same");
+        assert_eq!(bench.feed.resume(before), Resumed::Unproven);
+        assert!(matches!(bench.feed.update_from(before.offset), Some(Update::Snapshot(_))));
+    }
+}
+
+#[test]
+fn a_304_brings_nothing_back_that_is_gone() {
+    let mut bench = Bench::watching("[1]");
+    bench.poll(answered(404, &[]));
+    bench.poll(not_modified());
+    assert_eq!(bench.feed.status().state, State::Gone);
+}
+
+#[test]
+fn lost_authority_ends_the_feed_and_nothing_else_does() {
+    for (credentials, status, expected) in [
+        (true, 401, "end refused, answered, retire"),
+        (true, 403, "end refused, answered, retire"),
+        (false, 401, "status stale, answered"),
+        (false, 403, "status stale, answered"),
+        (true, 407, "status stale, answered"),
+        (true, 301, "status stale, answered"),
+        (true, 204, "status stale, answered"),
+    ] {
+        let request: &[_] = if credentials { &[("cookie", "s=1")] } else { &[] };
+        let mut bench = Bench::with(request, "", WindowLimits { bytes: 1000, versions: 4 });
+        bench.subscribe();
+        bench.answer(json("[1]"));
+        bench.poll(answered(status, &[]));
+        assert_eq!(bench.seen(), expected, "{credentials} {status}");
+        let ended = expected.starts_with("end");
+        assert_eq!(bench.feed.poll_timeout().is_none(), ended, "{credentials} {status}");
+    }
+}
+
+#[test]
+fn those_who_wait_for_the_next_fetch_of_a_feed_that_ends_are_answered_with_it() {
+    let mut bench = Bench::with(&[("cookie", "s=1")], "", WindowLimits { bytes: 1000, versions: 4 });
+    bench.subscribe();
+    bench.answer(json("[1]"));
+    bench.next_poll();
+    let Wait::Until(awaited) = bench.read(true) else { panic!("it insists") };
+    let fetch = bench.fetching.take().unwrap();
+    bench.feed.handle_fetched(bench.now, fetch, answered(401, &[]));
+    let settled = std::iter::from_fn(|| bench.feed.poll_output()).find_map(|output| match output {
+        Output::Settled(number, _) => Some(number),
+        _ => None,
+    });
+    assert_eq!(settled, Some(awaited));
+}
+
+#[test]
+fn an_answer_without_a_head_is_only_passed_on() {
+    for outcome in [answered(404, &[]), answered(401, &[]), answered(500, &[])] {
+        let mut bench = Bench::with(&[("cookie", "s=1")], "", WindowLimits { bytes: 1000, versions: 4 });
+        bench.read(false);
+        bench.seen();
+        bench.answer(outcome);
+        assert_eq!(bench.seen(), "answered, retire");
+    }
+}
+
+#[test]
+fn a_304_without_a_condition_is_a_failure() {
+    let mut bench = Bench::new();
+    bench.subscribe();
+    bench.seen();
+    bench.answer(not_modified());
+    assert_eq!(bench.seen(), "failed");
+}
+
+#[test]
+fn a_304_updates_the_fields_but_those_of_the_body() {
+    let mut bench = Bench::new();
+    bench.subscribe();
+    let first = [("etag", "\"1\""), ("content-type", "a/b"), ("x-a", "1"), ("x-b", "1"), ("age", "5")];
+    bench.answer(fresh("[1]", &first));
+    assert_eq!(bench.feed.meta().unwrap().age_at(at(1000)), Duration::from_secs(6));
+    let second = [("etag", "\"2\""), ("content-type", "c/d"), ("x-a", "2")];
+    bench.poll(Outcome::NotModified { fields: fields(&second) });
+    let meta = bench.feed.meta().unwrap();
+    let expected = [("etag", "\"2\""), ("content-type", "a/b"), ("x-a", "2"), ("x-b", "1")];
+    for (name, value) in expected {
+        assert_eq!(meta.fields[name], value, "{name}");
+    }
+    assert_eq!(meta.validators.etag.as_ref().unwrap(), "\"2\"");
+    assert_eq!(meta.confirmed, bench.now);
+    assert_eq!(meta.age_at(bench.now), Duration::ZERO);
+}
+
+#[test]
+fn a_vary_that_the_key_does_not_cover_splits_the_feed() {
+    for outcome in [
+        fresh("[2]", &[("vary", "origin")]),
+        Outcome::NotModified { fields: fields(&[("vary", "origin")]) },
+        answered(500, &[("vary", "*")]),
+    ] {
+        let mut bench = Bench::watching("[1]");
+        bench.poll(outcome.clone());
+        assert_eq!(bench.seen(), "end split, split, retire");
+        let mut bench = Bench::new();
+        bench.read(false);
+        bench.seen();
+        bench.answer(outcome);
+        assert_eq!(bench.seen(), "split, retire", "nobody has a stream that could end");
+    }
+    let mut bench = Bench::with(&[], "origin", WindowLimits { bytes: 1000, versions: 4 });
+    bench.read(false);
+    bench.seen();
+    bench.answer(fresh("[1]", &[("vary", "Origin, Cookie")]));
+    assert_eq!(bench.seen(), "publish 1 whole, confirmed");
+}
+
+#[test]
+fn only_a_change_of_the_value_is_published() {
+    let mut bench = Bench::watching(r#"{"a":1.1,"b":["x"]}"#);
+    for (body, expected) in [
+        (r#"{"a":1.1,"b":["x"]}"#, "confirmed"),
+        ("{ \"a\": 1.1,\n \"b\": [\"x\"] }", "confirmed"),
+        (r#"{"b":["x"],"a":1.1}"#, "confirmed"),
+        (r#"{"a":1.1,"b":["\u0078"]}"#, "confirmed"),
+        (r#"{"a":1.10,"b":["x"]}"#, "publish 2 whole, confirmed"),
+        (r#"{"a":11e-1,"b":["x"]}"#, "publish 3 whole, confirmed"),
+    ] {
+        bench.poll(json(body));
+        assert_eq!(bench.seen(), expected, "{body}");
+    }
+    assert_eq!(&bench.feed.head().unwrap().body[..], br#"{"a":11e-1,"b":["x"]}"#);
+}
+
+#[test]
+fn a_body_that_is_not_what_it_says_is_a_failure_and_changes_nothing() {
+    for (outcome, name) in [
+        (json("[1"), "cut off"),
+        (json(""), "empty"),
+        (json("[1] 2"), "more after the end"),
+        (json("[[[[[[[[[1]]]]]]]]]"), "too deep"),
+        (text(b"\xff"), "not UTF-8"),
+    ] {
+        let mut bench = Bench::watching("[1]");
+        bench.poll(outcome);
+        assert_eq!(bench.seen(), "status stale, failed", "{name}");
+        assert_eq!(bench.feed.status().cause.as_ref().unwrap().kind, FailureKind::Malformed, "{name}");
+        bench.poll(json("[1]"));
+        assert_eq!(bench.seen(), "status live, confirmed", "{name}");
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_streamed_is_a_failure_for_those_who_watch() {
+    for (unfit, kind) in [
+        (Unfit::MediaType, FailureKind::Malformed),
+        (Unfit::TooLarge, FailureKind::TooLarge),
+        (Unfit::Slow, FailureKind::TimedOut(crate::Phase::Body)),
+    ] {
+        let mut bench = Bench::watching("[1]");
+        bench.poll(Outcome::Unfit(unfit));
+        assert_eq!(bench.seen(), "status stale, unfit");
+        assert_eq!(bench.feed.status().cause.as_ref().unwrap().kind, kind);
+        let mut bench = Bench::new();
+        bench.read(false);
+        bench.seen();
+        bench.answer(Outcome::Unfit(unfit));
+        assert_eq!(bench.seen(), "unfit, retire");
+    }
+}
+
+#[test]
+fn text_and_ambiguous_json_are_published_whole() {
+    let mut bench = Bench::new();
+    bench.subscribe();
+    bench.seen();
+    bench.answer(text(b"a\n"));
+    for (outcome, expected) in [
+        (text(b"a\n"), "confirmed"),
+        (text(b"a"), "publish 2 whole, confirmed"),
+        (json(&board("1")), "publish 3 whole, confirmed"),
+        (json(&board("2")), "publish 4 patch, confirmed"),
+        (json(r#"{"a":1, "a":2}"#), "publish 5 whole, confirmed"),
+        (json(r#"{"a":1, "a":2}"#), "confirmed"),
+        (json(r#"["\ud800"]"#), "publish 6 whole, confirmed"),
+        (json(&board("2")), "publish 7 whole, confirmed"),
+    ] {
+        bench.seen();
+        bench.poll(outcome);
+        assert_eq!(bench.seen(), expected);
+    }
+}
+
+#[test]
+fn the_same_bytes_in_another_form_are_another_version() {
+    let mut bench = Bench::watching("[1]");
+    bench.poll(text(b"[1]"));
+    assert_eq!(bench.seen(), "publish 2 whole, confirmed");
+    assert_eq!(bench.feed.head().unwrap().form, Form::Text);
+}

@@ -1,0 +1,193 @@
+//! What an owner is asked, what it answers, and what it has done.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Response};
+use tidegate_core::{
+    Answer, Binding, Epoch, Failure, Fetching, Offset, Outcome, Position, State, Unfit, Validators, Vary,
+};
+use tokio::sync::oneshot;
+
+use crate::origin::{Body, FetchRequest};
+use crate::published::Published;
+use crate::shard::{Command, FeedId, FeedPort, SubscriberId};
+use crate::stats::FeedStats;
+
+/// Numbers a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ShardIndex(pub usize);
+
+/// The answer to somebody who wanted a stream or a representation.
+#[derive(Debug)]
+pub enum Reply<T> {
+    /// Here it is.
+    Have(T),
+    /// The origin could not be asked, or answered with nonsense.
+    Failed(Failure),
+    /// The origin answered with something else; it is passed on.
+    Answered(Box<Answer>),
+    /// The origin's answer as it comes, and why it cannot be a document; it is passed on.
+    Raw(Box<Response<Body>>, Option<Unfit>),
+    /// The origin's answer may not be shared, or cannot be a document: ask it yourself.
+    Bypass,
+    /// The answer depends on fields that the key does not hold: ask again with a key that does.
+    Split(Vary),
+}
+
+/// A subscriber was attached to its shard.
+#[derive(Debug, Clone)]
+pub struct Attached {
+    /// The media type of the representation.
+    pub content_type: Option<http::HeaderValue>,
+}
+
+/// How a plain reader's representation was come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// From memory, without asking the origin for this reader.
+    Memory,
+    /// The origin was asked for this reader.
+    Fetched,
+    /// The origin was asked for another reader at the same time.
+    Collapsed,
+}
+
+/// A representation for a plain reader.
+#[derive(Debug, Clone)]
+pub struct Current {
+    /// The version.
+    pub published: Arc<Published>,
+    /// The origin's end-to-end header fields.
+    pub fields: HeaderMap,
+    /// Its age (RFC 9111 §4.2.3), in whole seconds.
+    pub age_s: u64,
+    /// Whether it was not confirmed lately.
+    pub stale: bool,
+    /// How it was come by.
+    pub source: Source,
+}
+
+/// What an owner is asked.
+pub enum Message<S> {
+    /// Somebody wants the stream, on this transport.
+    Subscribe {
+        /// The subscriber's name.
+        id: SubscriberId,
+        /// Its shard.
+        shard: ShardIndex,
+        /// Its transport.
+        sink: S,
+        /// What it said in `Last-Event-ID`.
+        resume: Resume,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Reply<Attached>>,
+    },
+    /// Somebody wants the current representation.
+    Read {
+        /// Only one that the origin confirms from now on.
+        insists: bool,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Reply<Current>>,
+    },
+    /// A subscriber left its shard.
+    Unsubscribed(FeedId, ShardIndex),
+    /// A shard needs the step from a version to the head.
+    StepFrom(FeedId, ShardIndex, Offset),
+    /// Which validators the origin gave for a version.
+    ValidatorsAt(Position, oneshot::Sender<Option<Validators>>),
+    /// How the feed is doing.
+    Report(oneshot::Sender<FeedReport>),
+}
+
+/// Where a client wants to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resume {
+    /// It said nothing.
+    Nowhere,
+    /// It said something that is no position of ours.
+    Foreign,
+    /// From this position.
+    From(Position),
+}
+
+/// How a feed is doing.
+#[derive(Debug, Clone)]
+pub struct FeedReport {
+    /// Path and query.
+    pub target: String,
+    /// Subscribers now.
+    pub subscribers: usize,
+    /// Readers and subscribers who wait for a fetch.
+    pub waiting: usize,
+    /// The head, if there is one.
+    pub head: Option<Position>,
+    /// Versions in the window.
+    pub versions: usize,
+    /// Its state.
+    pub state: State,
+    /// What was counted.
+    pub stats: FeedStats,
+}
+
+/// What the task around an owner is to do.
+pub enum Action<S, P> {
+    /// Ask the origin and report with [`Owner::handle_fetched`].
+    Fetch(Fetching, FetchRequest),
+    /// Tell a shard.
+    Tell(ShardIndex, Command<S, P>),
+    /// Nobody needs the feed any more.
+    Retire,
+}
+
+/// Makes the ports through which shards speak to an owner.
+pub trait PortFactory {
+    /// The port's type.
+    type Port: FeedPort;
+    /// A port for this feed and shard.
+    fn port(&self, feed: FeedId, shard: ShardIndex) -> Self::Port;
+}
+
+/// What makes one lineage different from every other.
+#[derive(Debug, Clone, Copy)]
+pub struct Lineage {
+    /// The feed's name in this process.
+    pub id: FeedId,
+    /// Never used before, anywhere.
+    pub epoch: Epoch,
+    /// What its positions are bound to.
+    pub binding: Binding,
+    /// Spreads its polls.
+    pub seed: u64,
+}
+
+/// Why somebody does not get what it waited for.
+pub(super) enum Refusal {
+    Failed(Failure),
+    Answered(Answer),
+    Raw(Box<Response<Body>>, Option<Unfit>),
+    Bypass,
+    Split(Vary),
+}
+
+impl Refusal {
+    pub(super) fn into_reply<T>(self) -> Reply<T> {
+        match self {
+            Refusal::Failed(failure) => Reply::Failed(failure),
+            Refusal::Answered(answer) => Reply::Answered(Box::new(answer)),
+            Refusal::Raw(raw, unfit) => Reply::Raw(raw, unfit),
+            Refusal::Bypass => Reply::Bypass,
+            Refusal::Split(vary) => Reply::Split(vary),
+        }
+    }
+}
+
+/// The outcome as the log names it, in a word.
+pub fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::NotModified { .. } => "not modified",
+        Outcome::Fresh(_) => "fresh",
+        Outcome::Answered(_) => "answered",
+        Outcome::Unfit(_) => "unfit",
+        Outcome::Failed(_) => "failed",
+    }
+}

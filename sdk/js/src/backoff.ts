@@ -1,0 +1,24 @@
+/** When to try again: pure arithmetic, with time and randomness as arguments. */
+
+/** The wait before the server has said anything about it. */
+export const DEFAULT_RETRY_MS = 1000;
+
+/** Full jitter: evenly spread between 0 and `base` doubled for each failed attempt, up to `cap`. */
+export function fullJitter(attempt: number, base: number, cap: number, random: number): number {
+  return Math.round(random * Math.min(cap, base * 2 ** Math.min(attempt, 30)));
+}
+
+/** The wait that a `Retry-After` field asks for, in ms (RFC 9110 §10.2.3); undefined where it is absent or malformed. */
+export function retryAfter(field: string | null, now: number): number | undefined {
+  if (field === null) return undefined;
+  const text = field.trim();
+  if (/^[0-9]+$/.test(text)) return Number(text) * 1000;
+  // All three date formats of RFC 9110 §5.6.7 begin with a day's name; `Date.parse` alone would take «-1» for a date.
+  const date = /^[A-Z][a-z]{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+/** Whether an error status can be temporary. Other 4xx are answers, and asking again will not change them. */
+export function isTemporary(status: number): boolean {
+  return status >= 500 || status === 408 || status === 425 || status === 429;
+}

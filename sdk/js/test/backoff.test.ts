@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { fullJitter, isTemporary, retryAfter } from '../src/backoff.ts';
+
+test.each([
+  [0, 0, 0],
+  [0, 0.5, 500],
+  [1, 0.5, 1000],
+  [3, 1, 8000],
+  [5, 1, 30_000],
+  [4000, 1, 30_000],
+])('attempt %i at random %f waits %i ms', (attempt, random, expected) => {
+  expect(fullJitter(attempt, 1000, 30_000, random)).toBe(expected);
+});
+
+const now = Date.UTC(2026, 0, 31, 9, 30, 0);
+test.each([
+  [null, undefined],
+  ['0', 0],
+  ['7', 7000],
+  [' 7 ', 7000],
+  ['Sat, 31 Jan 2026 09:30:05 GMT', 5000],
+  ['Sat, 31 Jan 2026 09:29:00 GMT', 0],
+  ['-1', undefined],
+  ['1.5', undefined],
+  ['soon', undefined],
+  ['', undefined],
+])('Retry-After %s is %s', (field, expected) => {
+  expect(retryAfter(field, now)).toBe(expected);
+});
+
+test('which statuses are worth another try', () => {
+  expect([400, 401, 403, 404, 406, 410, 422].filter(isTemporary)).toEqual([]);
+  expect([408, 425, 429, 500, 502, 503, 504].filter((status) => !isTemporary(status))).toEqual([]);
+});
