@@ -15,6 +15,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_market::{Fault, Market, MarketConfig};
 use tokio::net::TcpListener;
@@ -127,6 +128,9 @@ async fn start_market(args: &DemoArgs) -> Result<Market, StartError> {
     })
 }
 
+/// How long a browser may take for the head of a request to the page.
+const PAGE_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Runs the parts until `stop`, and lets go of them in order: the market last, so that nobody misses it.
 async fn until(stop: CancellationToken, parts: Arc<Parts>, listener: TcpListener) {
     let page = Arc::new(Page::new(parts.clone()));
@@ -142,6 +146,6 @@ async fn until(stop: CancellationToken, parts: Arc<Parts>, listener: TcpListener
             parts.market.set_fault(Fault::None);
         }
     };
-    tokio::join!(serve(listener, stop.clone(), answer, || {}), gateway, released);
+    tokio::join!(serve(listener, stop.clone(), PAGE_HEAD_TIMEOUT, answer, || {}), gateway, released);
     parts.market.shutdown().await;
 }

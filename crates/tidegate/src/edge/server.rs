@@ -77,15 +77,16 @@ impl Gateway {
             let gateway = gateway.clone();
             async move { gateway.handle(request, &client).await }
         };
-        serve(listener, stop, answer, || self.close_streams()).await;
+        serve(listener, stop, self.head_timeout(), answer, || self.close_streams()).await;
     }
 }
 
 /// Answers every request on `listener` until `stop`; then nobody is let in, `closing` is called, and answers under way
-/// have a few seconds.
+/// have a few seconds. `head_timeout` is how long a client may take for the head of a request, from the last answer.
 pub(crate) async fn serve<A, F>(
     listener: TcpListener,
     stop: CancellationToken,
+    head_timeout: Duration,
     answer: A,
     closing: impl FnOnce(),
 ) where
@@ -102,7 +103,7 @@ pub(crate) async fn serve<A, F>(
         match accepted {
             Ok((socket, address)) => {
                 let client = Client { address, scheme: Scheme::HTTP };
-                let served = connection(answer.clone(), socket, client, stop.clone());
+                let served = connection(answer.clone(), socket, client, head_timeout, stop.clone());
                 connections.spawn(cut.clone().run_until_cancelled_owned(served));
             }
             Err(error) => {
@@ -122,8 +123,13 @@ pub(crate) async fn serve<A, F>(
     }
 }
 
-async fn connection<A, F>(answer: A, socket: TcpStream, client: Client, stop: CancellationToken)
-where
+async fn connection<A, F>(
+    answer: A,
+    socket: TcpStream,
+    client: Client,
+    head_timeout: Duration,
+    stop: CancellationToken,
+) where
     A: Fn(Request<Incoming>, Client) -> F,
     F: Future<Output = Response<Body>>,
 {
@@ -137,7 +143,7 @@ where
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(gateway.head_timeout())
+        .header_read_timeout(head_timeout)
         .max_buf_size(CONNECTION_BUFFER)
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();

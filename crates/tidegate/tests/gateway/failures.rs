@@ -113,7 +113,7 @@ async fn a_stream_outlives_failures_and_says_so() {
             ("[1]".to_owned(), snapshot.id.clone(), "stale".to_owned())
         );
         mode.set("up");
-        assert_eq!(stream.expect("status").await.state(), "live", "{failing}");
+        assert_eq!(stream.after("stale").await.state(), "live", "{failing}");
     }
 }
 
@@ -136,8 +136,8 @@ async fn gone_and_back_again() {
     let refused = get(gateway.address, "/q", &STREAM).await;
     assert_eq!((refused.status, refused.text()), (404, "nothing"));
     there.set(true);
-    let snapshot = stream.expect("snapshot").await;
-    assert_eq!(snapshot.data, "[1]");
+    let snapshot = stream.after("gone").await;
+    assert_eq!((&*snapshot.kind, &*snapshot.data), ("snapshot", "[1]"));
     assert_eq!(stream.expect("status").await.state(), "live");
 }
 
