@@ -29,6 +29,9 @@ use announce::Announcement;
 use gateway::{GatewayError, GatewayPart};
 use page::Page;
 
+/// How long a browser may take for the head of a request to the page.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The parts, of which those that the page shows and steers are shared with it.
 struct Parts {
     market: Market,
@@ -128,9 +131,6 @@ async fn start_market(args: &DemoArgs) -> Result<Market, StartError> {
     })
 }
 
-/// How long a browser may take for the head of a request to the page.
-const PAGE_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Runs the parts until `stop`, and lets go of them in order: the market last, so that nobody misses it.
 async fn until(stop: CancellationToken, parts: Arc<Parts>, listener: TcpListener) {
     let page = Arc::new(Page::new(parts.clone()));
@@ -146,6 +146,6 @@ async fn until(stop: CancellationToken, parts: Arc<Parts>, listener: TcpListener
             parts.market.set_fault(Fault::None);
         }
     };
-    tokio::join!(serve(listener, stop.clone(), PAGE_HEAD_TIMEOUT, answer, || {}), gateway, released);
+    tokio::join!(serve(listener, stop.clone(), HEAD_TIMEOUT, answer, || {}), gateway, released);
     parts.market.shutdown().await;
 }

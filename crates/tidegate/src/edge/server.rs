@@ -82,7 +82,7 @@ impl Gateway {
 }
 
 /// Answers every request on `listener` until `stop`; then nobody is let in, `closing` is called, and answers under way
-/// have a few seconds. `head_timeout` is how long a client may take for the head of a request, from the last answer.
+/// have a few seconds. `head_timeout` is how long a client may take for the head of a request.
 pub(crate) async fn serve<A, F>(
     listener: TcpListener,
     stop: CancellationToken,

@@ -395,12 +395,32 @@ async fn a_vary_that_changes_ends_the_streams_that_it_splits() {
 
 #[tokio::test]
 async fn a_cookie_that_is_set_belongs_to_its_own_request() {
-    // The second answer is a 304 without a cookie: what is stored must not be told to its reader.
-    let api = Api::serve(|request| document(request, "\"v\"", "Set-Cookie: session=first\r\n", "{}")).await;
+    // Every caller gets a cookie of its own: a condition would bring a 304, and with it what was another's.
+    let count = Arc::new(AtomicUsize::new(0));
+    let numbered = count.clone();
+    let api = Api::serve(move |request| {
+        let cookie = format!("Set-Cookie: session={}\r\n", numbered.fetch_add(1, Ordering::SeqCst));
+        document(request, "\"v\"", &cookie, "{}")
+    })
+    .await;
     let gateway = Setup::new(api.url()).start().await;
-    let first = get(gateway.address, "/q", &[]).await;
-    assert_eq!(first.all("set-cookie"), ["session=first"]);
+    for number in 0..3 {
+        let own = get(gateway.address, "/q", &[]).await;
+        assert_eq!(own.all("set-cookie"), [format!("session={number}")]);
+    }
+    assert!(api.requests().iter().all(|request| request.field("if-none-match").is_none()));
 
+    // A stream hears of none, and beside it a reader still asks for itself.
+    let mut stream = Stream::open(gateway.address, "/q", &[]).await;
+    stream.begin().await;
+    assert!(stream.head.all("set-cookie").is_empty());
+    let beside = get(gateway.address, "/q", &[]).await;
+    assert_eq!(beside.field("cache-status"), Some("tidegate; fwd=bypass"));
+    assert_eq!(beside.all("set-cookie").len(), 1);
+}
+
+#[tokio::test]
+async fn a_304_brings_nobody_an_earlier_cookie() {
     let number = AtomicUsize::new(0);
     let silent = Api::serve(move |request| {
         let number = number.fetch_add(1, Ordering::Relaxed);
