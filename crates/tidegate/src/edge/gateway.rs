@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
-    CONTENT_LENGTH, HOST, IF_MATCH, IF_NONE_MATCH, ORIGIN, RANGE, TRANSFER_ENCODING, UPGRADE,
+    CONTENT_LENGTH, HOST, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, ORIGIN, RANGE, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
@@ -347,7 +348,8 @@ fn live_route(
     }
 }
 
-/// Whether the hub can answer: a read of the whole, without a body, that wants no other protocol.
+/// Whether the hub can answer: a read of the whole, without a body, that wants no other protocol. The preconditions of
+/// RFC 9110 §13.1.1 and §13.1.4 are the origin's to judge.
 fn can_be_live(request: &Request<Incoming>) -> bool {
     let fields = request.headers();
     let has_body = fields.contains_key(TRANSFER_ENCODING)
@@ -355,7 +357,7 @@ fn can_be_live(request: &Request<Incoming>) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD)
         && !has_body
         && !fields.contains_key(UPGRADE)
-        && !fields.contains_key(RANGE)
+        && ![RANGE, IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| fields.contains_key(name))
 }
 
 /// What is wrong with how a request names its host (RFC 9112 §3.2): two servers must never take it for two hosts.

@@ -100,7 +100,13 @@ async fn heads_have_a_size_and_a_time() {
         let (status, _) = attack(&gateway, slow.as_bytes()).await;
         assert!(matches!(status, None | Some(408)), "{slow}: {status:?}");
     }
+    assert_eq!(attack(&gateway, b"").await, (None, String::new()), "a silent connection is closed");
     assert_eq!(api.asked(), 0);
+    // So is one that was of use before.
+    let mut http = Http::connect(gateway.address).await;
+    http.ask("GET", "/q", &[]).await;
+    assert_eq!(http.response("GET").await.status, 200);
+    assert_eq!(http.rest().await, b"");
     still_works(&gateway).await;
 }
 

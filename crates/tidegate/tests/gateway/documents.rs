@@ -81,7 +81,8 @@ async fn a_broken_document_leaves_a_stream_stale() {
     assert_eq!(status["state"], "stale");
     assert_eq!(status["cause"]["type"], "urn:tidegate:problem:origin-malformed");
     body.set("[2]");
-    assert_eq!(stream.expect("snapshot").await.data, "[2]");
+    let snapshot = stream.after("stale").await;
+    assert_eq!((&*snapshot.kind, &*snapshot.data), ("snapshot", "[2]"));
     assert_eq!(stream.expect("status").await.state(), "live");
 }
 

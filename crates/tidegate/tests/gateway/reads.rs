@@ -353,6 +353,9 @@ async fn a_conditional_write_carries_the_origins_own_tag() {
     let second =
         get(gateway.address, "/q", &[("Cache-Control", "no-cache")]).await.field("etag").unwrap().to_owned();
     assert_ne!(first, second);
+    // A read that has to hold back unless the tag still stands is the origin's to judge, too.
+    get(gateway.address, "/q", &[("If-Match", &first)]).await;
+    assert_eq!(api.requests().last().unwrap().field("if-match"), Some("\"v1\""));
     for (sent, expected) in [
         (vec![("If-Match", first.clone())], vec!["\"v1\""]),
         (vec![("If-Match", second.clone())], vec!["\"v2, with a comma\""]),

@@ -122,6 +122,16 @@ impl Stream {
         event
     }
 
+    /// The next event but for statuses of this state, which each failure repeats with the time of the next try.
+    pub(crate) async fn after(&mut self, state: &str) -> Event {
+        loop {
+            let event = self.event().await;
+            if event.kind != "status" || event.state() != state {
+                return event;
+            }
+        }
+    }
+
     /// The text so far and what follows, up to and including the first `end`.
     pub(crate) async fn text_until(&mut self, end: &str) -> String {
         loop {
