@@ -35,6 +35,8 @@ const MAX_SPLITS: usize = 4;
 pub enum Refused {
     /// The origin could not be asked, or answered with nonsense.
     Failed(Failure),
+    /// There is a last good version, and its caching fields forbid to serve it while nothing confirms it.
+    Unconfirmed(Failure),
     /// The origin answered with something that is no representation; it is passed on.
     Answered(Box<Answer>),
     /// The origin's answer as it comes, and why it cannot be a document; it is passed on.
@@ -181,6 +183,7 @@ impl Hub {
             match answer.await.map_err(|_| Refused::Lost)? {
                 Reply::Have(have) => return Ok(have),
                 Reply::Failed(failure) => return Err(Refused::Failed(failure)),
+                Reply::Unconfirmed(failure) => return Err(Refused::Unconfirmed(failure)),
                 Reply::Answered(answer) => return Err(Refused::Answered(answer)),
                 Reply::Raw(raw, unfit) => return Err(Refused::Raw(raw, unfit)),
                 Reply::Bypass => return Err(Refused::Bypass),

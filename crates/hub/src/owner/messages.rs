@@ -24,6 +24,8 @@ pub enum Reply<T> {
     Have(T),
     /// The origin could not be asked, or answered with nonsense.
     Failed(Failure),
+    /// There is a last good version, and its caching fields forbid to serve it while nothing confirms it.
+    Unconfirmed(Failure),
     /// The origin answered with something else; it is passed on.
     Answered(Box<Answer>),
     /// The origin's answer as it comes, and why it cannot be a document; it is passed on.

@@ -329,7 +329,7 @@ impl<S, F: PortFactory> Owner<S, F> {
                 // One that insists wants nothing that is not confirmed (RFC 9111 §5.2.1.4).
                 (Settled::Failed(failure), Waiter::Reader { insists: false, reply, .. }) => {
                     let _ = reply.send(match self.current(now, Source::Memory) {
-                        Reply::Have(current) => Reply::Have(current),
+                        reply @ (Reply::Have(_) | Reply::Unconfirmed(_)) => reply,
                         _ => self.failed(own, failure).into_reply(),
                     });
                 }
@@ -393,7 +393,7 @@ impl<S, F: PortFactory> Owner<S, F> {
         }
         let stale = status.state != State::Live;
         if let (true, false, Some(cause)) = (stale, reads.when_stale, &status.cause) {
-            return Reply::Failed(cause.clone());
+            return Reply::Unconfirmed(cause.clone());
         }
         Reply::Have(Current {
             published: published.clone(),

@@ -193,6 +193,7 @@ fn kind<T>(answer: &mut Receiver<Reply<T>>) -> &'static str {
         Ok(Reply::Have(_)) => "have",
         Ok(Reply::Failed(_)) => "failed",
         Ok(Reply::Answered(_)) => "answered",
+        Ok(Reply::Unconfirmed(_)) => "unconfirmed",
         Ok(Reply::Raw(..)) => "raw",
         Ok(Reply::Bypass) => "bypass",
         Ok(Reply::Split(_)) => "split",
@@ -266,7 +267,7 @@ fn must_revalidate_forbids_stale_reads_and_leaves_streams() {
     bench.pass(Duration::from_secs(1));
     bench.fetched(unreachable());
     let (mut reader, mut second) = (bench.read(false), bench.subscribe(2, Resume::Nowhere));
-    assert_eq!((kind(&mut stream), kind(&mut reader), kind(&mut second)), ("have", "failed", "have"));
+    assert_eq!((kind(&mut stream), kind(&mut reader), kind(&mut second)), ("have", "unconfirmed", "have"));
     assert_eq!(bench.told, ["attach fresh", "status", "attach fresh"]);
 }
 

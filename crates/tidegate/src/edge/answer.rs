@@ -25,12 +25,12 @@ pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// A problem as `application/problem+json` (RFC 9457). `jitter` spreads the return of clients that were refused.
+/// A problem as `application/problem+json` (RFC 9457), with its own status. `retry_after_s` says when to come back.
 pub(crate) fn problem(problem: &Problem, retry_after_s: Option<u64>) -> Response<Body> {
     let body = Bytes::from(problem.to_json());
     let named = problem.status.and_then(|status| StatusCode::from_u16(status).ok());
     let known = problem.known().map(ProblemKind::status);
-    let status = known.or(named).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = named.or(known).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::new(full(body.clone()));
     *response.status_mut() = status;
     let fields = response.headers_mut();

@@ -277,6 +277,7 @@ impl Gateway {
     fn refusal(&self, refused: Refused) -> Response<Body> {
         let problem = match refused {
             Refused::Failed(failure) => return failed(&failure),
+            Refused::Unconfirmed(failure) => return unconfirmed(&failure),
             Refused::Answered(answer) => return answered(*answer),
             Refused::Raw(raw, _) => return passed_on(*raw),
             Refused::TooManyFeeds => Problem::new(ProblemKind::TooManyFeeds)
@@ -381,6 +382,13 @@ fn failed(failure: &Failure) -> Response<Body> {
         response.headers_mut().insert(http::header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
     }
     response
+}
+
+/// What may only be served confirmed, while it cannot be: 504, whatever the reason (RFC 9111 §5.2.2.2).
+fn unconfirmed(failure: &Failure) -> Response<Body> {
+    let mut problem = problem_of(failure);
+    problem.status = Some(http::StatusCode::GATEWAY_TIMEOUT.as_u16());
+    told(&problem)
 }
 
 /// A problem as an answer. What the gateway refuses for load says when to come back, spread so that not all come at
