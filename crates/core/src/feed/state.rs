@@ -102,7 +102,13 @@ impl Meta {
     }
 }
 
+/// The most that `Age` can say; what is more counts as this (RFC 9111 §1.2.2).
+const LONGEST_AGE: u64 = 1 << 31;
+
 fn age(fields: &HeaderMap) -> Duration {
-    let seconds = fields.get(header::AGE).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    Duration::from_secs(seconds.unwrap_or_default())
+    let text = fields.get(header::AGE).and_then(|value| value.to_str().ok()).unwrap_or_default().trim();
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // All digits, so it fails only when it is too large.
+    let seconds = if is_number { text.parse().unwrap_or(LONGEST_AGE) } else { 0 };
+    Duration::from_secs(seconds.min(LONGEST_AGE))
 }

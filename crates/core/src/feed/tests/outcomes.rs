@@ -302,3 +302,23 @@ fn the_same_bytes_in_another_form_are_another_version() {
     assert_eq!(bench.seen(), "publish 2 whole, confirmed");
     assert_eq!(bench.feed.head().unwrap().form, Form::Text);
 }
+
+#[test]
+fn no_age_is_too_large_to_be_added_to() {
+    for (sent, expected) in [
+        ("7", 7),
+        ("2147483649", 1 << 31),
+        ("18446744073709551615", 1 << 31),
+        ("99999999999999999999999999", 1 << 31),
+        ("", 0),
+        ("-1", 0),
+        ("+5", 0),
+        ("old", 0),
+    ] {
+        let mut bench = Bench::new();
+        bench.read(false);
+        bench.answer(fresh("[1]", &[("age", sent)]));
+        let later = bench.now + Duration::from_secs(3);
+        assert_eq!(bench.feed.meta().unwrap().age_at(later).as_secs(), expected + 3, "{sent}");
+    }
+}
