@@ -79,6 +79,14 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+impl Answer {
+    /// Whether it speaks of the origin's state for now and not of the resource (RFC 9110 §15.6, RFC 6585 §4).
+    pub fn passes(&self) -> bool {
+        self.status.is_server_error()
+            || matches!(self.status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
+    }
+}
+
 /// Why a successful answer cannot be a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unfit {

@@ -53,6 +53,8 @@ impl Feed {
         let vary = match outcome {
             Outcome::NotModified { fields } => Vary::of(fields),
             Outcome::Fresh(representation) => representation.vary(),
+            // It says nothing of the representation that is being streamed, and must not cost anybody the stream.
+            Outcome::Answered(answer) if answer.passes() && !self.window.is_empty() => return None,
             Outcome::Answered(answer) => Vary::of(&answer.fields),
             Outcome::Unfit(_) | Outcome::Failed(_) => return None,
         };

@@ -13,10 +13,10 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{HeaderMap, Response, header};
 use tidegate_core::{
     Ended, Failure, Feed, FetchPlan, Fetching, Offset, Outcome, Output, Position, Resumed, Settled,
-    SharedRequest, State, Time, Update, Validators, Wait,
+    SharedRequest, State, Time, Update, Validators, Vary, Wait,
 };
 use tokio::sync::oneshot;
 
@@ -339,9 +339,7 @@ impl<S, F: PortFactory> Owner<S, F> {
                 }
                 // The last good state is worth more to a stream than an answer that ends it for good.
                 (Settled::Answered(answer), waiter @ Waiter::Subscriber { .. })
-                    if passes(answer.status)
-                        && self.head.is_some()
-                        && self.feed.status().state == State::Stale =>
+                    if answer.passes() && self.head.is_some() && self.feed.status().state == State::Stale =>
                 {
                     self.admit(now, waiter);
                 }
@@ -369,8 +367,10 @@ impl<S, F: PortFactory> Owner<S, F> {
         }
     }
 
+    /// Whether an answer to one caller may go to another with an equal key.
     fn may_share(&self, fields: &HeaderMap) -> bool {
-        tidegate_core::caching::PlainReads::of(fields, self.is_authorized()).from_memory
+        Vary::of(fields).is_covered_by(self.request.considered())
+            && tidegate_core::caching::PlainReads::of(fields, self.is_authorized()).from_memory
     }
 
     fn is_authorized(&self) -> bool {
@@ -414,9 +414,4 @@ impl<S, F: PortFactory> Owner<S, F> {
         });
         self.actions.push(Action::Tell(shard, Command::Step(self.id, from, step.clone())));
     }
-}
-
-/// Whether an answer speaks of the origin's state for now and not of the resource (RFC 9110 §15.6, RFC 6585 §4).
-fn passes(status: StatusCode) -> bool {
-    status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }

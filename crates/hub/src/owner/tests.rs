@@ -8,7 +8,7 @@ use super::*;
 use crate::origin::Origin;
 use crate::shard::FeedPort;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use tidegate_core::{Answer, Binding, Epoch, Vary};
 use tidegate_core::{FailureKind, Form, Policy, Representation, SharingRules, WindowLimits};
 use tokio::sync::oneshot::Receiver;
@@ -303,6 +303,25 @@ fn an_error_is_shared_only_where_it_may_be() {
     let (mut first, mut second) = (bench.read(false), bench.read(false));
     bench.fetched(answered(500));
     assert_eq!((kind(&mut first), kind(&mut second)), ("answered", "bypass"));
+}
+
+#[test]
+fn an_error_that_varies_goes_only_to_whom_it_answered() {
+    for (vary, expected) in [("Accept", "answered"), ("Origin", "bypass"), ("*", "bypass")] {
+        let mut bench = Bench::new(&[]);
+        bench.watch();
+        bench.fetched(fresh("[1]", &[]));
+        // The second insists on a fetch that begins after it came: nobody's in particular.
+        let (mut first, mut second) = (bench.read(true), bench.read(true));
+        let varied = || {
+            let (status, fields) = (StatusCode::INTERNAL_SERVER_ERROR, fields(&[("vary", vary)]));
+            Outcome::Answered(Answer { status, fields, body: Bytes::new() })
+        };
+        bench.fetched(varied());
+        bench.fetched(varied());
+        assert_eq!((kind(&mut first), kind(&mut second)), ("answered", expected), "{vary}");
+        assert!(!bench.told.contains(&"end"), "the stream goes on");
+    }
 }
 
 #[test]

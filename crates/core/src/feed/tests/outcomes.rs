@@ -197,11 +197,27 @@ fn a_304_updates_the_fields_but_those_of_the_body() {
 }
 
 #[test]
+fn an_error_that_varies_by_something_else_ends_nothing() {
+    for status in [500, 503, 429] {
+        let mut bench = Bench::watching("[1]");
+        bench.poll(answered(status, &[("vary", "Origin")]));
+        assert_eq!(bench.seen(), "status stale, answered", "{status}");
+        bench.poll(not_modified());
+        assert_eq!(bench.seen(), "status live, confirmed", "{status}");
+    }
+    let mut bench = Bench::new();
+    bench.subscribe();
+    bench.seen();
+    bench.answer(answered(500, &[("vary", "Origin")]));
+    assert_eq!(bench.seen(), "split, retire", "nobody has a stream that could end");
+}
+
+#[test]
 fn a_vary_that_the_key_does_not_cover_splits_the_feed() {
     for outcome in [
         fresh("[2]", &[("vary", "origin")]),
         Outcome::NotModified { fields: fields(&[("vary", "origin")]) },
-        answered(500, &[("vary", "*")]),
+        answered(400, &[("vary", "*")]),
     ] {
         let mut bench = Bench::watching("[1]");
         bench.poll(outcome.clone());
