@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use crate::clock::Clock;
 use crate::feed_task::FeedTask;
 use crate::origin::Body;
-use crate::owner::{Attached, Current, FeedReport, Message, Reply, Resume, ShardIndex};
+use crate::owner::{Attached, Current, FeedReport, Message, Reply, Resume};
 use crate::registry::{Delivery, Registry};
 use crate::route::Route;
 use crate::shard::{Command, SubscriberId};
@@ -119,7 +119,7 @@ impl Hub {
     pub async fn subscribe(&self, wanted: Wanted<'_>, resume: Resume) -> Result<Stream, Refused> {
         let permit = self.streams.clone().try_acquire_owned().map_err(|_| Refused::TooManyStreams)?;
         let id = SubscriberId(self.registry.next_id());
-        let shard = ShardIndex(usize::try_from(id.0).unwrap_or(0) % self.registry.shards().len());
+        let shard = self.registry.next_shard();
         let mut body = None;
         let attached: Attached = self
             .ask(wanted, |reply| {

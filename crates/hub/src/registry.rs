@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tidegate_core::{Binding, Epoch, SharingKey, Vary};
@@ -46,6 +46,7 @@ pub(crate) struct Registry {
     vary: Mutex<HashMap<SharingKey, Vary>>,
     shards: Vec<ShardHandle>,
     next_id: AtomicU64,
+    next_shard: AtomicUsize,
     closing: AtomicBool,
 }
 
@@ -69,6 +70,7 @@ impl Registry {
             vary: Mutex::default(),
             shards,
             next_id: AtomicU64::new(1),
+            next_shard: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
         })
     }
@@ -95,6 +97,12 @@ impl Registry {
     /// Whether [`Registry::close`] was called.
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
+    }
+
+    /// The shard of the next subscriber: each in turn. It has a count of its own, because how many numbers of
+    /// [`Registry::next_id`] lie between two subscribers may be a multiple of the shards.
+    pub(crate) fn next_shard(&self) -> ShardIndex {
+        ShardIndex(self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len())
     }
 
     pub(crate) fn shard(&self, index: ShardIndex) -> &ShardHandle {
@@ -178,5 +186,23 @@ impl Registry {
         (self.secret, key, "patch").hash(&mut hasher);
         let binding = Binding(hasher.finish() as u32);
         Lineage { id: FeedId(self.next_id()), epoch, binding, seed: (self.entropy)() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscribers_are_spread_over_the_shards_whatever_numbers_lie_between_them() {
+        for (shards, between) in [(1, 2), (2, 2), (2, 3), (3, 3), (4, 2)] {
+            let registry = Registry::start(Clock::new(), 8, shards, || 7).expect("threads can be started");
+            let mut on_each = vec![0; shards];
+            for _ in 0..5 * shards {
+                on_each[registry.next_shard().0] += 1;
+                (0..between).for_each(|_| _ = registry.next_id());
+            }
+            assert_eq!(on_each, vec![5; shards], "{shards} shards, {between} numbers");
+        }
     }
 }
