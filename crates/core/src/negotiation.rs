@@ -18,6 +18,8 @@ struct Range<'a> {
     text: &'a str,
     media: &'a str,
     quality: u16,
+    /// It has parameters besides its quality, which narrow it.
+    narrowed: bool,
 }
 
 /// The media ranges of all `Accept` fields, with qualities in thousandths. A malformed quality counts as 0.
@@ -29,11 +31,14 @@ fn parse_ranges(value: &str) -> impl Iterator<Item = Range<'_>> {
     value.split(',').map(str::trim).filter(|text| !text.is_empty()).map(|text| {
         let mut parts = text.split(';').map(str::trim);
         let media = parts.next().unwrap_or_default();
-        let quality = parts
-            .filter_map(|parameter| parameter.split_once('='))
-            .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
-            .map_or(1000, |(_, quality)| parse_quality(quality.trim()));
-        Range { text, media, quality }
+        let (mut quality, mut narrowed) = (None, false);
+        for (name, value) in parts.filter_map(|parameter| parameter.split_once('=')) {
+            match name.trim().eq_ignore_ascii_case("q") {
+                true => quality = quality.or(Some(parse_quality(value.trim()))),
+                false => narrowed = true,
+            }
+        }
+        Range { text, media, quality: quality.unwrap_or(1000), narrowed }
     })
 }
 
@@ -71,15 +76,29 @@ pub fn reading(fields: &HeaderMap) -> Reading {
 }
 
 /// The `Accept` that a shared fetch carries for this request: its ranges without the stream's, in one field, or
-/// nothing when they ask for anything at all. So plain readers without a wish share a feed with streams.
+/// nothing when they ask for what is asked on behalf of those who do not say: anything, JSON preferred. So plain
+/// readers without a wish, and clients that prefer JSON to other data, share a feed with streams.
 pub fn shared_accept(fields: &HeaderMap) -> Option<HeaderValue> {
-    let kept: Vec<&str> =
-        ranges(fields).filter(|range| !is_stream(range.media)).map(|range| range.text).collect();
-    let wishes = kept.iter().any(|text| *text != "*/*");
-    if !wishes {
+    let kept: Vec<Range<'_>> = ranges(fields).filter(|range| !is_stream(range.media)).collect();
+    if kept.is_empty() || is_no_wish(&kept) {
         return None;
     }
-    HeaderValue::from_str(&kept.join(", ")).ok()
+    let texts: Vec<&str> = kept.iter().map(|range| range.text).collect();
+    HeaderValue::from_str(&texts.join(", ")).ok()
+}
+
+/// Whether anything will do, and nothing is liked better than JSON.
+fn is_no_wish(ranges: &[Range<'_>]) -> bool {
+    let (mut json, mut any) = (None, 0);
+    for range in ranges {
+        match range.media {
+            _ if range.narrowed => return false,
+            "*/*" => any = any.max(range.quality),
+            media if media.eq_ignore_ascii_case("application/json") => json = json.max(Some(range.quality)),
+            _ => return false,
+        }
+    }
+    any > 0 && json.is_none_or(|json| json >= any)
 }
 
 #[cfg(test)]
@@ -119,6 +138,15 @@ mod tests {
             (&["*/*"], None),
             (&["text/event-stream"], None),
             (&["text/event-stream, */*"], None),
+            (&["*/*;q=0.5"], None),
+            (&["application/json, */*"], None),
+            (&["Application/JSON;q=0.9, */*; q=0.5", "text/event-stream"], None),
+            (&["application/json"], Some("application/json")),
+            (&["application/json;q=0.1, */*"], Some("application/json;q=0.1, */*")),
+            (&["application/json;version=2, */*"], Some("application/json;version=2, */*")),
+            (&["application/json, */*;q=0"], Some("application/json, */*;q=0")),
+            (&["*/*;q=0"], Some("*/*;q=0")),
+            (&["application/json, text/*"], Some("application/json, text/*")),
             (&["application/xml"], Some("application/xml")),
             (&["text/event-stream, application/xml;q=0.5"], Some("application/xml;q=0.5")),
             (&["application/json, text/plain, */*"], Some("application/json, text/plain, */*")),

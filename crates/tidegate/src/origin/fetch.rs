@@ -24,6 +24,7 @@ const ANSWER_LIMIT: usize = 1 << 20;
 
 /// What is asked for on behalf of clients that do not say: JSON, because it is what patches can be made of, and
 /// anything else if there is none. Streams and plain readers share a feed, so both get the form that serves both.
+/// `tidegate_core::negotiation` takes a wish that says no more than this for none.
 const ACCEPT: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.5");
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tidegate/", env!("CARGO_PKG_VERSION")));

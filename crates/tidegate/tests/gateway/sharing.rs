@@ -321,10 +321,11 @@ async fn browsers_of_all_sorts_share_one_fetch() {
     .await;
     let gateway = Setup::new(api.url()).start().await;
     let mut waiting = Vec::new();
+    let accepts = ["text/event-stream", "text/event-stream, application/json;q=0.9, */*;q=0.5"];
     for number in 0..200 {
         let mut http = Http::connect(gateway.address).await;
         let fields = [
-            ("Accept", "text/event-stream"),
+            ("Accept", accepts[number / 4 % 2]),
             ("Accept-Encoding", if number % 2 == 0 { "gzip" } else { "br, zstd" }),
             ("User-Agent", &format!("Browser/{number}")),
             ("Sec-CH-UA", &format!("\"Brand\";v=\"{number}\"")),
