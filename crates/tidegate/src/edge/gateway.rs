@@ -323,8 +323,15 @@ impl Gateway {
                     }
                     None => None,
                 };
-                let origins = known.and_then(|tag| tag.to_str().ok().map(str::to_owned));
-                translated.push(origins.unwrap_or_else(|| tag.to_owned()));
+                let origins = known.as_ref().and_then(|tag| tag.to_str().ok());
+                translated.push(match origins {
+                    // A weak tag stays one: for `If-Match` it matches nothing (RFC 9110 §13.1.1).
+                    Some(strong) if tag.starts_with("W/") && !strong.starts_with("W/") => {
+                        format!("W/{strong}")
+                    }
+                    Some(origins) => origins.to_owned(),
+                    None => tag.to_owned(),
+                });
             }
             if let Ok(value) = HeaderValue::from_str(&translated.join(", ")) {
                 fields.insert(name, value);

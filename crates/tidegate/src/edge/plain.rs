@@ -94,7 +94,7 @@ impl Tags {
 
 /// The opaque part of an entity tag of ours, if it is one: the position's text.
 pub(super) fn position_text(tag: &str) -> Option<&str> {
-    let opaque = tag.trim().trim_start_matches("W/").strip_prefix('"')?.strip_suffix('"')?;
+    let opaque = tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"')?.strip_suffix('"')?;
     Some(opaque.strip_suffix(GZIP_SUFFIX).unwrap_or(opaque))
 }
 

@@ -365,6 +365,8 @@ async fn a_conditional_write_carries_the_origins_own_tag() {
         (vec![("If-None-Match", "\"x\"".to_owned()), ("If-None-Match", first)], vec!["\"x\", \"v1\""]),
         (vec![("If-None-Match", "*".to_owned())], vec!["*"]),
         (vec![("If-Match", "\"0000000000001.1.0000000\"".to_owned())], vec!["\"0000000000001.1.0000000\""]),
+        (vec![("If-Match", format!("W/{second}"))], vec!["W/\"v2, with a comma\""]),
+        (vec![("If-Match", format!("W/W/{second}"))], vec![&*format!("W/W/{second}")]),
         (vec![("If-Match", "no tag".to_owned())], vec!["no tag"]),
     ] {
         let fields: Vec<_> = sent.iter().map(|(name, value)| (*name, &**value)).collect();
