@@ -182,7 +182,7 @@ impl Gateway {
             Ok(split) => split,
             Err(UnknownParameter(name)) => return told(&unknown_parameter(&name)),
         };
-        match target.parse::<Uri>() {
+        match with_target(request.uri(), &target) {
             Ok(uri) => *request.uri_mut() = uri,
             Err(_) => {
                 return told(&Problem::new(ProblemKind::BadRequest).with_detail("the target is not valid"));
@@ -375,6 +375,13 @@ fn wrong_host(request: &Request<Incoming>) -> Option<&'static str> {
         0 | 1 => None,
         _ => Some("the request has more than one `Host`"),
     }
+}
+
+/// The same URI with another path and query. A request in absolute form keeps the host that it names there.
+fn with_target(uri: &Uri, target: &str) -> Result<Uri, http::Error> {
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(target.parse()?);
+    Ok(Uri::from_parts(parts)?)
 }
 
 fn unknown_parameter(name: &str) -> Problem {

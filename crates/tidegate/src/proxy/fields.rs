@@ -106,7 +106,8 @@ fn add_forwarded(fields: &mut HeaderMap, request: &Request<Incoming>, client: &C
     let scheme = client.scheme.as_str();
     // A request in absolute form names its host in the target (RFC 9112 §3.2.2).
     let host = match request.uri().authority() {
-        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        // Without a user and a password, which have no place there (RFC 9110 §4.2.4).
+        Some(authority) => authority.as_str().rsplit('@').next().and_then(|host| host.parse().ok()),
         None => request.headers().get(header::HOST).cloned(),
     };
     let node = if address.is_ipv6() { format!("\"[{address}]\"") } else { address.to_string() };

@@ -149,7 +149,11 @@ async fn every_form_of_target() {
         last.line().1.to_owned()
     };
     assert_eq!(reached(&ask("GET http://elsewhere.test/q?a=1").await), "/q?a=1");
-    assert_eq!(reached(&ask("POST http://elsewhere.test/q").await), "/q");
+    assert_eq!(reached(&ask("POST http://user:secret@elsewhere.test:81/q?tidegate.accept=a/b").await), "/q");
+    // The target names the host, not the field beside it (RFC 9112 §3.2.2).
+    let told = api.requests().pop().unwrap();
+    assert_eq!(told.field("x-forwarded-host"), Some("elsewhere.test:81"));
+    assert!(told.field("forwarded").unwrap().ends_with(";host=\"elsewhere.test:81\""), "{}", told.head);
     assert_eq!(reached(&ask("GET http://169.254.169.254/latest").await), "/latest");
     assert_eq!(reached(&ask("GET //elsewhere.test/q").await), "//elsewhere.test/q");
     assert_eq!(reached(&ask("GET /../../etc/passwd").await), "/../../etc/passwd");
