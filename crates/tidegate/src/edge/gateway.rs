@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use http::header::{
     CONTENT_LENGTH, HOST, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, ORIGIN, RANGE, TRANSFER_ENCODING,
-    UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
@@ -364,7 +363,7 @@ fn can_be_live(request: &Request<Incoming>) -> bool {
         || fields.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
     matches!(*request.method(), Method::GET | Method::HEAD)
         && !has_body
-        && !fields.contains_key(UPGRADE)
+        && !proxy::is_upgrade(request)
         && ![RANGE, IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| fields.contains_key(name))
 }
 

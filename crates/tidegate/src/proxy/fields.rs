@@ -17,7 +17,7 @@ pub(super) struct Upgrade(HeaderValue);
 impl Upgrade {
     /// What the request asks for, without `h2c`: HTTP/2 inside a tunnel would carry requests past the gateway, and
     /// that upgrade is obsolete (RFC 9113 §3.1). HTTP/1.0 cannot upgrade.
-    pub(super) fn asked_by(request: &Request<Incoming>) -> Option<Upgrade> {
+    pub(super) fn asked_by<B>(request: &Request<B>) -> Option<Upgrade> {
         if request.version() != Version::HTTP_11 || !connection_options(request.headers()).contains("upgrade")
         {
             return None;

@@ -47,6 +47,12 @@ pub struct Client {
     pub scheme: Scheme,
 }
 
+/// Whether a request asks to go on in another protocol. One that only offers `h2c`, as HTTP clients with a taste for
+/// HTTP/2 do with every request, or that names none in `Connection`, does not.
+pub fn is_upgrade<B>(request: &Request<B>) -> bool {
+    Upgrade::asked_by(request).is_some()
+}
+
 /// Passes one request through to the origin and returns its answer, whose body is still on its way.
 ///
 /// The request's URI is the target as it should reach the origin: reserved query parameters are gone. For upgrades

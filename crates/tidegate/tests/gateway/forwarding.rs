@@ -2,7 +2,7 @@
 
 use tidegate_testkit::ScriptedOrigin;
 
-use crate::common::{Api, Http, Setup, answer, get, send, within};
+use crate::common::{Api, Http, Setup, Stream, answer, get, ok, send, within};
 
 #[tokio::test]
 async fn bodies_flow_both_ways_at_once() {
@@ -91,6 +91,21 @@ async fn upgrades_become_tunnels() {
     assert_eq!(within("frames pass", connection.exactly(11)).await, b"\x81\x85\x00\x00\x00\x00hello");
     drop(connection);
     assert_eq!(http.rest().await, b"");
+}
+
+#[tokio::test]
+async fn an_offer_of_http_2_is_no_wish_to_leave() {
+    let api = Api::serve(|_| ok("[1]")).await;
+    let gateway = Setup::new(api.url()).start().await;
+    for connection in ["Upgrade, HTTP2-Settings", "keep-alive"] {
+        let fields = [
+            ("Connection", connection),
+            ("Upgrade", if connection == "keep-alive" { "websocket" } else { "h2c" }),
+            ("HTTP2-Settings", "AAMAAABkAAQAAP__"),
+        ];
+        let mut stream = Stream::open(gateway.address, "/q", &fields).await;
+        assert_eq!(stream.begin().await.0.data, "[1]", "{connection}");
+    }
 }
 
 #[tokio::test]
