@@ -31,15 +31,19 @@ fn parse_ranges(value: &str) -> impl Iterator<Item = Range<'_>> {
     value.split(',').map(str::trim).filter(|text| !text.is_empty()).map(|text| {
         let mut parts = text.split(';').map(str::trim);
         let media = parts.next().unwrap_or_default();
-        let (mut quality, mut narrowed) = (None, false);
-        for (name, value) in parts.filter_map(|parameter| parameter.split_once('=')) {
-            match name.trim().eq_ignore_ascii_case("q") {
-                true => quality = quality.or(Some(parse_quality(value.trim()))),
-                false => narrowed = true,
-            }
-        }
-        Range { text, media, quality: quality.unwrap_or(1000), narrowed }
+        let narrowed = parts.clone().any(|parameter| !is_quality(parameter));
+        Range { text, media, quality: quality(parts), narrowed }
     })
+}
+
+fn is_quality(parameter: &str) -> bool {
+    parameter.split_once('=').is_some_and(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
+}
+
+/// The quality among the parameters of a member, in thousandths: 1000 unless it is given, 0 where it is malformed.
+pub fn quality<'a>(parameters: impl Iterator<Item = &'a str>) -> u16 {
+    let given = parameters.filter(|parameter| is_quality(parameter)).find_map(|it| it.split_once('='));
+    given.map_or(1000, |(_, quality)| parse_quality(quality.trim()))
 }
 
 /// `0`, `1`, and up to three decimals (RFC 9110 §12.4.2).

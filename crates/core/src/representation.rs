@@ -116,6 +116,12 @@ impl Failure {
     }
 }
 
+/// The delay that `Retry-After` asks for, where it is given in seconds (RFC 9110 §10.2.3). A date would need the
+/// wall clock, which core does not have; whoever fetched turns it into seconds.
+pub fn retry_after(fields: &HeaderMap) -> Option<Duration> {
+    fields.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
 /// How asking the origin failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {

@@ -1,17 +1,16 @@
 //! What a fetch's outcome means for the feed: a version, a confirmation, a failure, an end.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 
 use super::state::{Cause, Meta, State, Status};
 use super::{Ended, Feed, InFlight, Output, Settled};
 use crate::document::{Change, Document, Form, change};
 use crate::position::{Offset, Position};
 use crate::representation::{
-    Answer, Failure, FailureKind, Outcome, Phase, Representation, Unfit, Validators,
+    Answer, Failure, FailureKind, Outcome, Phase, Representation, Unfit, Validators, retry_after,
 };
 use crate::sharing::Vary;
 use crate::time::Time;
@@ -188,10 +187,4 @@ impl Feed {
 
 fn is_gone(status: StatusCode) -> bool {
     matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE)
-}
-
-/// The delay that `Retry-After` asks for, where it is given in seconds (RFC 9110 §10.2.3). A date would need the
-/// wall clock, which core does not have; whoever fetched turns it into seconds.
-pub(super) fn retry_after(fields: &HeaderMap) -> Option<Duration> {
-    fields.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

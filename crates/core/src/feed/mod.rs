@@ -26,13 +26,12 @@ use bytes::Bytes;
 use http::header;
 
 pub use self::io::{Ended, FetchPlan, Fetching, Output, Policy, Settled, Wait};
-use self::judge::retry_after;
 pub use self::state::{Cause, Meta, State, Status};
 pub use self::update::{Resumed, Update};
 
 use crate::document::Document;
 use crate::position::{Binding, Epoch};
-use crate::representation::{Failure, FailureKind, Outcome, Phase, Validators};
+use crate::representation::{Failure, FailureKind, Outcome, Phase, Validators, retry_after};
 use crate::schedule::Schedule;
 use crate::sharing::{SharedRequest, Vary};
 use crate::time::Time;

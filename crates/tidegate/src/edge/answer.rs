@@ -2,13 +2,12 @@
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, VARY};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use tidegate_hub::Body;
 use tidegate_wire::{Problem, ProblemKind};
 
-/// How the gateway calls itself in `Via` and `Cache-Status`.
-pub(super) const NAME: &str = "tidegate";
+use crate::origin::{NAME, append_via};
 
 /// `Cache-Status` (RFC 9211).
 pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -54,6 +53,12 @@ pub(super) fn vary(fields: &mut HeaderMap, name: &'static str) {
     if !named {
         fields.append(VARY, HeaderValue::from_static(name));
     }
+}
+
+/// Adds the gateway to `Via`, for what comes from the hub: it has forgotten the version that the origin spoke, which
+/// was HTTP/1.1 in all likelihood.
+pub(super) fn via(fields: &mut HeaderMap) {
+    append_via(fields, Version::HTTP_11);
 }
 
 /// Adds the gateway's member to `Cache-Status`, after those of caches nearer to the origin (RFC 9211 §2).

@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 use http::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
+use tidegate_core::negotiation;
 
 /// The members of a list of entity tags (RFC 9110 §8.8.3). A tag may hold commas, so that only those between tags divide.
 pub(crate) fn tags(list: &str) -> impl Iterator<Item = &str> {
@@ -28,9 +29,7 @@ pub(crate) fn accepts_gzip(request: &HeaderMap) -> bool {
         for member in value.split(',') {
             let mut parts = member.split(';').map(str::trim);
             let coding = parts.next().unwrap_or_default();
-            let refused = parts.filter_map(|parameter| parameter.split_once('=')).any(|(name, quality)| {
-                name.trim() == "q" && quality.trim().parse().is_ok_and(|q: f32| q <= 0.0)
-            });
+            let refused = negotiation::quality(parts) == 0;
             if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
                 return !refused;
             }
@@ -58,6 +57,8 @@ mod tests {
         check("br", false);
         check("gzip;q=0, *", false);
         check("*;q=0", false);
+        check("gzip; Q=0.000", false);
+        check("gzip;q=much", false);
         assert!(!accepts_gzip(&HeaderMap::new()));
     }
 

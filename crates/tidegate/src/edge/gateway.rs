@@ -420,7 +420,7 @@ fn answered(answer: Answer) -> Response<Body> {
     let mut response = Response::new(answer::full(body.clone()));
     *response.status_mut() = status;
     *response.headers_mut() = fields;
-    plain::via(response.headers_mut());
+    answer::via(response.headers_mut());
     if !body.is_empty() {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
@@ -429,6 +429,6 @@ fn answered(answer: Answer) -> Response<Body> {
 
 /// The origin's own answer, on its way.
 fn passed_on(mut response: Response<Body>) -> Response<Body> {
-    plain::via(response.headers_mut());
+    answer::via(response.headers_mut());
     response
 }

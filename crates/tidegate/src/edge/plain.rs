@@ -8,7 +8,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use tidegate_hub::{Body, Current, Source};
 
-use super::answer::{self, CACHE_STATUS, NAME};
+use super::answer::{self, CACHE_STATUS};
 use super::asked;
 
 /// Below this size compression does not pay.
@@ -36,7 +36,7 @@ pub(super) fn response(
     answer::vary(&mut fields, "Accept");
     answer::vary(&mut fields, "Accept-Encoding");
     answer::cache_status(&mut fields, &cache_status(current, insisted));
-    via(&mut fields);
+    answer::via(&mut fields);
     if let Some(matched) = not_modified(request, &fields, &tags) {
         return only_validators(fields, matched.unwrap_or_else(|| tags.value(gzip)));
     }
@@ -52,13 +52,6 @@ pub(super) fn response(
     let mut response = Response::new(answer::full(body));
     *response.headers_mut() = fields;
     response
-}
-
-/// Adds the gateway to `Via` (RFC 9110 §7.6.3).
-pub(super) fn via(fields: &mut HeaderMap) {
-    if let Ok(value) = HeaderValue::from_str(&format!("1.1 {NAME}")) {
-        fields.append(VIA, value);
-    }
 }
 
 fn cache_status(current: &Current, insisted: bool) -> String {

@@ -7,7 +7,7 @@ use tidegate_core::{Position, Unfit, negotiation};
 use tidegate_hub::{Body, Resume, Stream};
 use tidegate_wire::{CONTENT_TYPE_FIELD, Problem, ProblemKind};
 
-use super::{answer, plain};
+use super::answer;
 
 /// The longest `Last-Event-ID` that is looked at; ours are far shorter.
 const MAX_ID: usize = 128;
@@ -41,7 +41,7 @@ pub(super) fn head(content_type: Option<HeaderValue>) -> Response<Body> {
         fields.insert(HeaderName::from_static(CONTENT_TYPE_FIELD), content_type);
     }
     answer::vary(fields, "Accept");
-    plain::via(fields);
+    answer::via(fields);
     response
 }
 

@@ -219,11 +219,16 @@ impl ExchangeError {
 }
 
 fn copy_of(request: &Request<Body>) -> Request<Body> {
-    let mut copy = Request::new(Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync());
+    let mut copy = Request::new(no_body());
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
     copy
+}
+
+/// The body of a message that has none.
+pub(crate) fn no_body() -> Body {
+    Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync()
 }
 
 /// Whether an answer's body is coded for the transfer in a way that nobody here can undo. Passed on as an ordinary

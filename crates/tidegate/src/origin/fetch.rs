@@ -3,17 +3,20 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tidegate_core::{Answer, Failure, FailureKind, Form, Outcome, Phase, Representation, Unfit, Validators};
+use tidegate_core::{
+    Answer, Failure, FailureKind, Form, Outcome, Phase, Representation, Unfit, Validators, retry_after,
+};
 use tidegate_hub::{Body, FetchRequest, Fetched};
 use tokio::time::Instant;
 
 use super::Inner;
 use super::coding::{self, DecodeError};
 use super::collect::{self, End, Gathered};
+use super::exchange::no_body;
 use super::{fields, media};
 
 /// How long a plain reader waits for a body to be complete before it gets it piecemeal.
@@ -67,8 +70,7 @@ fn request_for(origin: &Inner, request: FetchRequest) -> Result<Request<Body>, h
     if let Some(date) = last_modified {
         fields.insert(header::IF_MODIFIED_SINCE, date);
     }
-    let body = Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync();
-    let mut request = Request::builder().method(Method::GET).uri(origin.uri(&target)?).body(body)?;
+    let mut request = Request::builder().method(Method::GET).uri(origin.uri(&target)?).body(no_body())?;
     *request.headers_mut() = fields;
     Ok(request)
 }
@@ -228,15 +230,10 @@ impl Taken {
         let mut fields = self.head.headers.clone();
         fields::retry_after_in_seconds(&mut fields, SystemTime::now());
         let detail = format!("{} answered {status}", origin.link.authority());
-        let retry_after = seconds_in(&fields);
+        let retry_after = retry_after(&fields);
         let failure = Failure { retry_after, ..Failure::new(FailureKind::Status(status), detail) };
         Fetched { outcome: Outcome::Failed(failure), raw: Some(self.into_raw()), wire_bytes }
     }
-}
-
-fn seconds_in(fields: &HeaderMap) -> Option<Duration> {
-    let seconds = fields.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
 }
 
 fn boxed(body: Incoming) -> Body {

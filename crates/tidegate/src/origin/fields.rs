@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use tidegate_core::sharing::{HOP_BY_HOP, connection_options};
 
-/// The gateway's name in `Via` (RFC 9110 §7.6.3).
-const VIA: &str = "tidegate";
+/// How the gateway calls itself in `Via` and `Cache-Status`.
+pub(crate) const NAME: &str = "tidegate";
 
 /// Fields of the content's coding, length and digest, which are wrong once the coding is removed (RFC 9530 §3).
 const OF_THE_CONTENT: [HeaderName; 6] = [
@@ -59,11 +59,11 @@ pub(super) fn of_the_representation(fields: &HeaderMap) -> HeaderMap {
     copied.collect()
 }
 
-/// Notes in `Via` that a message received in this version passed through here.
+/// Notes in `Via` that a message received in this version passed through here (RFC 9110 §7.6.3).
 pub(crate) fn append_via(fields: &mut HeaderMap, received: Version) {
     let protocol = if received == Version::HTTP_10 { "1.0" } else { "1.1" };
     // A version and a token are visible ASCII.
-    if let Ok(value) = HeaderValue::from_str(&format!("{protocol} {VIA}")) {
+    if let Ok(value) = HeaderValue::from_str(&format!("{protocol} {NAME}")) {
         fields.append(header::VIA, value);
     }
 }

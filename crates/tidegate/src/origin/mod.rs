@@ -31,8 +31,8 @@ use http::{HeaderValue, Uri};
 use rustls::ClientConfig;
 use tidegate_hub::{FetchRequest, Fetched, Origin};
 
-pub(crate) use exchange::Turn;
-pub(crate) use fields::{append_via, end_to_end};
+pub(crate) use exchange::{Turn, no_body};
+pub(crate) use fields::{NAME, append_via, end_to_end};
 
 use exchange::Link;
 

@@ -24,17 +24,16 @@ mod upload;
 
 use std::net::SocketAddr;
 
-use bytes::Bytes;
 use http::uri::Scheme;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body as _;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tidegate_core::{Failure, FailureKind};
 use tidegate_hub::Body;
 
-use crate::origin::HttpOrigin;
+use crate::origin::{HttpOrigin, no_body};
 use fields::Upgrade;
 pub use tunnel::Tunnels;
 
@@ -83,7 +82,7 @@ pub async fn forward(
 
     let (head, body) = request.into_parts();
     let (body, progress) = match body.is_end_stream() {
-        true => (none(), None),
+        true => (no_body(), None),
         false => {
             let (body, progress) = upload::watched(body);
             (body.boxed_unsync(), Some(progress))
@@ -151,12 +150,8 @@ fn answered_here(request: &mut Request<Incoming>) -> Option<StatusCode> {
     }
 }
 
-fn none() -> Body {
-    Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync()
-}
-
 fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(none());
+    let mut response = Response::new(no_body());
     *response.status_mut() = status;
     response
 }
