@@ -11,6 +11,7 @@ use tidegate_core::{Failure, FailureKind, Fetching, Outcome, SharedRequest, Stat
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tracing::{debug, error};
 
+use crate::heavy::heavily;
 use crate::origin::Fetched;
 use crate::owner::{Action, Message, Owner, outcome_name};
 use crate::published::StatusView;
@@ -19,9 +20,6 @@ use crate::route::Route;
 use crate::shard::{Command, FeedId};
 use crate::shard_thread::{HubMessage, Ports};
 use crate::slot::SlotSink;
-
-/// From this size on, a document is parsed and compared off the runtime's own threads.
-const HEAVY_BYTES: usize = 64 * 1024;
 
 type FeedOwner = Owner<SlotSink, Ports>;
 type Fetch = Pin<Box<dyn Future<Output = (Fetching, Fetched)> + Send>>;
@@ -72,7 +70,7 @@ impl FeedTask {
                         _ => 0,
                     };
                     let now = self.hub.clock.now();
-                    owner = heavily(weighs, owner, move |owner| owner.handle(now, message)).await;
+                    owner = on(owner, weighs, move |owner| owner.handle(now, message)).await;
                 }
                 (number, fetched) = fetched(&mut fetch) => {
                     fetch = None;
@@ -82,7 +80,7 @@ impl FeedTask {
                         _ => 0,
                     };
                     let now = self.hub.clock.now();
-                    owner = heavily(weighs, owner, move |owner| owner.handle_fetched(now, number, fetched)).await;
+                    owner = on(owner, weighs, move |owner| owner.handle_fetched(now, number, fetched)).await;
                 }
                 () = sleep_until(&self.hub, timer) => owner.handle_timeout(self.hub.clock.now()),
             }
@@ -127,27 +125,17 @@ async fn sleep_until(hub: &Registry, timer: Option<Time>) {
     }
 }
 
-/// Runs `work` where `bytes` of documents do not hold up other feeds.
-async fn heavily(
-    bytes: usize,
+/// Gives an owner an input that may take `bytes` of documents to work on.
+async fn on(
     mut owner: FeedOwner,
-    work: impl FnOnce(&mut FeedOwner) + Send + 'static,
+    bytes: usize,
+    input: impl FnOnce(&mut FeedOwner) + Send + 'static,
 ) -> FeedOwner {
-    if bytes < HEAVY_BYTES {
-        work(&mut owner);
-        return owner;
-    }
-    let done = tokio::task::spawn_blocking(move || {
-        work(&mut owner);
+    heavily(bytes, move || {
+        input(&mut owner);
         owner
-    });
-    match done.await {
-        Ok(owner) => owner,
-        Err(failed) => match failed.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => pending().await, // The runtime is shutting down, and this task with it.
-        },
-    }
+    })
+    .await
 }
 
 /// Ends the streams of a feed whose task came to an end that it was never meant to come to, so that their clients

@@ -12,6 +12,7 @@
 
 mod clock;
 mod feed_task;
+mod heavy;
 mod hub;
 mod origin;
 pub mod owner;

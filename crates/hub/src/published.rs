@@ -10,8 +10,10 @@ use flate2::write::GzEncoder;
 use tidegate_core::{Offset, Position, State, Status, Time, Version};
 use tidegate_wire::sse::Event;
 use tidegate_wire::{self as wire, Continuity};
+use tokio::sync::OnceCell;
 
 use crate::clock::Clock;
+use crate::heavy::heavily;
 use crate::problems::problem_of;
 
 /// A version with its encodings, each made when it is first needed.
@@ -20,14 +22,14 @@ pub struct Published {
     version: Arc<Version>,
     snapshot: OnceLock<Bytes>,
     patch: Option<OnceLock<Bytes>>,
-    gzip: OnceLock<Bytes>,
+    gzip: OnceCell<Bytes>,
 }
 
 impl Published {
     /// Nothing is encoded yet.
     pub fn new(version: Arc<Version>) -> Published {
         let patch = version.patch.is_some().then(OnceLock::new);
-        Published { version, snapshot: OnceLock::new(), patch, gzip: OnceLock::new() }
+        Published { version, snapshot: OnceLock::new(), patch, gzip: OnceCell::new() }
     }
 
     /// The version.
@@ -51,15 +53,20 @@ impl Published {
         Some(self.patch.as_ref()?.get_or_init(|| patch_event(self.version.position, patch)))
     }
 
-    /// The body in gzip (RFC 1952), for plain readers.
-    pub fn gzip(&self) -> &Bytes {
-        self.gzip.get_or_init(|| {
-            let mut encoder =
-                GzEncoder::new(Vec::with_capacity(self.version.body.len() / 4), Compression::new(6));
-            encoder.write_all(&self.version.body).expect("writing to memory does not fail");
-            Bytes::from(encoder.finish().expect("writing to memory does not fail"))
-        })
+    /// The body in gzip (RFC 1952), for plain readers. Made once; those who ask meanwhile wait for it.
+    pub async fn gzip(&self) -> &Bytes {
+        let make = || {
+            let body = self.version.body.clone();
+            heavily(body.len(), move || packed(&body))
+        };
+        self.gzip.get_or_init(make).await
     }
+}
+
+fn packed(body: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::new(6));
+    encoder.write_all(body).expect("writing to memory does not fail");
+    Bytes::from(encoder.finish().expect("writing to memory does not fail"))
 }
 
 fn text(bytes: &Bytes) -> &str {

@@ -111,8 +111,8 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Count(1, 10_000_000),
         default: Some("10000"),
         example: "10000",
-        about: "How many feeds (live resources, each under one sharing key) may exist at once. Beyond it, requests get \
-                503 and `Retry-After`.",
+        about: "How many feeds (live resources, each under one sharing key) may exist at once. Beyond it, streams get \
+                503 and `Retry-After`, and plain reads are passed through.",
         reason: "Each feed polls the origin and holds a window.",
     },
     Setting {
@@ -251,7 +251,8 @@ pub const SETTINGS: &[Setting] = &[
         default: Some("15s"),
         example: "\"15s\"",
         about: "How long a stream may be silent before a heartbeat is sent on it.",
-        reason: "Below the time-outs of common proxies, of which the shortest are 30 s.",
+        reason: "Below the time-outs of common proxies, of which the shortest are 30 s, and of our clients, which take 45 s of \
+                 silence for a dead connection.",
     },
     Setting {
         section: Section::Route,

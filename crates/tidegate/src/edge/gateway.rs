@@ -252,7 +252,7 @@ impl Gateway {
         let insists = caching::insists(&live.fields);
         let wanted = Wanted { route: live.route, target: live.target, fields: &live.fields };
         let mut response = match self.hub.read(wanted, insists).await {
-            Ok(current) => return plain::response(request.method(), &live.fields, &current, insists),
+            Ok(current) => return plain::response(request.method(), &live.fields, &current, insists).await,
             Err(Refused::Bypass | Refused::TooManyFeeds | Refused::Closing) => {
                 let mut response = self.forward(route, request, client).await;
                 answer::cache_status(response.headers_mut(), "fwd=bypass");

@@ -19,7 +19,7 @@ const MIN_COMPRESSED: usize = 256;
 const GZIP_SUFFIX: &str = ".gzip";
 
 /// The answer with the current representation, or the 304 that the request's conditions ask for.
-pub(super) fn response(
+pub(super) async fn response(
     method: &Method,
     request: &HeaderMap,
     current: &Current,
@@ -41,7 +41,7 @@ pub(super) fn response(
         return only_validators(fields, matched.unwrap_or_else(|| tags.value(gzip)));
     }
     let body = match gzip {
-        true => current.published.gzip().clone(),
+        true => current.published.gzip().await.clone(),
         false => current.published.version().body.clone(),
     };
     if gzip {

@@ -183,6 +183,22 @@ async fn compression_follows_the_reader_and_the_origin() {
 }
 
 #[tokio::test]
+async fn a_large_document_is_compressed_for_all_who_read_it() {
+    let body = format!("[{}0]", "123456789, ".repeat(30_000));
+    let sent = body.clone();
+    let api = Api::serve(move |_| ok(&sent)).await;
+    let gateway = Setup::new(api.url()).start().await;
+    let mut stream = Stream::open(gateway.address, "/q", &[]).await;
+    stream.begin().await;
+    let readers = (0..20).map(|_| get(gateway.address, "/q", &[("Accept-Encoding", "gzip")]));
+    let answers = join_all(readers).await;
+    let mut unpacked = String::new();
+    flate2::read::GzDecoder::new(&answers[0].body[..]).read_to_string(&mut unpacked).unwrap();
+    assert_eq!(unpacked, body);
+    assert!(answers.iter().all(|answer| answer.body == answers[0].body));
+}
+
+#[tokio::test]
 async fn identical_misses_are_one_fetch() {
     let gate = Gate::closed();
     let held = gate.clone();

@@ -62,13 +62,8 @@ impl<'a> Event<'a> {
         Event::new(event_type::STATUS, None, json)
     }
 
-    /// The last event of a stream that the gateway closes: the status once more, with the time after which to come
-    /// back. A `retry` on its own would be an event without data, which some clients dispatch.
-    pub fn closing(status_json: &'a str, retry: Duration) -> Event<'a> {
-        Event::status(status_json).retry(retry)
-    }
-
-    /// Tells the client how long to wait before it reconnects, from now on. Whole milliseconds.
+    /// Tells the client how long to wait before it reconnects, from now on. Whole milliseconds. A `retry` on its own
+    /// would be an event without data, which some clients dispatch.
     pub fn retry(mut self, retry: Duration) -> Event<'a> {
         self.retry = Some(retry);
         self
@@ -144,7 +139,7 @@ mod tests {
         );
         check(Event::patch(position(), "[]"), &format!("event: patch\n{id}data: []\n\n"));
         check(Event::status("{}"), "event: status\ndata: {}\n\n");
-        check(Event::closing("{}", Duration::from_secs(2)), "event: status\nretry: 2000\ndata: {}\n\n");
+        check(Event::status("{}").retry(Duration::from_secs(2)), "event: status\nretry: 2000\ndata: {}\n\n");
         assert_eq!(HEARTBEAT, ":\n");
     }
 
