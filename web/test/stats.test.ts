@@ -18,9 +18,9 @@ describe('a meter', () => {
   test('extrapolates to a minute once there is enough to go by', () => {
     const meter = new Meter();
     meter.record(0, requests(0));
-    meter.record(1999, requests(2));
+    meter.record(4999, requests(5));
     expect(meter.perMinute()).toBeUndefined();
-    meter.record(3000, requests(3));
+    meter.record(6000, requests(6));
     expect(meter.perMinute()).toMatchObject({ market_requests: 60, market_bytes: 6000 });
   });
 
@@ -50,7 +50,7 @@ describe('a meter', () => {
     meter.record(11_000, requests(11));
     expect(meter.perMinute()).toBeUndefined();
     expect(meter.total()?.market_requests).toBe(11);
-    meter.record(15_000, requests(31));
+    meter.record(16_000, requests(36));
     expect(meter.perMinute()?.market_requests).toBe(300);
   });
 });

@@ -29,7 +29,7 @@ const NAMES = ['market_requests', 'market_not_modified', 'market_bytes', 'gatewa
 export const WINDOW_MS = 60_000;
 
 /** Less than this is too little to speak of a rate. */
-const SHORTEST_MS = 2000;
+const SHORTEST_MS = 5000;
 
 interface Reading {
   readonly at: number;

@@ -24,7 +24,7 @@ pub struct Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fetching(pub(super) u64);
 
-/// A fetch to be made, and reported with [`Feed::handle_fetched`].
+/// A fetch to be made, and reported with [`Feed::handle_fetched`](super::Feed::handle_fetched).
 #[derive(Debug, Clone)]
 pub struct FetchPlan {
     /// Which fetch this is.
@@ -43,7 +43,7 @@ pub enum Output {
     Fetch(FetchPlan),
     /// There is a new head.
     Publish(Arc<Version>),
-    /// [`Feed::status`] changed and subscribers are to be told.
+    /// [`Feed::status`](super::Feed::status) changed and subscribers are to be told.
     Status,
     /// A fetch came to its end: whoever waited for it, or for an earlier one, is answered.
     Settled(Fetching, Settled),

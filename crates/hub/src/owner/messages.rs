@@ -133,7 +133,7 @@ pub struct FeedReport {
 
 /// What the task around an owner is to do.
 pub enum Action<S, P> {
-    /// Ask the origin and report with [`Owner::handle_fetched`].
+    /// Ask the origin and report with [`Owner::handle_fetched`](super::Owner::handle_fetched).
     Fetch(Fetching, FetchRequest),
     /// Tell a shard.
     Tell(ShardIndex, Command<S, P>),
