@@ -46,6 +46,11 @@ impl Vary {
         vary
     }
 
+    /// This field alone.
+    pub fn naming(name: &HeaderName) -> Vary {
+        Vary { any: false, names: BTreeSet::from([name.as_str().to_owned()]) }
+    }
+
     /// `Vary: *`: no other request may have this answer.
     pub fn is_any(&self) -> bool {
         self.any
@@ -181,7 +186,8 @@ impl SharedRequest {
                 || nominated.contains(text)
                 || rules.irrelevant.contains(name)
                 || is_replaced(text)
-                || (is_set_aside(text) && !rules.vary.names(name));
+                || (is_set_aside(text) && !rules.vary.names(name))
+                || wants_any_language(request, name);
             if dropped {
                 continue;
             }
@@ -239,6 +245,11 @@ impl SharedRequest {
     pub fn is_credentialed(&self) -> bool {
         self.credentialed
     }
+}
+
+/// `Accept-Language: *` says no more than none at all (RFC 9110 §12.5.4), and some clients say it always.
+fn wants_any_language(request: &HeaderMap, name: &HeaderName) -> bool {
+    name == header::ACCEPT_LANGUAGE && request.get_all(name).iter().all(|value| value.as_bytes() == b"*")
 }
 
 /// The names that `Connection` nominates as hop-by-hop, in lower case (RFC 9110 §7.6.1).
@@ -313,6 +324,7 @@ mod tests {
             &[("accept-encoding", "gzip"), ("cache-control", "no-cache"), ("if-none-match", "\"x\"")],
             &[("sec-fetch-mode", "cors"), ("origin", "https://a"), ("referer", "https://a/b")],
             &[("accept", "text/event-stream"), ("last-event-id", "1")],
+            &[("accept-language", "*")],
             &[("accept", "*/*"), ("x-forwarded-for", "10.0.0.1"), ("traceparent", "00-0-0-00")],
             &[("connection", "x-hop"), ("x-hop", "1"), ("te", "trailers")],
         ] {
@@ -337,6 +349,7 @@ mod tests {
             ("/q", &[("cookie", "t=2"), ("cookie", "s=1")]),
             ("/q", &[("x-api-key", "1")]),
             ("/q", &[("accept-language", "de")]),
+            ("/q", &[("accept-language", "*, de")]),
             ("/q", &[("accept", "application/xml")]),
             ("/q", &[("x-a", "1x-b2")]),
             ("/q", &[("x-a", "1"), ("x-b", "2")]),

@@ -34,7 +34,8 @@ pub(crate) struct FeedTask {
 impl FeedTask {
     pub(crate) async fn run(self, mut queue: UnboundedReceiver<HubMessage>) {
         let mut owner = self.begin();
-        let mut abandoned = Abandoned { hub: self.hub.clone(), feed: owner.id(), armed: true };
+        let mut abandoned =
+            Abandoned { hub: self.hub.clone(), sender: self.sender.clone(), feed: owner.id(), armed: true };
         let mut fetch: Option<Fetch> = None;
         loop {
             let mut retire = false;
@@ -144,6 +145,7 @@ struct Abandoned {
     hub: Arc<Registry>,
     feed: FeedId,
     armed: bool,
+    sender: UnboundedSender<HubMessage>,
 }
 
 impl Drop for Abandoned {
@@ -154,6 +156,7 @@ impl Drop for Abandoned {
             return;
         }
         error!(feed = self.feed.0, "a feed's task ended unexpectedly; its streams are closed");
+        self.hub.abandon(&self.sender);
         let now = self.hub.clock.now();
         let cause = Failure::new(FailureKind::Broken, "the gateway lost this feed; reconnect");
         let status = Status {

@@ -203,9 +203,10 @@ impl Hub {
             };
             SharedRequest::new(wanted.target, wanted.fields, rules)
         };
-        let plain = make(&Vary::none());
+        let considered = &wanted.route.considered;
+        let plain = make(considered);
         match self.registry.vary_of(plain.resource()) {
-            Some(vary) => make(&vary),
+            Some(vary) => make(&vary.union(considered)),
             None => plain,
         }
     }

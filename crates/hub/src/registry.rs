@@ -174,6 +174,13 @@ impl Registry {
         idle
     }
 
+    /// Takes a feed out of the table whose task is dying. Looks at everything: this is for bugs.
+    pub(crate) fn abandon(&self, owner: &UnboundedSender<HubMessage>) {
+        let mut table = self.table();
+        table.feeds.retain(|_, feed| !feed.same_channel(owner));
+        table.epochs.retain(|_, feed| !feed.same_channel(owner));
+    }
+
     pub(crate) fn forget_epoch(&self, epoch: Epoch) {
         self.table().epochs.remove(&epoch);
     }

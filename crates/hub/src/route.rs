@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use tidegate_core::Policy;
+use tidegate_core::{Policy, Vary};
 
 use crate::origin::Origin;
 use crate::stats::FeedCounters;
@@ -21,6 +21,8 @@ pub struct Route {
     pub heartbeat: Duration,
     /// Request fields that do not choose the content.
     pub irrelevant: Vec<HeaderName>,
+    /// What a key holds from the beginning, beside what the origin's answers turn out to name in `Vary`.
+    pub considered: Vary,
     /// The counts of all its feeds together, since the start.
     pub counters: Arc<FeedCounters>,
 }

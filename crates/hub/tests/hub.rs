@@ -84,6 +84,7 @@ impl Bench {
             policy,
             heartbeat: HOUR,
             irrelevant: Vec::new(),
+            considered: tidegate_core::Vary::none(),
             counters: Arc::default(),
         };
         Bench { hub, route: Arc::new(route) }

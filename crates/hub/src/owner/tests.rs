@@ -63,6 +63,7 @@ impl Bench {
             },
             heartbeat: Duration::from_secs(15),
             irrelevant: Vec::new(),
+            considered: Vary::none(),
             counters: Arc::default(),
         };
         let none = Vary::none();

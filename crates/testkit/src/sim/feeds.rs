@@ -99,6 +99,7 @@ impl Resource {
             policy,
             heartbeat: setup.heartbeat,
             irrelevant: Vec::new(),
+            considered: tidegate_core::Vary::none(),
             counters: Arc::default(),
         };
         let mut fields = HeaderMap::new();

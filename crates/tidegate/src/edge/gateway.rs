@@ -1,72 +1,41 @@
-//! The gateway: a checked configuration, made to run.
+//! The gateway: which way a request goes.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
     CONTENT_LENGTH, HOST, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, ORIGIN, RANGE, TRANSFER_ENCODING,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use tidegate_core::negotiation::{self, Reading};
-use tidegate_core::{Answer, Failure, Policy, Position, WindowLimits, caching, json};
-use tidegate_hub::{
-    Body, Clock, FeedCounters, FeedReport, FeedStats, Hub, HubLimits, Refused, Route, Wanted, problem_of,
-};
+use tidegate_core::{Answer, Failure, Position, caching};
+use tidegate_hub::{Body, FeedReport, FeedStats, Hub, Refused, Route, Wanted, problem_of};
 use tidegate_wire::{Blame, Problem, ProblemKind};
 use tracing::{debug, error};
 
 use super::cors::Cors;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
 use super::{answer, asked, plain, stream};
-use crate::config::{Config, LivePolicy, PathPattern};
-use crate::origin::{HttpOrigin, OriginError, OriginSettings};
+use crate::config::PathPattern;
+use crate::origin::HttpOrigin;
 use crate::proxy::{self, Client, Tunnels};
 
 /// A gateway that is ready to answer.
 pub struct Gateway {
-    hub: Hub,
-    routes: Vec<GatewayRoute>,
-    cors: Cors,
-    tunnels: Tunnels,
-    head_timeout: Duration,
+    pub(super) hub: Hub,
+    pub(super) routes: Vec<GatewayRoute>,
+    pub(super) cors: Cors,
+    pub(super) tunnels: Tunnels,
+    pub(super) head_timeout: Duration,
 }
 
-struct GatewayRoute {
-    pattern: PathPattern,
-    origin: HttpOrigin,
+pub(super) struct GatewayRoute {
+    pub(super) pattern: PathPattern,
+    pub(super) origin: HttpOrigin,
     /// Present where its GETs can be subscribed to.
-    live: Option<Arc<Route>>,
+    pub(super) live: Option<Arc<Route>>,
 }
-
-/// A checked configuration could not be made to run.
-#[derive(Debug)]
-pub enum BuildError {
-    /// An origin cannot be used.
-    Origin {
-        /// Its name.
-        name: String,
-        /// Why.
-        error: OriginError,
-    },
-    /// A thread could not be started.
-    Thread(std::io::Error),
-    /// The system gives no random numbers.
-    Entropy(String),
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BuildError::Origin { name, error } => write!(f, "the origin `{name}` cannot be used: {error}"),
-            BuildError::Thread(error) => write!(f, "a thread cannot be started: {error}"),
-            BuildError::Entropy(error) => write!(f, "the system gives no random numbers: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for BuildError {}
 
 /// A request that is to be answered from the hub.
 struct Live<'a> {
@@ -77,52 +46,6 @@ struct Live<'a> {
 }
 
 impl Gateway {
-    /// Builds the gateway. Must be called within the runtime that it is to run in.
-    pub fn new(config: &Config) -> Result<Gateway, BuildError> {
-        let shards = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let limits =
-            HubLimits { feeds: *config.limits.max_feeds, streams: *config.limits.max_streams, shards };
-        // The first draw shows whether the system can be asked at all.
-        getrandom::u64().map_err(|error| BuildError::Entropy(error.to_string()))?;
-        let entropy = || getrandom::u64().expect("the system gave random numbers before");
-        let hub = Hub::start(Clock::new(), limits, entropy).map_err(BuildError::Thread)?;
-        let max_body = usize::try_from(config.limits.max_body.0).unwrap_or(usize::MAX);
-        let mut origins = Vec::new();
-        for origin in &config.origins {
-            let settings = OriginSettings {
-                name: origin.name.as_str().to_owned(),
-                base: origin.url.uri().clone(),
-                connect_timeout: *origin.connect_timeout,
-                head_timeout: *origin.head_timeout,
-                body_timeout: *origin.body_timeout,
-                max_body,
-            };
-            let name = origin.name.as_str().to_owned();
-            let made = HttpOrigin::new(settings).map_err(|error| BuildError::Origin { name, error })?;
-            origins.push(made);
-        }
-        let window = WindowLimits {
-            bytes: usize::try_from(config.limits.window.0).unwrap_or(usize::MAX),
-            versions: *config.limits.window_versions,
-        };
-        let route = |route: &crate::config::RouteConfig| {
-            // The check found every route's origin among the origins.
-            let index = config.origins.iter().position(|origin| Arc::ptr_eq(origin, &route.origin))?;
-            let origin = origins[index].clone();
-            let pattern = route.pattern.clone();
-            let live = route.live().map(|policy| Arc::new(live_route(&pattern, &origin, policy, window)));
-            Some(GatewayRoute { pattern: PathPattern::clone(&pattern), origin, live })
-        };
-        let routes = config.routes.iter().filter_map(route).collect();
-        Ok(Gateway {
-            hub,
-            routes,
-            cors: Cors::new(config.cors.clone()),
-            tunnels: Tunnels::default(),
-            head_timeout: *config.limits.request_head_timeout,
-        })
-    }
-
     /// Ends all streams, each with the time after which to come back; new ones are refused.
     pub fn close_streams(&self) {
         self.hub.shutdown();
@@ -336,22 +259,6 @@ impl Gateway {
                 fields.insert(name, value);
             }
         }
-    }
-}
-
-fn live_route(
-    pattern: &PathPattern,
-    origin: &HttpOrigin,
-    policy: &LivePolicy,
-    window: WindowLimits,
-) -> Route {
-    Route {
-        scope: format!("{} {pattern}", origin.name()),
-        origin: Arc::new(origin.clone()),
-        policy: Policy { interval: *policy.poll, linger: *policy.linger, window, max_depth: json::MAX_DEPTH },
-        heartbeat: *policy.heartbeat,
-        irrelevant: policy.ignore_headers.iter().map(|name| HeaderName::clone(name)).collect(),
-        counters: Arc::new(FeedCounters::default()),
     }
 }
 

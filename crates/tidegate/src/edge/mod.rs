@@ -11,6 +11,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod asked;
+mod build;
 mod cors;
 mod gateway;
 mod plain;
@@ -18,6 +19,7 @@ mod query;
 pub(crate) mod server;
 mod stream;
 
-pub use gateway::{BuildError, Gateway};
+pub use build::BuildError;
+pub use gateway::Gateway;
 pub use query::RESERVED;
 pub use server::{ListenError, listen};

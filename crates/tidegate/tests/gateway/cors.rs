@@ -1,6 +1,6 @@
 //! Cross-origin access (Fetch §3.2).
 
-use crate::common::{Api, Http, Response, Setup, answer, get, send};
+use crate::common::{Api, Http, Response, Setup, answer, get, ok, send};
 
 const PAGE: &str = "https://app.test";
 
@@ -105,4 +105,24 @@ async fn preflights_are_answered_here() {
     // An OPTIONS that is no preflight is the origin's.
     let options = send(gateway.address, "OPTIONS", "/q", &[("Origin", PAGE)]).await;
     assert_eq!((options.status, options.field("allow")), (200, Some("GET")));
+}
+
+#[tokio::test]
+async fn an_origin_that_answers_origin_without_vary_is_told_who_asks() {
+    // Many do: the fields come only for requests with `Origin`, and `Vary` does not say so.
+    let api = Api::serve(|request| match request.field("origin") {
+        Some(origin) => {
+            let fields =
+                format!("Content-Type: application/json\r\nAccess-Control-Allow-Origin: {origin}\r\n");
+            answer("200 OK", &fields, "[1]")
+        }
+        None => ok("[1]"),
+    })
+    .await;
+    let gateway = Setup::new(api.url()).start().await;
+    assert_eq!(get(gateway.address, "/q", &[]).await.field("access-control-allow-origin"), None);
+    for page in ["https://a.example", "https://b.example"] {
+        let response = get(gateway.address, "/q", &[("Origin", page)]).await;
+        assert_eq!(response.field("access-control-allow-origin"), Some(page));
+    }
 }

@@ -1,0 +1,117 @@
+//! From a checked configuration to a gateway that is ready to answer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderName;
+use http::header::ORIGIN;
+use tidegate_core::{Policy, Vary, WindowLimits, json};
+use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Route};
+
+use super::Gateway;
+use super::cors::Cors;
+use super::gateway::GatewayRoute;
+use crate::config::{Config, CorsOrigins, LivePolicy, PathPattern, RouteConfig};
+use crate::origin::{HttpOrigin, OriginError, OriginSettings};
+use crate::proxy::Tunnels;
+
+/// A checked configuration could not be made to run.
+#[derive(Debug)]
+pub enum BuildError {
+    /// An origin cannot be used.
+    Origin {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: OriginError,
+    },
+    /// A thread could not be started.
+    Thread(std::io::Error),
+    /// The system gives no random numbers.
+    Entropy(String),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BuildError::Origin { name, error } => write!(f, "the origin `{name}` cannot be used: {error}"),
+            BuildError::Thread(error) => write!(f, "a thread cannot be started: {error}"),
+            BuildError::Entropy(error) => write!(f, "the system gives no random numbers: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+impl Gateway {
+    /// Builds the gateway. Must be called within the runtime that it is to run in.
+    pub fn new(config: &Config) -> Result<Gateway, BuildError> {
+        let shards = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let limits =
+            HubLimits { feeds: *config.limits.max_feeds, streams: *config.limits.max_streams, shards };
+        // The first draw shows whether the system can be asked at all.
+        getrandom::u64().map_err(|error| BuildError::Entropy(error.to_string()))?;
+        let entropy = || getrandom::u64().expect("the system gave random numbers before");
+        let hub = Hub::start(Clock::new(), limits, entropy).map_err(BuildError::Thread)?;
+        let max_body = usize::try_from(config.limits.max_body.0).unwrap_or(usize::MAX);
+        let mut origins = Vec::new();
+        for origin in &config.origins {
+            let settings = OriginSettings {
+                name: origin.name.as_str().to_owned(),
+                base: origin.url.uri().clone(),
+                connect_timeout: *origin.connect_timeout,
+                head_timeout: *origin.head_timeout,
+                body_timeout: *origin.body_timeout,
+                max_body,
+            };
+            let name = origin.name.as_str().to_owned();
+            let made = HttpOrigin::new(settings).map_err(|error| BuildError::Origin { name, error })?;
+            origins.push(made);
+        }
+        let window = WindowLimits {
+            bytes: usize::try_from(config.limits.window.0).unwrap_or(usize::MAX),
+            versions: *config.limits.window_versions,
+        };
+        // Who has no cross-origin policy here leaves it to the origin, and many answer `Origin` without saying `Vary`.
+        let considered = match config.cors {
+            CorsOrigins::None => Vary::naming(&ORIGIN),
+            CorsOrigins::Any | CorsOrigins::List(_) => Vary::none(),
+        };
+        let route = |route: &RouteConfig| {
+            // The check found every route's origin among the origins.
+            let index = config.origins.iter().position(|origin| Arc::ptr_eq(origin, &route.origin))?;
+            let origin = origins[index].clone();
+            let pattern = route.pattern.clone();
+            let live =
+                route.live().map(|policy| live_route(&pattern, &origin, policy, window, considered.clone()));
+            let live = live.map(Arc::new);
+            Some(GatewayRoute { pattern: PathPattern::clone(&pattern), origin, live })
+        };
+        let routes = config.routes.iter().filter_map(route).collect();
+        Ok(Gateway {
+            hub,
+            routes,
+            cors: Cors::new(config.cors.clone()),
+            tunnels: Tunnels::default(),
+            head_timeout: *config.limits.request_head_timeout,
+        })
+    }
+}
+
+fn live_route(
+    pattern: &PathPattern,
+    origin: &HttpOrigin,
+    policy: &LivePolicy,
+    window: WindowLimits,
+    considered: Vary,
+) -> Route {
+    Route {
+        scope: format!("{} {pattern}", origin.name()),
+        origin: Arc::new(origin.clone()),
+        policy: Policy { interval: *policy.poll, linger: *policy.linger, window, max_depth: json::MAX_DEPTH },
+        heartbeat: *policy.heartbeat,
+        considered,
+        irrelevant: policy.ignore_headers.iter().map(|name| HeaderName::clone(name)).collect(),
+        counters: Arc::new(FeedCounters::default()),
+    }
+}
