@@ -127,6 +127,8 @@ pub fn retry_after(fields: &HeaderMap) -> Option<Duration> {
 pub enum FailureKind {
     /// No connection: name resolution, TCP or TLS.
     Unreachable,
+    /// The gateway itself could not ask: it is out of file descriptors or memory.
+    Overloaded,
     /// No connection, head or body in time.
     TimedOut(Phase),
     /// The answer broke off, or was no HTTP.

@@ -8,6 +8,7 @@ use tidegate_wire::{Problem, ProblemKind};
 pub fn problem_of(failure: &Failure) -> Problem {
     let kind = match failure.kind {
         FailureKind::Unreachable => ProblemKind::OriginUnreachable,
+        FailureKind::Overloaded => ProblemKind::Overloaded,
         FailureKind::TimedOut(_) => ProblemKind::OriginTimeout,
         FailureKind::Broken | FailureKind::Malformed => ProblemKind::OriginMalformed,
         FailureKind::TooLarge => ProblemKind::OriginTooLarge,

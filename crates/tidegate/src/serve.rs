@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::check::summary;
 use crate::config::Config;
@@ -15,8 +15,8 @@ pub async fn run(config: Config) -> ExitCode {
     match serve(&config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            // The log is on standard error already, for people in a terminal and as JSON elsewhere.
             error!("{error}");
-            eprintln!("tidegate: {error}");
             ExitCode::FAILURE
         }
     }
@@ -35,11 +35,28 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
             example(&route.pattern.to_string())
         );
     }
+    if let Some(open) = open_files().filter(|open| *open < *config.limits.max_streams + SPARE_FILES) {
+        warn!(
+            open_files = open,
+            max_streams = *config.limits.max_streams,
+            "the limit of open files is too low for that many streams: raise it with `ulimit -n`, or lower `max_streams`"
+        );
+    }
     info!(%address, routes = config.routes.len(), "listening");
     gateway.clone().serve(listener, stop).await;
     gateway.tunnels().close().await;
     info!("closed");
     Ok(())
+}
+
+/// File descriptors for other things than streams: plain requests, connections to origins, the program's own.
+const SPARE_FILES: usize = 256;
+
+/// How many files this process may have open, where the system says so in Linux's way.
+fn open_files() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
+    line.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// A path that a person can fill in for a pattern.

@@ -81,6 +81,8 @@ kinds! {
     TooManyFeeds = "too-many-feeds", SERVICE_UNAVAILABLE, Gateway, "Too many feeds are open";
     /// As many streams are open as the gateway allows.
     TooManyStreams = "too-many-streams", SERVICE_UNAVAILABLE, Gateway, "Too many streams are open";
+    /// The gateway is out of file descriptors or memory.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, Gateway, "The gateway is overloaded";
     /// A stream was demanded of something that cannot be one.
     NotStreamable = "not-streamable", NOT_ACCEPTABLE, Client, "This resource cannot be streamed";
     /// A reserved query parameter that does not exist.

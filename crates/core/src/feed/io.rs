@@ -64,7 +64,8 @@ pub enum Settled {
     Answered(Answer),
     /// The origin's answer is to be passed through.
     Unfit(Unfit),
-    /// The answer depends on fields that the key does not hold: ask again with a key that does.
+    /// The answer depends on fields that the key does not hold, or is in another form than the feed's: ask again,
+    /// with a key that holds these fields.
     Split(Vary),
 }
 
@@ -73,7 +74,8 @@ pub enum Settled {
 pub enum Ended {
     /// The origin says that these credentials may not read it any more (401, 403).
     Refused(Failure),
-    /// The origin's `Vary` changed: its subscribers no longer share one representation.
+    /// The origin's `Vary` changed: its subscribers no longer share one representation. Or the form changed (JSON, or
+    /// not): the heads of their streams name a media type that is no longer true.
     Split,
 }
 

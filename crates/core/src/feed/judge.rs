@@ -77,11 +77,12 @@ impl Feed {
     }
 
     fn judge_fresh(&mut self, now: Time, started: Time, representation: Representation) -> Settled {
+        let vary = representation.vary();
         let Representation { body, form, fields } = representation;
         let returns = self.status.state == State::Gone;
         let meta = Meta::new(started, fields);
-        let same_form = self.head().is_some_and(|head| head.form == form);
-        if !returns && same_form && self.last_body == body {
+        let same_form = self.head().is_none_or(|head| head.form == form);
+        if !returns && same_form && self.head().is_some() && self.last_body == body {
             self.meta = Some(meta);
             self.now_live(now);
             return Settled::Confirmed;
@@ -94,9 +95,15 @@ impl Feed {
                 return Settled::Failed(failure);
             }
         };
+        if !same_form {
+            // The heads of the streams have named the media type that their clients parse: only a new stream can
+            // name another.
+            self.end(Ended::Split);
+            return Settled::Split(vary);
+        }
         self.last_body = body.clone();
         let change = match &self.document {
-            Some(head) if same_form && !returns => change(head, &document),
+            Some(head) if !returns => change(head, &document),
             _ => Change::Whole,
         };
         let patch = match change {

@@ -159,7 +159,7 @@ pub const SETTINGS: &[Setting] = &[
         default: None,
         example: "\"market\"",
         about: "The name that routes refer to, unique among the origins: 1 to 64 letters, digits, `-`, `_` or `.`.",
-        reason: "It also labels the origin in logs and metrics, where its URL does not belong.",
+        reason: "It also names the origin in logs, where its URL does not belong.",
     },
     Setting {
         section: Section::Origin,

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use http::header::{
-    AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, DATE, ETAG, EXPIRES,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, VARY, VIA,
+    AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, DATE, ETAG,
+    EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, VARY, VIA,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use tidegate_core::caching::PlainReads;
 use tidegate_hub::{Body, Current, Source};
 
 use super::answer::{self, CACHE_STATUS};
@@ -35,7 +36,8 @@ pub(super) async fn response(
     fields.insert(AGE, HeaderValue::from(current.age_s));
     answer::vary(&mut fields, "Accept");
     answer::vary(&mut fields, "Accept-Encoding");
-    answer::cache_status(&mut fields, &cache_status(current, insisted));
+    let stored = PlainReads::of(&current.fields, request.contains_key(AUTHORIZATION)).from_memory;
+    answer::cache_status(&mut fields, &cache_status(current, insisted, stored));
     answer::via(&mut fields);
     if let Some(matched) = not_modified(request, &fields, &tags) {
         return only_validators(fields, matched.unwrap_or_else(|| tags.value(gzip)));
@@ -54,16 +56,16 @@ pub(super) async fn response(
     response
 }
 
-fn cache_status(current: &Current, insisted: bool) -> String {
-    let how = match (current.source, insisted) {
-        (Source::Memory, _) if current.stale => "hit; detail=stale",
-        (Source::Memory, _) => "hit",
-        (Source::Fetched, true) => "fwd=request; stored",
-        (Source::Fetched, false) => "fwd=miss; stored",
-        (Source::Collapsed, true) => "fwd=request; collapsed",
-        (Source::Collapsed, false) => "fwd=miss; collapsed",
-    };
-    how.to_owned()
+/// `stored`: whether others may have the answer too (RFC 9211 §2.4: only then is it stored in a cache).
+fn cache_status(current: &Current, insisted: bool, stored: bool) -> String {
+    let forwarded = if insisted { "fwd=request" } else { "fwd=miss" };
+    match current.source {
+        Source::Memory if current.stale => "hit; detail=stale".to_owned(),
+        Source::Memory => "hit".to_owned(),
+        Source::Fetched if stored => format!("{forwarded}; stored"),
+        Source::Fetched => forwarded.to_owned(),
+        Source::Collapsed => format!("{forwarded}; collapsed"),
+    }
 }
 
 /// The entity tags of both forms of a version.

@@ -1,6 +1,7 @@
 //! One request and the head of its answer: the pool, the head's time-out, the one retry, and failures in core's terms.
 
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -148,6 +149,10 @@ impl Link {
                     FailureKind::TimedOut(Phase::Connect),
                     format!("no connection to {authority} within {:?}", self.connect_timeout),
                 ),
+                None if find::<io::Error>(error).is_some_and(is_own_limit) => (
+                    FailureKind::Overloaded,
+                    format!("the gateway cannot open a connection to {authority}: {}", root_cause(error)),
+                ),
                 None => {
                     (FailureKind::Unreachable, format!("no connection to {authority}: {}", root_cause(error)))
                 }
@@ -168,6 +173,12 @@ impl Link {
         };
         Failure::new(kind, detail)
     }
+}
+
+/// Whether it was this process or this machine that had no more to give: `ENFILE`, `EMFILE`, `ENOBUFS`, `ENOMEM`, as
+/// Linux numbers them.
+fn is_own_limit(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24 | 105 | 12))
 }
 
 /// Comes to an end when the origin is late with the head of its answer.
@@ -310,5 +321,19 @@ mod tests {
                 values.iter().map(|value| (header::TRANSFER_ENCODING, value.parse().unwrap())).collect();
             assert_eq!(broken_framing(&fields), expected, "{values:?}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_processs_own_limits_are_not_the_origins_fault() {
+        for (code, own) in [(24, true), (23, true), (12, true), (105, true), (111, false), (113, false)] {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!(is_own_limit(&error), own, "{error}");
+        }
+        assert!(!is_own_limit(&io::Error::other("no code")));
     }
 }

@@ -87,6 +87,31 @@ async fn a_broken_document_leaves_a_stream_stale() {
 }
 
 #[tokio::test]
+async fn a_stream_never_carries_what_its_head_did_not_name() {
+    let html = Cell::new(false);
+    let is_html = html.clone();
+    let api = Api::serve(move |_| match is_html.get() {
+        true => typed("text/html", b"<h1>Sorry</h1>"),
+        false => ok("[1]"),
+    })
+    .await;
+    let gateway = Setup::lively(api.url()).start().await;
+    for (is_html, media, data) in [
+        (false, "application/json", "[1]"),
+        (true, "text/html", "<h1>Sorry</h1>"),
+        (false, "application/json", "[1]"),
+    ] {
+        let mut stream = Stream::open(gateway.address, "/q", &[]).await;
+        assert_eq!(stream.head.field("tidegate-content-type"), Some(media));
+        assert_eq!(stream.begin().await.0.data, data);
+        html.set(!is_html);
+        let last = stream.expect("status").await;
+        assert!(last.retry.is_some(), "{last:?}");
+        assert!(stream.next().await.is_none(), "it ends");
+    }
+}
+
+#[tokio::test]
 async fn other_types_pass_through_to_plain_readers() {
     let cases: [(&str, &[u8]); 4] = [
         ("image/png", b"\x89PNG\r\n\x1a\n\x00\xff"),

@@ -259,13 +259,17 @@ async fn what_may_not_be_stored_is_asked_for_by_each() {
         .await;
         let gateway = Setup::new(api.url()).start().await;
         let fields: &[_] = if authorized { &[("Authorization", "Bearer a")] } else { &[] };
+        let told = get(gateway.address, "/other", fields).await.field("cache-status").unwrap().to_owned();
+        let stored = if from_memory { "tidegate; fwd=miss; stored" } else { "tidegate; fwd=miss" };
+        assert_eq!(told, stored, "{control:?}: what others cannot get is not called stored");
+        let before = api.asked();
         let mut stream = Stream::open(gateway.address, "/q", fields).await;
         stream.begin().await;
         for read in 1..=2 {
             let response = get(gateway.address, "/q", fields).await;
             assert_eq!((response.status, response.text()), (200, "{}"));
             let status = response.field("cache-status").unwrap();
-            let asked = api.asked();
+            let asked = api.asked() - before;
             match from_memory {
                 true => assert_eq!((status, asked), ("tidegate; hit", 1), "{control:?}"),
                 false => assert_eq!((status, asked), ("tidegate; fwd=bypass", 1 + read), "{control:?}"),
