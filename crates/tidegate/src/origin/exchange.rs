@@ -322,11 +322,6 @@ mod tests {
             assert_eq!(broken_framing(&fields), expected, "{values:?}");
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn the_processs_own_limits_are_not_the_origins_fault() {
