@@ -201,15 +201,7 @@ async fn a_large_document_is_compressed_for_all_who_read_it() {
 #[tokio::test]
 async fn identical_misses_are_one_fetch() {
     let gate = Gate::closed();
-    let held = gate.clone();
-    let api = Api::start(move |request| {
-        let gate = held.clone();
-        async move {
-            gate.pass().await;
-            ok(serde_json::json!({ "head": request.head }).to_string())
-        }
-    })
-    .await;
+    let api = Api::echo_behind(&gate).await;
     let gateway = Setup::new(api.url()).start().await;
     let mut waiting = Vec::new();
     for number in 0..40 {

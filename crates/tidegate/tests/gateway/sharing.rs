@@ -310,15 +310,7 @@ proptest! {
 #[tokio::test]
 async fn browsers_of_all_sorts_share_one_fetch() {
     let gate = Gate::closed();
-    let held = gate.clone();
-    let api = Api::start(move |request| {
-        let gate = held.clone();
-        async move {
-            gate.pass().await;
-            ok(serde_json::json!({ "head": request.head }).to_string())
-        }
-    })
-    .await;
+    let api = Api::echo_behind(&gate).await;
     let gateway = Setup::new(api.url()).start().await;
     let mut waiting = Vec::new();
     let accepts = ["text/event-stream", "text/event-stream, application/json;q=0.9, */*;q=0.5"];

@@ -120,6 +120,19 @@ impl Api {
         Api::start(move |request| std::future::ready(handle(&request))).await
     }
 
+    /// Answers each request with its head, as JSON, once `gate` is open.
+    pub(crate) async fn echo_behind(gate: &Gate) -> Api {
+        let held = gate.clone();
+        Api::start(move |request| {
+            let gate = held.clone();
+            async move {
+                gate.pass().await;
+                ok(serde_json::json!({ "head": request.head }).to_string())
+            }
+        })
+        .await
+    }
+
     /// Its URL without a path.
     pub(crate) fn url(&self) -> &str {
         &self.url
