@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::check::summary;
 use crate::config::Config;
@@ -15,8 +15,8 @@ pub async fn run(config: Config) -> ExitCode {
     match serve(&config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The log is on standard error already, for people in a terminal and as JSON elsewhere.
-            error!("{error}");
+            // Said outright, as a wrong configuration is: what the log shows may be filtered.
+            eprintln!("tidegate: {error}");
             ExitCode::FAILURE
         }
     }
