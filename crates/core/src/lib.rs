@@ -24,7 +24,6 @@ pub use position::{Binding, Epoch, Offset, ParsePositionError, Position};
 pub use representation::{
     Answer, Failure, FailureKind, Outcome, Phase, Representation, Unfit, Validators, retry_after,
 };
-pub use schedule::Schedule;
 pub use sharing::{SharedRequest, SharingKey, SharingRules, Vary};
 pub use time::{Jitter, Time};
 pub use window::{Version, Window, WindowLimits};

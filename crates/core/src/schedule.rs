@@ -19,7 +19,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// The poll schedule of one feed.
 #[derive(Debug)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     interval: Duration,
     failures: u32,
     jitter: Jitter,
@@ -27,24 +27,24 @@ pub struct Schedule {
 
 impl Schedule {
     /// A schedule with this interval; `seed` spreads it.
-    pub fn new(interval: Duration, seed: u64) -> Schedule {
+    pub(crate) fn new(interval: Duration, seed: u64) -> Schedule {
         Schedule { interval, failures: 0, jitter: Jitter::new(seed) }
     }
 
     /// The most time between the starts of two cycles while the origin answers.
-    pub fn longest_interval(&self) -> Duration {
+    pub(crate) fn longest_interval(&self) -> Duration {
         self.interval.mul_f64(1.0 + SPREAD)
     }
 
     /// The origin answered a cycle that began at `started`: when the next one begins.
-    pub fn after_success(&mut self, started: Time, now: Time) -> Time {
+    pub(crate) fn after_success(&mut self, started: Time, now: Time) -> Time {
         self.failures = 0;
         let next = started + self.jitter.scale(self.interval, 1.0 - SPREAD, 1.0 + SPREAD);
         next.max(now)
     }
 
     /// The cycle failed: when the next one begins. `retry_after` is what the origin asked for, if it did.
-    pub fn after_failure(&mut self, now: Time, retry_after: Option<Duration>) -> Time {
+    pub(crate) fn after_failure(&mut self, now: Time, retry_after: Option<Duration>) -> Time {
         let doubled = self.interval.saturating_mul(1 << self.failures.min(16));
         self.failures = self.failures.saturating_add(1);
         let cap = MAX_BACKOFF.max(self.interval);
