@@ -83,11 +83,6 @@ pub fn patch_event(position: Position, patch: &Bytes) -> Bytes {
     Event::patch(position, text(patch)).encode()
 }
 
-/// What precedes the snapshot of a stream that asked to resume and could not prove it: a comment that belongs to the
-/// event that follows.
-pub const UNPROVEN_NOTE: Bytes =
-    Bytes::from_static(b": continuity not proven: the position is unknown here, so this is a snapshot\n");
-
 /// A feed's status as subscribers are told it.
 #[derive(Debug, Clone)]
 pub struct StatusView {

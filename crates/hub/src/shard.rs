@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate_core::{Jitter, Offset, Time};
-use tidegate_wire::sse::HEARTBEAT;
+use tidegate_wire::sse::{HEARTBEAT, UNPROVEN, note};
 
 use crate::clock::Clock;
-use crate::published::{Published, StatusView, UNPROVEN_NOTE};
+use crate::published::{Published, StatusView};
 use crate::stats::FeedCounters;
 
 /// The transport of one subscriber: takes one frame at a time.
@@ -403,7 +403,7 @@ impl<P: FeedPort> FeedView<P> {
         let from = match subscriber.cursor {
             Cursor::Unproven => {
                 subscriber.cursor = Cursor::Fresh;
-                return Next::Frame(UNPROVEN_NOTE);
+                return Next::Frame(note(UNPROVEN));
             }
             Cursor::Fresh => return self.snapshot(subscriber),
             Cursor::At(offset) if offset == head => return Next::Nothing,

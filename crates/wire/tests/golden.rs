@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value as Expected;
 use tidegate_core::json::{self, MAX_DEPTH, Patch, Value};
 use tidegate_core::{Binding, Epoch, Offset, Position};
-use tidegate_wire::sse::{Decoder, Event, HEARTBEAT, Item};
+use tidegate_wire::sse::{Decoder, Event, HEARTBEAT, Item, UNPROVEN, note};
 use tidegate_wire::{Message, Status};
 
 fn folder() -> PathBuf {
@@ -152,8 +152,8 @@ fn the_encoder_writes_these_bytes() {
     basic.check("basic");
 
     let mut unproven = Written::of("unproven");
-    let note = "continuity not proven: the id was not known here";
-    unproven.update(0, |event| event.note(note));
+    unproven.out.extend_from_slice(&note(UNPROVEN));
+    unproven.update(0, |event| event);
     unproven.update(1, |event| event.retry(ms(1000)));
     unproven.check("unproven");
 

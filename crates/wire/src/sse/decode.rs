@@ -341,14 +341,13 @@ mod tests {
             note in prop::option::of("[ \r\na:]{0,8}"),
             retry in prop::option::of(any::<u32>()),
         ) {
+            let mut stream = note.map_or_else(Vec::new, |text| crate::sse::note(&text).to_vec());
             let mut written = Event::snapshot(position, &text);
-            if let Some(note) = &note {
-                written = written.note(note);
-            }
             if let Some(retry) = retry {
                 written = written.retry(std::time::Duration::from_millis(retry.into()));
             }
-            let items = decode(&[&written.encode()]);
+            written.encode_into(&mut stream);
+            let items = decode(&[&stream]);
             let data: Vec<&Item> = items.iter().filter(|item| matches!(item, Item::Event(_))).collect();
             prop_assert_eq!(data, [&event("snapshot", &text, &position.to_string())]);
             prop_assert_eq!(items.contains(&Item::Retry(retry.unwrap_or(0).into())), retry.is_some());

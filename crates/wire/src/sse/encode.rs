@@ -9,6 +9,16 @@ use tidegate_core::Position;
 /// for the end of an event without data.
 pub const HEARTBEAT: Bytes = Bytes::from_static(b":\n");
 
+/// A comment that stands in the event whose bytes follow, for people who read the stream; programs do not see it.
+pub fn note(text: &str) -> Bytes {
+    let mut out = Vec::with_capacity(text.len() + 3);
+    write_lines(&mut out, b": ", text);
+    out.into()
+}
+
+/// What the note says before a snapshot to a client that asked to resume and could not prove its position.
+pub const UNPROVEN: &str = "continuity not proven: the position is unknown here, so this is a snapshot";
+
 /// The types of the events of this protocol, as the `event` field names them.
 pub mod event_type {
     /// A whole representation.
@@ -39,12 +49,11 @@ pub struct Event<'a> {
     id: Option<Position>,
     data: &'a str,
     retry: Option<Duration>,
-    note: Option<&'a str>,
 }
 
 impl<'a> Event<'a> {
     fn new(event: &'static str, id: Option<Position>, data: &'a str) -> Event<'a> {
-        Event { event, id, data, retry: None, note: None }
+        Event { event, id, data, retry: None }
     }
 
     /// The whole representation at `position`. Line ends in `text` become LF at the reader.
@@ -69,24 +78,15 @@ impl<'a> Event<'a> {
         self
     }
 
-    /// A comment in the event, for people who read the stream; programs do not see it.
-    pub fn note(mut self, note: &'a str) -> Event<'a> {
-        self.note = Some(note);
-        self
-    }
-
     /// The event's bytes, with the blank line that ends it.
     pub fn encode(&self) -> Bytes {
-        let mut out = Vec::with_capacity(self.data.len() + 96 + self.note.map_or(0, str::len));
+        let mut out = Vec::with_capacity(self.data.len() + 96);
         self.encode_into(&mut out);
         out.into()
     }
 
     /// Appends the event's bytes to `out`.
     pub fn encode_into(&self, out: &mut Vec<u8>) {
-        if let Some(note) = self.note {
-            write_lines(out, b": ", note);
-        }
         write_lines(out, b"event: ", self.event);
         if let Some(id) = self.id {
             write_lines(out, b"id: ", &id.to_string());
@@ -132,10 +132,8 @@ mod tests {
         let id = "id: 0000000000001.1.0000000\n";
         check(Event::snapshot(position(), "{}"), &format!("event: snapshot\n{id}data: {{}}\n\n"));
         check(
-            Event::snapshot(position(), "{}")
-                .note("continuity not proven")
-                .retry(Duration::from_millis(1234)),
-            &format!(": continuity not proven\nevent: snapshot\n{id}retry: 1234\ndata: {{}}\n\n"),
+            Event::snapshot(position(), "{}").retry(Duration::from_millis(1234)),
+            &format!("event: snapshot\n{id}retry: 1234\ndata: {{}}\n\n"),
         );
         check(Event::patch(position(), "[]"), &format!("event: patch\n{id}data: []\n\n"));
         check(Event::status("{}"), "event: status\ndata: {}\n\n");
@@ -153,6 +151,6 @@ mod tests {
             event("a\nb\rc\r\nd\n\re"),
             "event: snapshot\ndata: a\ndata: b\ndata: c\ndata: d\ndata: \ndata: e\n\n",
         );
-        check(event("a").note("b\ndata: c"), ": b\n: data: c\nevent: snapshot\ndata: a\n\n");
+        assert_eq!(note("b\ndata: c"), ": b\n: data: c\n");
     }
 }

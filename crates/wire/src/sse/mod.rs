@@ -9,4 +9,4 @@ mod decode;
 mod encode;
 
 pub use decode::{DEFAULT_MAX_EVENT_BYTES, DecodeError, Decoder, Item, Received};
-pub use encode::{Event, HEARTBEAT, event_type};
+pub use encode::{Event, HEARTBEAT, UNPROVEN, event_type, note};
