@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tidegate_testkit::RecordedRequest;
 use tokio::runtime::Runtime;
 
-use crate::common::{Api, Gate, Http, Setup, Stream, answer, document, get, ok, until};
+use crate::common::{Api, Gate, Http, Setup, Stream, answer, document, get, until};
 
 /// Fields in which two callers differ. Of the second kind the gateway sends its own, unless `Vary` names them; of the
 /// third kind it sends none.
