@@ -63,7 +63,7 @@ impl Poller {
         }
         let position = self.head.to_string();
         let patch = match (&*document, &new) {
-            (Some(Document::Json(old)), Document::Json(new)) => Some(json::diff(old, new)),
+            (Some(Document::Json(old)), Document::Json(new)) => Some(json::tree_diff(old, new)),
             _ => None,
         };
         let update = match patch.map(|patch| (patch.to_text().len(), patch)) {

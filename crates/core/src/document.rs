@@ -101,12 +101,12 @@ pub enum Change {
 pub fn change(old: &Document, new: &Document) -> Change {
     match (old, new) {
         (Document::Json { value: old, .. }, Document::Json { value: new, text }) => {
-            let patch = json::diff(old, new);
+            let patch = json::tree_diff(old, new);
             if patch.is_empty() {
                 return Change::None;
             }
             let encoded = patch.to_text();
-            let proven = encoded.len() < text.len() && json::apply(old, &patch).as_ref() == Ok(new);
+            let proven = encoded.len() < text.len() && json::patched(old, &patch).as_ref() == Ok(new);
             if proven { Change::Patch(Bytes::from(encoded)) } else { Change::Whole }
         }
         (Document::Whole { text: old }, Document::Whole { text: new }) if old == new => Change::None,

@@ -6,7 +6,6 @@
 pub mod caching;
 mod document;
 mod feed;
-pub mod json;
 pub mod negotiation;
 mod position;
 mod representation;
@@ -14,6 +13,8 @@ mod schedule;
 pub mod sharing;
 mod time;
 mod window;
+
+pub use tidegate_json as json;
 
 pub use document::{Change, Document, DocumentError, Form, change};
 pub use feed::{

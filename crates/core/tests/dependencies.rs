@@ -6,17 +6,28 @@ use std::process::Command;
 
 /// Each crate of the workspace with the crates of the workspace that it may depend on. There is no other arrow.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("tidegate-core", &[]),
-    ("tidegate-wire", &["tidegate-core"]),
-    ("tidegate-hub", &["tidegate-core", "tidegate-wire"]),
-    ("tidegate-client", &["tidegate-core", "tidegate-wire"]),
+    ("tidegate-json", &[]),
+    ("tidegate-core", &["tidegate-json"]),
+    ("tidegate-wire", &["tidegate-json", "tidegate-core"]),
+    ("tidegate-hub", &["tidegate-json", "tidegate-core", "tidegate-wire"]),
+    ("tidegate-client", &["tidegate-json", "tidegate-core", "tidegate-wire"]),
     ("tidegate-market", &[]),
-    ("tidegate", &["tidegate-core", "tidegate-wire", "tidegate-hub", "tidegate-client", "tidegate-market"]),
-    ("tidegate-testkit", &["tidegate-core", "tidegate-wire", "tidegate-hub"]),
+    (
+        "tidegate",
+        &[
+            "tidegate-json",
+            "tidegate-core",
+            "tidegate-wire",
+            "tidegate-hub",
+            "tidegate-client",
+            "tidegate-market",
+        ],
+    ),
+    ("tidegate-testkit", &["tidegate-json", "tidegate-core", "tidegate-wire", "tidegate-hub"]),
 ];
 
 /// The crates that decide and do nothing: time, seeds and bytes are their arguments.
-const PURE: &[&str] = &["tidegate-core", "tidegate-wire"];
+const PURE: &[&str] = &["tidegate-json", "tidegate-core", "tidegate-wire"];
 
 /// Packages that reach for the machine, by what their names begin with.
 const IMPURE: &[&str] = &[

@@ -380,7 +380,7 @@ proptest! {
             let update = match sent {
                 None => Some(Event::snapshot(position(newest), &version(newest)).encode()),
                 Some(old) if old < newest => {
-                    let patch = json::diff(&parse(old), &parse(newest)).to_text();
+                    let patch = json::tree_diff(&parse(old), &parse(newest)).to_text();
                     Some(Event::patch(position(newest), &patch).encode())
                 }
                 Some(_) => None,

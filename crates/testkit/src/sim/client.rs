@@ -222,7 +222,7 @@ impl Client {
     fn apply(&self, patch: &str) -> Option<Content> {
         let Content::Json(value) = &self.held.as_ref()?.content else { return None };
         let patch = Patch::parse(patch.as_bytes()).ok()?;
-        Some(Content::Json(json::apply(value, &patch).ok()?))
+        Some(Content::Json(json::patched(value, &patch).ok()?))
     }
 
     fn update(&mut self, id: &str, content: Option<Content>, is_snapshot: bool, book: &mut Book) {

@@ -210,7 +210,7 @@ pub(super) mod tests {
     fn marks_stay_with_their_values() {
         let check = |before: &str, patch: &str, expected: &[&str]| {
             let (mut document, patch) = (value(before), Patch::parse(patch.as_bytes()).unwrap());
-            let after = json::apply(&document, &patch).unwrap();
+            let after = json::patched(&document, &patch).unwrap();
             let mut marks = Marks::default();
             marks.apply(&mut document, &patch, Instant::now()).unwrap();
             assert_eq!(document, after);

@@ -127,7 +127,7 @@ impl View {
                     Update::Patched { patch, .. } => marks.apply(&mut value, patch, now),
                     // A snapshot says nothing of what changed, so it is worked out here.
                     _ => {
-                        let patch = json::diff(&value, new);
+                        let patch = json::tree_diff(&value, new);
                         marks.apply(&mut value, &patch, now)
                     }
                 };

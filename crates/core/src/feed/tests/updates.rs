@@ -5,7 +5,7 @@ use crate::json;
 
 fn apply(document: &str, patch: &[u8]) -> json::Value {
     let document = json::parse(document.as_bytes(), 8).unwrap();
-    json::apply(&document, &json::Patch::parse(patch).unwrap()).unwrap()
+    json::patched(&document, &json::Patch::parse(patch).unwrap()).unwrap()
 }
 
 fn value(text: &str) -> json::Value {

@@ -166,7 +166,7 @@ impl Replica {
             "patch" => {
                 let patch = Patch::parse(event.data.as_bytes()).expect("the data is a patch");
                 let held = self.value.as_ref().expect("a patch follows a snapshot");
-                self.value = Some(json::apply(held, &patch).expect("the patch applies"));
+                self.value = Some(json::patched(held, &patch).expect("the patch applies"));
             }
             _ => return,
         }

@@ -133,10 +133,10 @@ impl Patch {
     /// [`MAX_DEPTH`].
     ///
     /// ```
-    /// use tidegate_core::json::Patch;
+    /// use tidegate_json::Patch;
     /// let text = r#"[{"op":"replace","path":"/last","value":101.10},{"op":"remove","path":"/bid"}]"#;
     /// assert_eq!(Patch::parse(text.as_bytes())?.to_text(), text);
-    /// # Ok::<(), tidegate_core::json::PatchError>(())
+    /// # Ok::<(), tidegate_json::PatchError>(())
     /// ```
     pub fn parse(text: &[u8]) -> Result<Patch, PatchError> {
         // A value in a patch lies two levels down: in the array, in the operation.

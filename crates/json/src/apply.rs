@@ -67,12 +67,12 @@ impl std::error::Error for ApplyError {}
 /// The document after the patch. Costs a copy of the document besides [`apply_in_place`]'s work.
 ///
 /// ```
-/// use tidegate_core::json::{MAX_DEPTH, Patch, apply, parse};
+/// use tidegate_json::{MAX_DEPTH, Patch, parse, patched};
 /// let document = parse(br#"{"last":101.1}"#, MAX_DEPTH).unwrap();
 /// let patch = Patch::parse(br#"[{"op":"replace","path":"/last","value":101.10}]"#).unwrap();
-/// assert_eq!(apply(&document, &patch).unwrap().to_text(), r#"{"last":101.10}"#);
+/// assert_eq!(patched(&document, &patch).unwrap().to_text(), r#"{"last":101.10}"#);
 /// ```
-pub fn apply(document: &Value, patch: &Patch) -> Result<Value, ApplyError> {
+pub fn patched(document: &Value, patch: &Patch) -> Result<Value, ApplyError> {
     let mut patched = document.clone();
     apply_in_place(&mut patched, patch).map(|()| patched)
 }
@@ -84,7 +84,7 @@ pub fn apply(document: &Value, patch: &Patch) -> Result<Value, ApplyError> {
 /// and remove is kept until the end, and put back if a later one fails.
 ///
 /// ```
-/// use tidegate_core::json::{MAX_DEPTH, Patch, apply_in_place, parse};
+/// use tidegate_json::{MAX_DEPTH, Patch, apply_in_place, parse};
 /// let mut document = parse(br#"[1]"#, MAX_DEPTH).unwrap();
 /// let patch = br#"[{"op":"add","path":"/-","value":2},{"op":"test","path":"/0","value":7}]"#;
 /// let error = apply_in_place(&mut document, &Patch::parse(patch).unwrap()).unwrap_err();

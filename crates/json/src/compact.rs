@@ -13,7 +13,7 @@ use super::parse::BYTE_ORDER_MARK;
 /// means nothing.
 ///
 /// ```
-/// use tidegate_core::json::compact;
+/// use tidegate_json::compact;
 /// assert_eq!(compact(b"{ \"a b\": [1.10,\n 2] }").as_ref(), br#"{"a b":[1.10,2]}"#);
 /// ```
 pub fn compact(text: &[u8]) -> Cow<'_, [u8]> {

@@ -4,7 +4,7 @@
 /// Algorithm*, 1986); none when finding them takes more than `budget` steps. What was used is taken off `budget`.
 ///
 /// Costs (n + m) × d steps for d differences, and memory for half of the steps.
-pub(super) fn common(old: &[u64], new: &[u64], budget: &mut usize) -> Option<Vec<(usize, usize)>> {
+pub(crate) fn common(old: &[u64], new: &[u64], budget: &mut usize) -> Option<Vec<(usize, usize)>> {
     let most = old.len() + new.len();
     // furthest[k + 1] is the furthest place in `old` that was reached on the diagonal that `k` counts from the
     // lowest of the round, `-d`; before[d] is that table as round d found it.
@@ -71,7 +71,7 @@ fn trace(before: &[Vec<usize>], end: usize, mut step: usize) -> Vec<(usize, usiz
 }
 
 /// The places of a longest strictly increasing subsequence. Costs n log n.
-pub(super) fn increasing(sequence: &[usize]) -> Vec<usize> {
+pub(crate) fn increasing(sequence: &[usize]) -> Vec<usize> {
     // tails[l] is the place of the smallest value that ends an increasing subsequence of l + 1 values.
     let mut tails: Vec<usize> = Vec::new();
     let mut previous = vec![None; sequence.len()];

@@ -5,22 +5,22 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
-use crate::json::Value;
-use crate::json::write::{string_len, write};
+use crate::Value;
+use crate::write::{string_len, write};
 
 /// A value with what the diff asks about it again and again.
-pub(super) struct Node<'a> {
-    pub(super) value: &'a Value,
+pub(crate) struct Node<'a> {
+    pub(crate) value: &'a Value,
     /// The bytes of its compact text.
-    pub(super) len: usize,
+    pub(crate) len: usize,
     /// Equal values have equal hashes. The keys of the hash are fixed, so that diffs are reproducible.
-    pub(super) hash: u64,
+    pub(crate) hash: u64,
     /// The elements, or the members' values in the members' order.
-    pub(super) children: Vec<Node<'a>>,
+    pub(crate) children: Vec<Node<'a>>,
 }
 
 impl<'a> Node<'a> {
-    pub(super) fn of(value: &'a Value) -> Node<'a> {
+    pub(crate) fn of(value: &'a Value) -> Node<'a> {
         match value {
             Value::Array(elements) => Node::of_array(value, elements),
             Value::Object(members) => {
@@ -66,18 +66,18 @@ impl<'a> Node<'a> {
     }
 
     /// Whether the values are equal. Costs nothing when they are not, but for a collision.
-    pub(super) fn same(&self, other: &Node<'_>) -> bool {
+    pub(crate) fn same(&self, other: &Node<'_>) -> bool {
         self.hash == other.hash && self.value == other.value
     }
 
     /// An object's members with their names, in their order; none for other values.
-    pub(super) fn members(&self) -> impl Iterator<Item = (&'a str, &Node<'a>)> {
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&'a str, &Node<'a>)> {
         let names = self.value.as_object().into_iter().flat_map(|members| members.keys());
         names.map(String::as_str).zip(&self.children)
     }
 
     /// An object's member of this name.
-    pub(super) fn member(&self, name: &str) -> Option<&Node<'a>> {
+    pub(crate) fn member(&self, name: &str) -> Option<&Node<'a>> {
         self.children.get(self.value.as_object()?.get_index_of(name)?)
     }
 }
@@ -91,7 +91,7 @@ fn hash(feed: impl FnOnce(&mut DefaultHasher)) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::{MAX_DEPTH, parse};
+    use crate::{MAX_DEPTH, parse};
 
     fn value(text: &str) -> Value {
         parse(text.as_bytes(), MAX_DEPTH).unwrap_or_else(|error| panic!("{text}: {error}"))

@@ -9,8 +9,11 @@
 //! (or less), and nothing in this module overflows a stack; patches cannot deepen a document beyond it.
 
 mod apply;
+mod change;
 mod compact;
 mod diff;
+mod document;
+mod identities;
 mod number;
 mod parse;
 mod patch;
@@ -20,9 +23,12 @@ mod properties;
 mod value;
 mod write;
 
-pub use apply::{ApplyError, ApplyErrorKind, apply, apply_in_place};
+pub use apply::{ApplyError, ApplyErrorKind, apply_in_place, patched};
+pub use change::{ApplyTextError, Change, advance, apply, compose, diff, merge_patch, prove};
 pub use compact::compact;
-pub use diff::diff;
+pub use diff::tree_diff;
+pub use document::Document;
+pub use identities::Identities;
 pub use number::{Number, ParseNumberError, equal_numerically};
 pub use parse::{MAX_DEPTH, ParseError, ParseErrorKind, parse};
 pub use patch::{Op, OpError, Patch, PatchError};

@@ -23,13 +23,13 @@ use tree::Node;
 /// would take more bytes as edits than as a replacement is replaced.
 ///
 /// ```
-/// use tidegate_core::json::{MAX_DEPTH, apply, diff, parse};
+/// use tidegate_json::{MAX_DEPTH, parse, patched, tree_diff};
 /// let old = parse(br#"[{"id":1,"last":101.1},{"id":2,"last":7}]"#, MAX_DEPTH)?;
 /// let new = parse(br#"[{"id":3,"last":5},{"id":1,"last":101.10},{"id":2,"last":7}]"#, MAX_DEPTH)?;
-/// assert_eq!(apply(&old, &diff(&old, &new)), Ok(new));
-/// # Ok::<(), tidegate_core::json::ParseError>(())
+/// assert_eq!(patched(&old, &tree_diff(&old, &new)), Ok(new));
+/// # Ok::<(), tidegate_json::ParseError>(())
 /// ```
-pub fn diff(old: &Value, new: &Value) -> Patch {
+pub fn tree_diff(old: &Value, new: &Value) -> Patch {
     let (old, new) = (Node::of(old), Node::of(new));
     let mut draft = Draft { edits: Vec::new(), cost: 0, search: MAX_SEARCH, shifts: MAX_SHIFTS };
     // Without a limit nothing is too dear.

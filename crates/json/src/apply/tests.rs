@@ -1,7 +1,7 @@
 //! Every operation and every refusal of [`apply`](super::apply), as tables.
 
 use super::*;
-use crate::json::parse;
+use crate::parse;
 
 fn value(text: &str) -> Value {
     parse(text.as_bytes(), MAX_DEPTH).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -17,7 +17,7 @@ fn pointer(text: &str) -> Pointer {
 
 /// Compares texts, so that number texts and the order of members count.
 fn check(document: &str, operations: &str, expected: &str) {
-    let result = apply(&value(document), &patch(operations));
+    let result = patched(&value(document), &patch(operations));
     let result = result.unwrap_or_else(|error| panic!("{document} with {operations}: {error}"));
     assert_eq!(result.to_text(), expected, "{document} with {operations}");
 }
@@ -33,7 +33,7 @@ fn check_error(document: &str, operations: &str, expected: ApplyErrorKind) {
         "{document} with {operations}"
     );
     assert_eq!(kept.to_text(), document, "after {operations}");
-    assert_eq!(apply(&value(document), &patch), Err(error));
+    assert_eq!(patched(&value(document), &patch), Err(error));
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn a_failure_takes_everything_back() {
     let failing = r#"{"op":"test","path":"","value":false}"#;
     for count in 0..=operations.len() {
         let applied = operations[..count].join(",");
-        assert!(apply(&value(document), &patch(&format!("[{applied}]"))).is_ok(), "{count} operations");
+        assert!(patched(&value(document), &patch(&format!("[{applied}]"))).is_ok(), "{count} operations");
         let comma = if count == 0 { "" } else { "," };
         let failing = format!("[{applied}{comma}{failing}]");
         check_error(document, &failing, ApplyErrorKind::TestFailed(Pointer::root()));

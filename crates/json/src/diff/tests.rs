@@ -1,7 +1,7 @@
 //! Exact patches for the cases that matter, and the bounds. That every patch is right is a property test.
 
 use super::*;
-use crate::json::{MAX_DEPTH, apply, parse};
+use crate::{MAX_DEPTH, parse, patched};
 
 fn value(text: &str) -> Value {
     parse(text.as_bytes(), MAX_DEPTH).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -9,8 +9,8 @@ fn value(text: &str) -> Value {
 
 /// The patch, after checking that it is right and not longer than a replacement.
 fn checked(old: &Value, new: &Value) -> Patch {
-    let patch = diff(old, new);
-    assert_eq!(apply(old, &patch).as_ref(), Ok(new), "{old} → {new} by {patch}");
+    let patch = tree_diff(old, new);
+    assert_eq!(patched(old, &patch).as_ref(), Ok(new), "{old} → {new} by {patch}");
     let replacement = Patch(vec![Op::Replace { path: Pointer::root(), value: new.clone() }]);
     assert!(patch.to_text().len() <= replacement.to_text().len(), "{old} → {new} by {patch}");
     patch

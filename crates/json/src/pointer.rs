@@ -43,7 +43,7 @@ impl Pointer {
     /// Reads the string form (RFC 6901 §5, without the JSON string's quotes and escapes).
     ///
     /// ```
-    /// use tidegate_core::json::Pointer;
+    /// use tidegate_json::Pointer;
     /// let pointer = Pointer::parse("/a~1b/~01/0").unwrap();
     /// assert_eq!(pointer.tokens().collect::<Vec<_>>(), ["a/b", "~1", "0"]);
     /// assert!(Pointer::parse("a").is_err());
@@ -108,7 +108,7 @@ impl Pointer {
     }
 
     /// Goes back up to the length that the text had before some [`push`](Self::push)es.
-    pub(super) fn truncate(&mut self, length: usize) {
+    pub(crate) fn truncate(&mut self, length: usize) {
         self.0.truncate(length);
     }
 }
@@ -124,12 +124,12 @@ fn unescape(token: &str) -> Cow<'_, str> {
 
 /// The index that a token names (RFC 6901 §4): decimal, no leading zeros, nothing else. An index too large for
 /// this machine is none, like any other that no array has; [`is_array_index`] tells the two apart.
-pub(super) fn array_index(token: &str) -> Option<usize> {
+pub(crate) fn array_index(token: &str) -> Option<usize> {
     token.parse().ok().filter(|_| is_array_index(token))
 }
 
 /// Whether the token is spelt as an index.
-pub(super) fn is_array_index(token: &str) -> bool {
+pub(crate) fn is_array_index(token: &str) -> bool {
     let digits = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());
     digits && (token == "0" || !token.starts_with('0'))
 }
@@ -150,8 +150,8 @@ impl FromStr for Pointer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{MAX_DEPTH, parse};
     use super::*;
+    use crate::{MAX_DEPTH, parse};
 
     fn pointer(text: &str) -> Pointer {
         Pointer::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))

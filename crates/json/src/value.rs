@@ -67,7 +67,7 @@ impl Value {
     }
 
     /// How many arrays and objects lie around the innermost value, this one included; a scalar has 0, `[[]]` has 2.
-    pub(super) fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         match self {
             Value::Array(elements) => 1 + elements.iter().map(Value::depth).max().unwrap_or(0),
             Value::Object(members) => 1 + members.values().map(Value::depth).max().unwrap_or(0),

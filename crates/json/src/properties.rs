@@ -196,8 +196,8 @@ fn number_texts(value: &Value, into: &mut Vec<String>) {
 }
 
 fn check_diff(old: &Value, new: &Value) -> Result<Patch, TestCaseError> {
-    let patch = diff(old, new);
-    let applied = apply(old, &patch);
+    let patch = tree_diff(old, new);
+    let applied = patched(old, &patch);
     prop_assert_eq!(applied.as_ref(), Ok(new), "by {}", patch);
     let (mut expected, mut texts) = (Vec::new(), Vec::new());
     number_texts(new, &mut expected);
@@ -349,7 +349,7 @@ proptest! {
 
     #[test]
     fn a_failed_patch_leaves_no_trace((old, new) in edited(true), at in any::<Index>()) {
-        let mut patch = diff(&old, &new);
+        let mut patch = tree_diff(&old, &new);
         let at = at.index(patch.0.len() + 1);
         let absent = Pointer::parse("/absent").expect("a pointer");
         patch.0.insert(at, Op::Remove { path: absent.clone() });

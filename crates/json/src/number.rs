@@ -17,7 +17,7 @@ impl Number {
     }
 
     /// A text that the parser has already scanned with [`scan`].
-    pub(super) fn from_scanned(text: &str) -> Number {
+    pub(crate) fn from_scanned(text: &str) -> Number {
         debug_assert_eq!(scan(text.as_bytes()), Ok(text.len()));
         Number(text.into())
     }
@@ -65,7 +65,7 @@ impl From<i64> for Number {
 }
 
 /// Where the number that begins `bytes` ends (RFC 8259 §6), or where a digit was expected and something else stood.
-pub(super) fn scan(bytes: &[u8]) -> Result<usize, usize> {
+pub(crate) fn scan(bytes: &[u8]) -> Result<usize, usize> {
     let digits = |from: usize| from + bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let some_digits = |from: usize| match digits(from) {
         end if end == from => Err(from),
@@ -92,7 +92,7 @@ pub(super) fn scan(bytes: &[u8]) -> Result<usize, usize> {
 /// Costs the length of the two texts, whatever their exponents.
 ///
 /// ```
-/// use tidegate_core::json::{Number, equal_numerically};
+/// use tidegate_json::{Number, equal_numerically};
 /// let number = |text: &str| text.parse::<Number>().unwrap();
 /// assert!(equal_numerically(&number("1.10"), &number("11e-1")));
 /// assert!(!equal_numerically(&number("1"), &number("1e99999999999999999999")));

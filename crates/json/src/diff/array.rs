@@ -12,13 +12,13 @@ use std::ops::Range;
 use super::lcs::{common, increasing};
 use super::tree::Node;
 use super::{Draft, Pointer, TooDear, below};
-use crate::json::Value;
+use crate::Value;
 
 /// The members that may identify a row, best first.
 const IDENTITIES: [&str; 5] = ["id", "key", "symbol", "name", "uuid"];
 
 impl<'a> Draft<'a> {
-    pub(super) fn compare_arrays(
+    pub(crate) fn compare_arrays(
         &mut self,
         path: &mut Pointer,
         old: &Node<'a>,

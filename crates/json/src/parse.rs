@@ -93,7 +93,7 @@ impl fmt::Display for ParseErrorKind {
 
 impl std::error::Error for ParseError {}
 
-pub(super) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Parses one JSON text. One leading byte order mark is ignored.
 ///
@@ -101,14 +101,14 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// bounds the stack: use [`MAX_DEPTH`] or less unless the stack is known to be large.
 ///
 /// ```
-/// use tidegate_core::json::{MAX_DEPTH, ParseErrorKind, parse};
+/// use tidegate_json::{MAX_DEPTH, ParseErrorKind, parse};
 /// let quote = parse(br#"{"symbol": "ACME", "last": 101.10}"#, MAX_DEPTH)?;
 /// assert_eq!(quote.to_text(), r#"{"symbol":"ACME","last":101.10}"#);
 ///
 /// let refused = parse(br#"{"a": 1, "a": 2}"#, MAX_DEPTH).unwrap_err();
 /// assert_eq!(refused.kind, ParseErrorKind::DuplicateKey("a".into()));
 /// assert!(refused.is_well_formed());
-/// # Ok::<(), tidegate_core::json::ParseError>(())
+/// # Ok::<(), tidegate_json::ParseError>(())
 /// ```
 pub fn parse(text: &[u8], max_depth: usize) -> Result<Value, ParseError> {
     let refuse = |fault: Fault| ParseError::new(fault.kind, text, fault.offset);

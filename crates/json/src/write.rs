@@ -5,7 +5,7 @@ use std::fmt;
 use super::Value;
 
 /// Where text goes; the same code writes it and measures it.
-pub(super) trait Sink {
+pub(crate) trait Sink {
     fn put(&mut self, text: &str);
 }
 
@@ -32,10 +32,10 @@ impl Value {
     /// The value as compact JSON.
     ///
     /// ```
-    /// use tidegate_core::json::{MAX_DEPTH, parse};
+    /// use tidegate_json::{MAX_DEPTH, parse};
     /// let value = parse(br#"[ 1.10, "\u0041\n" ]"#, MAX_DEPTH)?;
     /// assert_eq!(value.to_text(), r#"[1.10,"A\n"]"#);
-    /// # Ok::<(), tidegate_core::json::ParseError>(())
+    /// # Ok::<(), tidegate_json::ParseError>(())
     /// ```
     pub fn to_text(&self) -> String {
         let mut text = String::new();
@@ -55,7 +55,7 @@ impl fmt::Display for Value {
     }
 }
 
-pub(super) fn write(out: &mut impl Sink, value: &Value) {
+pub(crate) fn write(out: &mut impl Sink, value: &Value) {
     match value {
         Value::Null => out.put("null"),
         Value::Bool(true) => out.put("true"),
@@ -87,7 +87,7 @@ pub(super) fn write(out: &mut impl Sink, value: &Value) {
     }
 }
 
-pub(super) fn write_string(out: &mut impl Sink, text: &str) {
+pub(crate) fn write_string(out: &mut impl Sink, text: &str) {
     out.put("\"");
     let mut rest = text;
     // Every byte that needs an escape is ASCII, so the cuts are character boundaries.
@@ -110,7 +110,7 @@ pub(super) fn write_string(out: &mut impl Sink, text: &str) {
 }
 
 /// How many bytes [`write_string`] writes.
-pub(super) fn string_len(text: &str) -> usize {
+pub(crate) fn string_len(text: &str) -> usize {
     let mut length = 0;
     write_string(&mut length, text);
     length
