@@ -9,17 +9,20 @@
 //! (or less), and nothing in this module overflows a stack; patches cannot deepen a document beyond it.
 
 mod apply;
+mod search;
 mod change;
 mod compact;
 mod diff;
 mod document;
 mod identities;
+mod keys;
 mod number;
 mod parse;
 mod patch;
 mod pointer;
 #[cfg(test)]
 mod properties;
+mod strings;
 mod value;
 mod write;
 

@@ -183,3 +183,11 @@ fn below<T>(path: &mut Pointer, token: &str, then: impl FnOnce(&mut Pointer) -> 
 
 #[cfg(test)]
 mod tests;
+pub(crate) fn equal(
+    a: &crate::Document,
+    _x: crate::document::tape::Node,
+    b: &crate::Document,
+    _y: crate::document::tape::Node,
+) -> bool {
+    a.to_value() == b.to_value()
+}
