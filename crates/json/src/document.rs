@@ -99,7 +99,7 @@ impl Document {
 
     /// The tree.
     pub fn to_value(&self) -> Value {
-        value::value_of(self, self.root())
+        self.value_at(self.root())
     }
 }
 
@@ -163,7 +163,11 @@ impl Document {
     /// The key of a member as it stands in the text, without its quotes.
     #[inline(always)]
     pub(crate) fn raw_key(&self, member: Node) -> &[u8] {
-        let start = self.start(member);
+        self.raw_key_before(self.start(member))
+    }
+
+    /// The key before the value that begins at this place, as it stands in the text.
+    pub(crate) fn raw_key_before(&self, start: usize) -> &[u8] {
         let (open, close) = key_quotes(&self.body, start);
         &self.body[open + 1..close]
     }
@@ -171,6 +175,38 @@ impl Document {
     /// The key of a member, decoded.
     pub(crate) fn key(&self, member: Node) -> Cow<'_, str> {
         strings::decode(self.raw_key(member))
+    }
+
+    /// Whether a member has this (decoded) name.
+    pub(crate) fn has_key(&self, member: Node, name: &str) -> bool {
+        strings::is(self.raw_key(member), name.as_bytes())
+    }
+
+    /// What the string at a node says.
+    pub(crate) fn string(&self, node: Node) -> Cow<'_, str> {
+        let text = self.span(node);
+        strings::decode(&text[1..text.len() - 1])
+    }
+
+    /// The tree of the value at a node.
+    pub(crate) fn value_at(&self, node: Node) -> Value {
+        value::value_of(self, node)
+    }
+
+    /// How many containers a value has, itself included.
+    pub(crate) fn containers_in(&self, node: Node) -> usize {
+        if node.is_scalar() {
+            return 0;
+        }
+        (self.tape.containers[node.container as usize].next - node.container) as usize
+    }
+
+    /// How many containers lie around the innermost value of this one, itself included.
+    pub(crate) fn depth_at(&self, node: Node) -> usize {
+        if node.is_scalar() {
+            return 0;
+        }
+        1 + self.children(node.container).map(|child| self.depth_at(child)).max().unwrap_or(0)
     }
 
     /// Whether two members have the same key.

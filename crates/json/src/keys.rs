@@ -40,7 +40,9 @@ pub(crate) fn second_of_twins(bytes: &[u8], keys: &[KeySpan]) -> Option<KeySpan>
     if keys.len() <= FEW {
         let twin = |at: usize| {
             let text = keys[at].text(bytes);
-            keys[..at].iter().any(|other| other.end - other.start == text.len() as u32 && other.text(bytes) == text)
+            keys[..at]
+                .iter()
+                .any(|other| other.end - other.start == text.len() as u32 && other.text(bytes) == text)
         };
         return (1..keys.len()).find(|&at| twin(at)).map(|at| keys[at]);
     }

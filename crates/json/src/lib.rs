@@ -9,31 +9,38 @@
 //! (or less), and nothing in this module overflows a stack; patches cannot deepen a document beyond it.
 
 mod apply;
-mod search;
 mod change;
 mod compact;
 mod diff;
 mod document;
 mod identities;
 mod keys;
+mod merge;
 mod number;
+mod overlay;
 mod parse;
 mod patch;
 mod pointer;
 #[cfg(test)]
 mod properties;
+mod prove;
+mod search;
 mod strings;
 mod value;
 mod write;
 
 pub use apply::{ApplyError, ApplyErrorKind, apply_in_place, patched};
-pub use change::{ApplyTextError, Change, advance, apply, compose, diff, merge_patch, prove};
+pub use change::{
+    Advance, ApplyTextError, Change, Failed, advance, advance_to, advance_unproven, apply, compose,
+    concatenate, diff, tree_diff,
+};
 pub use compact::compact;
-pub use diff::tree_diff;
 pub use document::Document;
 pub use identities::Identities;
+pub use merge::merge_patch;
 pub use number::{Number, ParseNumberError, equal_numerically};
 pub use parse::{MAX_DEPTH, ParseError, ParseErrorKind, parse};
 pub use patch::{Op, OpError, Patch, PatchError};
 pub use pointer::{ParsePointerError, Pointer};
+pub use prove::{Unproven, prove};
 pub use value::{Object, Value};

@@ -23,9 +23,10 @@ pub(crate) fn decode(raw: &[u8]) -> Cow<'_, str> {
         at += length;
     }
     // Only whole characters were put between whole characters.
-    Cow::Owned(String::from_utf8(decoded).unwrap_or_else(|error| {
-        String::from_utf8_lossy(error.as_bytes()).into_owned()
-    }))
+    Cow::Owned(
+        String::from_utf8(decoded)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+    )
 }
 
 /// The character of the escape that begins the text, and the bytes that it takes.

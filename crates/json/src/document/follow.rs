@@ -9,8 +9,8 @@
 use super::Document;
 use super::scan::Scanner;
 use super::tape::{Container, Node};
-use crate::search::common_prefix;
 use crate::keys::KeySpan;
+use crate::search::common_prefix;
 use crate::strings;
 
 /// The text to compare with.
@@ -153,7 +153,8 @@ impl<'a> Scanner<'a> {
         // The next one; the one before, if what was taken for its edit was an insertion; the one after, if the next
         // was removed; the one before the last match, in a reversed run.
         let guesses = [next, next.wrapping_sub(1), next + 1, next.wrapping_sub(2)];
-        let guesses = if trail.misses == 0 { [guesses[0], guesses[2], guesses[3], guesses[1]] } else { guesses };
+        let guesses =
+            if trail.misses == 0 { [guesses[0], guesses[2], guesses[3], guesses[1]] } else { guesses };
         guesses.into_iter().find_map(|place| self.follow_from(trail, place, parent, ordinal))
     }
 
@@ -199,7 +200,14 @@ impl<'a> Scanner<'a> {
     }
 
     /// Copies the tape of the siblings `first` to `last`, whose text begins at the scanner's place shifted by `shift`.
-    fn take_over(&mut self, trail: &Trail<'a>, siblings: (Node, Node), shift: u32, parent: u32, ordinal: u32) {
+    fn take_over(
+        &mut self,
+        trail: &Trail<'a>,
+        siblings: (Node, Node),
+        shift: u32,
+        parent: u32,
+        ordinal: u32,
+    ) {
         let tape = trail.like.tape();
         let (begin, end) = (siblings.0.entry, tape.after(siblings.1));
         let reentry = (self.starts.len() as u32).wrapping_sub(begin);

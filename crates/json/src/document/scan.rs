@@ -8,9 +8,9 @@ use std::sync::Arc;
 use super::Document;
 use super::follow::Guide;
 use super::tape::{Container, NONE, Node, Tape};
-use crate::search::{is_white_space, plain_string};
 use crate::keys::{KeySpan, second_of_twins};
 use crate::parse::{BYTE_ORDER_MARK, Fault, ParseError, ParseErrorKind};
+use crate::search::{is_white_space, plain_string};
 use crate::{number, strings};
 
 /// What came of scanning a text.

@@ -114,8 +114,8 @@ impl Iterator for Children<'_> {
         if self.entry >= self.end {
             return None;
         }
-        let is_container = self.container < self.last
-            && self.tape.containers[self.container as usize].open == self.entry;
+        let is_container =
+            self.container < self.last && self.tape.containers[self.container as usize].open == self.entry;
         let node = Node { entry: self.entry, container: if is_container { self.container } else { NONE } };
         self.entry = self.tape.after(node);
         self.container = self.tape.containers_after(node, self.container);
