@@ -5,6 +5,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::delta::{Delta, Shared};
 use crate::diff::scalars::{self, Direction};
 use crate::document::in_place;
 use crate::overlay::{Overlay, Refusal};
@@ -35,6 +36,24 @@ pub struct Advance {
     /// Whether the patch was proven, and how it failed if it was not right: then [`Advance::change`] is
     /// [`Change::Whole`], and this is a bug in this crate.
     pub unproven: Option<Box<Failed>>,
+    shared: Vec<Shared>,
+}
+
+impl Advance {
+    /// How the old text, the one that was advanced from, is made of the new one; none where keeping it whole takes no
+    /// more memory.
+    pub fn back(&mut self, old: &Document) -> Option<Delta> {
+        Delta::of(old.bytes(), self.document.bytes(), std::mem::take(&mut self.shared))
+    }
+
+    /// Keeps the patch only if it is proven.
+    fn settle(&mut self, proof: impl Fn(&Bytes, &Document) -> Result<(), Unproven>) {
+        let Change::Patch(patch) = &self.change else { return };
+        if let Err(how) = proof(patch, &self.document) {
+            self.unproven = Some(Box::new(Failed { patch: patch.clone(), how }));
+            self.change = Change::Whole;
+        }
+    }
 }
 
 /// A patch that was made and did not stand its proof.
@@ -95,13 +114,9 @@ pub fn advance(
     max_depth: usize,
     identities: &Identities,
 ) -> Result<Advance, ParseError> {
-    let (document, change) = advance_unproven(old, body, max_depth, identities)?;
-    Ok(settle(old, document, change, |patch, document| {
-        match proves_in_place(old, document.bytes(), patch, true) {
-            true => Ok(()),
-            false => prove(old, patch, document),
-        }
-    }))
+    let mut advance = advance_unproven(old, body, max_depth, identities)?;
+    advance.settle(|patch, new| prove(old, patch, new));
+    Ok(advance)
 }
 
 /// The same without the proof: for measuring what the proof costs.
@@ -111,19 +126,19 @@ pub fn advance_unproven(
     body: Bytes,
     max_depth: usize,
     identities: &Identities,
-) -> Result<(Document, Change), ParseError> {
+) -> Result<Advance, ParseError> {
     let Some(found) = in_place::differences(old, &body, identities) else {
-        let new = Document::parse_like(old, body, max_depth)?;
-        let change = of_patch(structural(old, &new, identities), &new);
-        return Ok((new, change));
+        let (document, shared) = Document::following(old, body, max_depth)?;
+        let change = of_patch(structural(old, &document, identities), &document);
+        return Ok(Advance { document, change, unproven: None, shared });
     };
-    let new = in_place::follow_up(old, body, &found);
-    let change = match scalars::write(old, new.bytes(), &found, Direction::Forward) {
-        Some(patch) if patch.len() * LARGE_PART <= new.text_len() => patch,
-        other => shorter(structural(old, &new, identities), other),
+    let document = in_place::follow_up(old, body, &found);
+    let patch = match scalars::write(old, document.bytes(), &found, Direction::Forward) {
+        Some(patch) if patch.len() * LARGE_PART <= document.text_len() => patch,
+        other => shorter(structural(old, &document, identities), other),
     };
-    let change = of_patch(change, &new);
-    Ok((new, change))
+    let change = of_patch(patch, &document);
+    Ok(Advance { document, change, unproven: None, shared: in_place::shared(old, &found) })
 }
 
 /// What leads from the text `old`, which is no document yet, to the document `new`, proven: for a reader that stands
@@ -139,28 +154,14 @@ pub fn advance_to(
         && patch.len() * LARGE_PART <= new.text_len()
         && (patch.len() == 2 || proves_in_place(new, old, &patch, false))
     {
-        return Ok(Advance { document: new.clone(), change: of_patch(patch, new), unproven: None });
+        let change = of_patch(patch, new);
+        return Ok(Advance { document: new.clone(), change, unproven: None, shared: Vec::new() });
     }
     let old = Document::parse_like(new, old.clone(), max_depth)?;
     let change = diff(&old, new, identities);
-    Ok(settle(&old, new.clone(), change, |patch, new| prove(&old, patch, new)))
-}
-
-/// Keeps a patch that is proven.
-fn settle(
-    _old: &Document,
-    document: Document,
-    change: Change,
-    proof: impl Fn(&Bytes, &Document) -> Result<(), Unproven>,
-) -> Advance {
-    let Change::Patch(patch) = &change else { return Advance { document, change, unproven: None } };
-    match proof(patch, &document) {
-        Ok(()) => Advance { document, change, unproven: None },
-        Err(how) => {
-            let failed = Failed { patch: patch.clone(), how };
-            Advance { document, change: Change::Whole, unproven: Some(Box::new(failed)) }
-        }
-    }
+    let mut advance = Advance { document: new.clone(), change, unproven: None, shared: Vec::new() };
+    advance.settle(|patch, new| prove(&old, patch, new));
+    Ok(advance)
 }
 
 fn structural(old: &Document, new: &Document, identities: &Identities) -> Bytes {

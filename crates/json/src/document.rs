@@ -17,6 +17,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::delta::Shared;
 use crate::search::{scalar_end, string_end};
 use crate::strings;
 use crate::{ParseError, Value, compact};
@@ -56,9 +57,18 @@ impl Document {
         body: impl Into<Bytes>,
         max_depth: usize,
     ) -> Result<Document, ParseError> {
-        let body = body.into();
-        let scanned = scan::scan(&body, max_depth, Some(like))?;
-        Ok(Document::of(body, scanned))
+        Document::following(like, body.into(), max_depth).map(|(document, _)| document)
+    }
+
+    /// The same, and what was found to be equal.
+    pub(crate) fn following(
+        like: &Document,
+        body: Bytes,
+        max_depth: usize,
+    ) -> Result<(Document, Vec<Shared>), ParseError> {
+        let mut scanned = scan::scan(&body, max_depth, Some(like))?;
+        let shared = std::mem::take(&mut scanned.shared);
+        Ok((Document::of(body, scanned), shared))
     }
 
     fn of(body: Bytes, scanned: Scanned) -> Document {

@@ -11,6 +11,7 @@
 mod apply;
 mod change;
 mod compact;
+mod delta;
 mod diff;
 mod document;
 mod identities;
@@ -35,6 +36,7 @@ pub use change::{
     concatenate, diff, tree_diff,
 };
 pub use compact::compact;
+pub use delta::{Delta, Rewound};
 pub use document::Document;
 pub use identities::Identities;
 pub use merge::merge_patch;

@@ -9,6 +9,7 @@
 use super::Document;
 use super::scan::Scanner;
 use super::tape::{Container, Node};
+use crate::delta::Shared;
 use crate::keys::KeySpan;
 use crate::search::common_prefix;
 use crate::strings;
@@ -193,6 +194,8 @@ impl<'a> Scanner<'a> {
             let skipped = &old[from..end];
             self.add_spaces(skipped.len() - crate::compact(skipped).len());
         }
+        let (older, newer, len) = (from as u32, self.at as u32, (end - from) as u32);
+        self.shared.push(Shared { older, newer, len });
         self.at += end - from;
         trail.next = place + index + 1;
         trail.misses = 0;

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use super::Document;
 use super::scan::scalar_token;
 use super::tape::{NONE, Tape};
+use crate::delta::Shared;
 use crate::identities::Identities;
 use crate::search::{common_prefix, scalar_end};
 use crate::strings;
@@ -121,6 +122,19 @@ pub(crate) fn follow_up(indexed: &Document, body: Bytes, differences: &[Differen
     starts.extend(tape.starts[done..].iter().map(|start| start.wrapping_add(shift)));
     let tape = Tape { starts: Arc::new(starts), containers: tape.containers.clone() };
     Document { body, tape, compact_len }
+}
+
+/// The parts that an older and a newer text share, which differ in these scalars only; the older is the indexed one.
+pub(crate) fn shared(indexed: &Document, differences: &[Difference]) -> Vec<Shared> {
+    let (mut older, mut newer) = (0, 0);
+    let mut parts = Vec::with_capacity(differences.len() + 1);
+    for it in differences {
+        let start = indexed.tape().starts[it.entry as usize];
+        parts.push(Shared { older, newer, len: start - older });
+        (older, newer) = (it.end, it.other.1);
+    }
+    parts.push(Shared { older, newer, len: indexed.bytes().len() as u32 - older });
+    parts
 }
 
 /// Watches for signs that elements of an array were inserted, removed or moved although the structure is the same.
