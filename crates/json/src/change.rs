@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::delta::{Delta, Shared};
 use crate::diff::scalars::{self, Direction};
+use crate::document::follow::Taken;
 use crate::document::in_place;
 use crate::overlay::{Overlay, Refusal};
 use crate::prove::{parse, prove, proves_in_place};
@@ -65,9 +66,6 @@ pub struct Failed {
     pub how: Unproven,
 }
 
-/// A patch of more than this part of its document is worth a second, structural look.
-const LARGE_PART: usize = 4;
-
 /// What leads from `old` to `new`, not proven: [`prove`](crate::prove()) does that.
 ///
 /// Costs about a comparison of bytes where scalars changed in place; else a walk over what differs, with n log n for the
@@ -86,13 +84,11 @@ pub fn diff(old: &Document, new: &Document, identities: &Identities) -> Change {
     of_patch(patch_between(old, new, identities), new)
 }
 
-/// The shortest patch that was found, `[]` for equal documents.
+/// The patch from one document to another, `[]` for equal ones; perhaps longer than the new document.
 fn patch_between(old: &Document, new: &Document, identities: &Identities) -> Bytes {
-    let in_place = in_place::differences(old, new.bytes(), identities)
-        .and_then(|found| scalars::write(old, new.bytes(), &found, Direction::Forward));
-    match in_place {
-        Some(patch) if patch.len() * LARGE_PART <= new.text_len() => patch,
-        other => shorter(structural(old, new, identities), other),
+    match in_place::differences(old, new.bytes(), identities) {
+        Some(found) => scalars::write(old, new.bytes(), &found, Direction::Forward),
+        None => structural(old, new, None, identities),
     }
 }
 
@@ -128,15 +124,13 @@ pub fn advance_unproven(
     identities: &Identities,
 ) -> Result<Advance, ParseError> {
     let Some(found) = in_place::differences(old, &body, identities) else {
-        let (document, shared) = Document::following(old, body, max_depth)?;
-        let change = of_patch(structural(old, &document, identities), &document);
+        let (document, taken) = Document::following(old, body, max_depth)?;
+        let shared = taken.iter().map(|it| it.shared).collect();
+        let change = of_patch(structural(old, &document, Some(taken), identities), &document);
         return Ok(Advance { document, change, unproven: None, shared });
     };
     let document = in_place::follow_up(old, body, &found);
-    let patch = match scalars::write(old, document.bytes(), &found, Direction::Forward) {
-        Some(patch) if patch.len() * LARGE_PART <= document.text_len() => patch,
-        other => shorter(structural(old, &document, identities), other),
-    };
+    let patch = scalars::write(old, document.bytes(), &found, Direction::Forward);
     let change = of_patch(patch, &document);
     Ok(Advance { document, change, unproven: None, shared: in_place::shared(old, &found) })
 }
@@ -149,13 +143,15 @@ pub fn advance_to(
     max_depth: usize,
     identities: &Identities,
 ) -> Result<Advance, ParseError> {
-    if let Some(found) = in_place::differences(new, old, identities)
-        && let Some(patch) = scalars::write(new, old, &found, Direction::Backward)
-        && patch.len() * LARGE_PART <= new.text_len()
-        && (patch.len() == 2 || proves_in_place(new, old, &patch, false))
-    {
-        let change = of_patch(patch, new);
-        return Ok(Advance { document: new.clone(), change, unproven: None, shared: Vec::new() });
+    if let Some(found) = in_place::differences(new, old, identities) {
+        let change = of_patch(scalars::write(new, old, &found, Direction::Backward), new);
+        let proven = match &change {
+            Change::Patch(patch) => proves_in_place(new, old, patch, false),
+            Change::None | Change::Whole => true,
+        };
+        if proven {
+            return Ok(Advance { document: new.clone(), change, unproven: None, shared: Vec::new() });
+        }
     }
     let old = Document::parse_like(new, old.clone(), max_depth)?;
     let change = diff(&old, new, identities);
@@ -164,8 +160,18 @@ pub fn advance_to(
     Ok(advance)
 }
 
-fn structural(old: &Document, new: &Document, identities: &Identities) -> Bytes {
-    differ::patch(&compacted(old), &compacted(new), identities)
+/// `taken` is what `new` was found to have of `old` when it was scanned, if it was scanned beside it.
+fn structural(old: &Document, new: &Document, taken: Option<Vec<Taken>>, identities: &Identities) -> Bytes {
+    let (from, to) = (compacted(old), compacted(new));
+    let as_scanned = matches!((&from, &to), (Cow::Borrowed(_), Cow::Borrowed(_)));
+    if let (true, Some(taken)) = (as_scanned, taken) {
+        return differ::patch(old, new, taken, identities);
+    }
+    // Both are documents already: that they are compared once more finds what they share.
+    match Document::following(&from, to.body().clone(), usize::MAX) {
+        Ok((to, taken)) => differ::patch(&from, &to, taken, identities),
+        Err(_) => differ::patch(&from, &to, Vec::new(), identities),
+    }
 }
 
 /// Patches carry values without white space, and weigh them so.
@@ -178,10 +184,6 @@ fn compacted(document: &Document) -> Cow<'_, Document> {
         Ok(compact) => Cow::Owned(compact),
         Err(_) => Cow::Borrowed(document),
     }
-}
-
-fn shorter(patch: Bytes, other: Option<Bytes>) -> Bytes {
-    other.filter(|other| other.len() < patch.len()).unwrap_or(patch)
 }
 
 fn of_patch(patch: Bytes, new: &Document) -> Change {

@@ -6,7 +6,7 @@
 //! Memory: the text, 4 bytes for each value and container end, 20 for each container. That is about half of the text
 //! again for usual documents, and at most eleven times the text, for one of nothing but empty arrays.
 
-mod follow;
+pub(crate) mod follow;
 pub(crate) mod in_place;
 pub(crate) mod scan;
 pub(crate) mod tape;
@@ -17,10 +17,10 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::delta::Shared;
 use crate::search::{scalar_end, string_end};
 use crate::strings;
 use crate::{ParseError, Value, compact};
+use follow::Taken;
 use scan::Scanned;
 use tape::{Children, Node, Tape};
 
@@ -65,10 +65,10 @@ impl Document {
         like: &Document,
         body: Bytes,
         max_depth: usize,
-    ) -> Result<(Document, Vec<Shared>), ParseError> {
+    ) -> Result<(Document, Vec<Taken>), ParseError> {
         let mut scanned = scan::scan(&body, max_depth, Some(like))?;
-        let shared = std::mem::take(&mut scanned.shared);
-        Ok((Document::of(body, scanned), shared))
+        let taken = std::mem::take(&mut scanned.taken);
+        Ok((Document::of(body, scanned), taken))
     }
 
     fn of(body: Bytes, scanned: Scanned) -> Document {
@@ -157,6 +157,12 @@ impl Document {
     #[inline(always)]
     pub(crate) fn kind(&self, node: Node) -> u8 {
         self.body[self.start(node)]
+    }
+
+    /// Where the inside of a container begins and ends, without its brackets.
+    pub(crate) fn inside(&self, container: u32) -> (usize, usize) {
+        let it = &self.tape.containers[container as usize];
+        (self.tape.starts[it.open as usize] as usize + 1, self.tape.starts[it.close as usize] as usize)
     }
 
     pub(crate) fn is_object(&self, container: u32) -> bool {

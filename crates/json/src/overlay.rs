@@ -10,6 +10,8 @@
 
 mod members;
 
+use std::borrow::Cow;
+
 use crate::apply::{ApplyError, ApplyErrorKind, denote_the_same};
 use crate::diff::equal;
 use crate::document::Document;
@@ -101,18 +103,18 @@ impl<'a> Overlay<'a> {
             (OpKind::Add, Some(value), _) => self.put(&path, value),
             (OpKind::Replace, Some(value), _) => {
                 check_depth(texts, &path, &value)?;
-                *self.find(&path, &path)? = value;
+                *self.find(&path)? = value;
                 Ok(())
             }
             (OpKind::Remove, ..) if path.is_root() => Err(ApplyErrorKind::RemovesDocument),
             (OpKind::Remove, ..) => self.take(&path).map(drop),
             (OpKind::Copy, _, Some(from)) => {
-                let value = self.find(&from, &from)?.clone();
+                let value = self.find(&from)?.clone();
                 self.put(&path, value)
             }
             (OpKind::Move, _, Some(from)) => {
                 if path.is_inside(&from) {
-                    self.find(&from, &from)?;
+                    self.find(&from)?;
                     return Err(ApplyErrorKind::MoveIntoItself(path));
                 }
                 let value = self.take(&from)?;
@@ -120,7 +122,7 @@ impl<'a> Overlay<'a> {
             }
             (OpKind::Test, Some(value), _) => {
                 let wanted = texts.tree(&value);
-                let found = texts.tree(self.find(&path, &path)?);
+                let found = texts.tree(self.find(&path)?);
                 if denote_the_same(&found, &wanted) { Ok(()) } else { Err(ApplyErrorKind::TestFailed(path)) }
             }
             // `read` gives every kind what it needs.
@@ -128,11 +130,19 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// The value at `path`; errors name `named`, the pointer of the operation.
-    fn find(&mut self, path: &Pointer, named: &Pointer) -> Result<&mut Item, ApplyErrorKind> {
+    /// The value at `path`.
+    fn find(&mut self, path: &Pointer) -> Result<&mut Item, ApplyErrorKind> {
+        self.walk(path.tokens(), path)
+    }
+
+    fn walk<'t>(
+        &mut self,
+        tokens: impl Iterator<Item = Cow<'t, str>>,
+        named: &Pointer,
+    ) -> Result<&mut Item, ApplyErrorKind> {
         let texts = self.texts;
         let mut item = &mut self.root;
-        for token in path.tokens() {
+        for token in tokens {
             item = match texts.open(item) {
                 Item::Array(elements) => {
                     let index = element_index(&token, elements.len(), named)?;
@@ -152,11 +162,11 @@ impl<'a> Overlay<'a> {
     fn put(&mut self, path: &Pointer, value: Item) -> Result<(), ApplyErrorKind> {
         let texts = self.texts;
         check_depth(texts, path, &value)?;
-        let Some((parent, token)) = path.split_last() else {
+        let Some((parent, token)) = path.parent_and_last() else {
             self.root = value;
             return Ok(());
         };
-        match texts.open(self.find(&parent, path)?) {
+        match texts.open(self.walk(parent, path)?) {
             Item::Array(elements) => {
                 let end = elements.len();
                 let index = if token == "-" { end } else { element_index(&token, end + 1, path)? };
@@ -174,8 +184,8 @@ impl<'a> Overlay<'a> {
     /// Takes what is there out of the document; a whole document leaves itself until another takes its place.
     fn take(&mut self, path: &Pointer) -> Result<Item, ApplyErrorKind> {
         let texts = self.texts;
-        let Some((parent, token)) = path.split_last() else { return Ok(self.root.clone()) };
-        match texts.open(self.find(&parent, path)?) {
+        let Some((parent, token)) = path.parent_and_last() else { return Ok(self.root.clone()) };
+        match texts.open(self.walk(parent, path)?) {
             Item::Array(elements) => {
                 let index = element_index(&token, elements.len(), path)?;
                 Ok(elements.remove(index))
@@ -209,14 +219,7 @@ impl Texts<'_> {
         match item {
             Item::Part(source, part) => equal(self.of(*source), *part, other, node),
             _ if node.is_scalar() => false,
-            Item::Array(elements) => {
-                let mut children = other.children(node.container);
-                other.kind(node) == b'['
-                    && elements
-                        .iter()
-                        .all(|element| children.next().is_some_and(|child| self.is(element, other, child)))
-                    && children.next().is_none()
-            }
+            Item::Array(elements) => other.kind(node) == b'[' && self.are(elements, other, node),
             Item::Object(members) => {
                 let mut finder = members.finder();
                 let mut count = 0;
@@ -230,6 +233,49 @@ impl Texts<'_> {
                     && count == members.len()
             }
         }
+    }
+
+    /// Whether these are the elements of an array. Parts that stand beside each other in their text are compared together.
+    fn are(&self, elements: &[Item], other: &Document, array: Node) -> bool {
+        let mut children = other.children(array.container);
+        let mut rest = elements;
+        while let Some(first) = rest.first() {
+            let before = children.clone();
+            let count = self.neighbours(rest);
+            let Some(begin) = children.next() else { return false };
+            let Some(end) = (1..count).try_fold(begin, |_, _| children.next()) else { return false };
+            let is_run = match (first, &rest[count - 1]) {
+                (Item::Part(source, from), Item::Part(_, to)) if count > 1 => {
+                    let text = self.of(*source);
+                    text.bytes()[text.start(*from)..text.end(*to)]
+                        == other.bytes()[other.start(begin)..other.end(end)]
+                }
+                _ => false,
+            };
+            let mut each = before;
+            let equal = is_run
+                || rest[..count].iter().all(|it| each.next().is_some_and(|child| self.is(it, other, child)));
+            if !equal {
+                return false;
+            }
+            rest = &rest[count..];
+        }
+        children.next().is_none()
+    }
+
+    /// How many items from the first on are parts of one text that stand beside each other there.
+    fn neighbours(&self, items: &[Item]) -> usize {
+        let Some(&Item::Part(source, first)) = items.first() else { return 1 };
+        let tape = self.of(source).tape();
+        let mut next = tape.after(first);
+        let follows = |item: &&Item| match **item {
+            Item::Part(other, node) if other == source && node.entry == next => {
+                next = tape.after(node);
+                true
+            }
+            _ => false,
+        };
+        1 + items[1..].iter().take_while(follows).count()
     }
 
     fn write(&self, item: &Item, out: &mut Vec<u8>) {
@@ -315,7 +361,7 @@ fn read(patch: &Document, node: Node) -> Result<RawOp<Node>, OpError> {
     }
     RawOp::read(|name| {
         let member = patch.member(node.container, name.as_bytes())?;
-        let text = (patch.kind(member) == b'"').then(|| patch.string(member).into_owned());
+        let text = (patch.kind(member) == b'"').then(|| patch.string(member));
         Some((text, member))
     })
 }

@@ -1,5 +1,6 @@
 //! RFC 6902 patches: the operations, and their text.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::write::{Sink, write, write_string};
@@ -83,7 +84,7 @@ impl Op {
         let Value::Object(mut members) = value else { return Err(OpError::NotAnObject) };
         let operation = RawOp::read(|name| {
             let member = members.get(name)?;
-            Some((member.as_str().map(str::to_owned), ()))
+            Some((member.as_str().map(Cow::Borrowed), ()))
         })?;
         let mut value = || members.swap_remove("value").ok_or(OpError::MissingMember("value"));
         let from = operation.from.ok_or(OpError::MissingMember("from"));
@@ -137,26 +138,28 @@ pub(crate) struct RawOp<V> {
 
 impl<V> RawOp<V> {
     /// Reads an operation. `member` gives a member: its text, where it is a string, and whatever stands for its value.
-    pub(crate) fn read(
-        member: impl Fn(&'static str) -> Option<(Option<String>, V)>,
+    pub(crate) fn read<'a>(
+        member: impl Fn(&'static str) -> Option<(Option<Cow<'a, str>>, V)>,
     ) -> Result<RawOp<V>, OpError> {
-        let string = |name: &'static str| match member(name) {
-            None => Err(OpError::MissingMember(name)),
-            Some((None, _)) => Err(OpError::NotAString(name)),
-            Some((Some(text), _)) => Ok(text),
+        let string = |name: &'static str| -> Result<Cow<'a, str>, OpError> {
+            match member(name) {
+                None => Err(OpError::MissingMember(name)),
+                Some((None, _)) => Err(OpError::NotAString(name)),
+                Some((Some(text), _)) => Ok(text),
+            }
         };
         let pointer = |name: &'static str| {
             Pointer::parse(&string(name)?).map_err(|error| OpError::BadPointer { member: name, error })
         };
         let name = string("op")?;
-        let kind = match name.as_str() {
+        let kind = match &*name {
             "add" => OpKind::Add,
             "remove" => OpKind::Remove,
             "replace" => OpKind::Replace,
             "move" => OpKind::Move,
             "copy" => OpKind::Copy,
             "test" => OpKind::Test,
-            _ => return Err(OpError::UnknownOp(name)),
+            _ => return Err(OpError::UnknownOp(name.into_owned())),
         };
         let from = match kind {
             OpKind::Move | OpKind::Copy => Some(pointer("from")?),

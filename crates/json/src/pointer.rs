@@ -93,6 +93,12 @@ impl Pointer {
         Some((Pointer(parent.to_owned()), unescape(token)))
     }
 
+    /// The tokens but for the last one, and the last one; none for the root.
+    pub(crate) fn parent_and_last(&self) -> Option<(impl Iterator<Item = Cow<'_, str>>, Cow<'_, str>)> {
+        let (parent, token) = self.0.rsplit_once('/')?;
+        Some((parent.split('/').skip(1).map(unescape), unescape(token)))
+    }
+
     /// Whether this points to something inside what `outer` points to, and not to that itself.
     pub fn is_inside(&self, outer: &Pointer) -> bool {
         self.0.strip_prefix(&outer.0).is_some_and(|rest| rest.starts_with('/'))

@@ -99,7 +99,7 @@ fn replacement(patch: &Document, node: Node) -> Option<(Pointer, Node)> {
     }
     let operation: RawOp<Node> = RawOp::read(|name| {
         let member = patch.member(node.container, name.as_bytes())?;
-        let text = (patch.kind(member) == b'"').then(|| patch.string(member).into_owned());
+        let text = (patch.kind(member) == b'"').then(|| patch.string(member));
         Some((text, member))
     })
     .ok()?;

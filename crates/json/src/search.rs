@@ -68,6 +68,20 @@ fn word(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*chunk))
 }
 
+/// The first place from `from` on whose item does not hold, in a slice whose items hold up to some place and from there
+/// on do not. Costs the logarithm of the distance, so that a walk forward is cheap.
+#[inline]
+pub(crate) fn gallop<T>(items: &[T], from: usize, holds: impl Fn(&T) -> bool) -> usize {
+    let mut low = from;
+    let mut step = 1;
+    while low + step <= items.len() && holds(&items[low + step - 1]) {
+        low += step;
+        step *= 2;
+    }
+    let high = items.len().min(low + step - 1);
+    low + items[low..high].partition_point(holds)
+}
+
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
@@ -194,6 +208,19 @@ mod tests {
             right.truncate(right.len().saturating_sub(cut));
             let expected = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
             prop_assert_eq!(common_prefix(&left, &right), expected);
+        }
+
+        #[test]
+        fn galloping_finds_what_a_binary_search_finds(
+            items in prop::collection::vec(0..50u32, 0..60),
+            wanted in 0..55u32,
+            from in 0..60usize,
+        ) {
+            let mut items = items;
+            items.sort_unstable();
+            let expected = items.partition_point(|&item| item < wanted);
+            let from = from.min(expected);
+            prop_assert_eq!(gallop(&items, from, |&item| item < wanted), expected);
         }
 
         #[test]

@@ -3,8 +3,6 @@
 //! Invariant: what is written is a JSON array of operations but for its closing bracket. Paths are kept as the JSON
 //! text that they become, so that an operation is a few copies of bytes.
 
-use std::io::Write;
-
 use bytes::Bytes;
 
 use crate::strings;
@@ -206,11 +204,18 @@ impl Draft {
 }
 
 fn push_index(path: &mut Vec<u8>, index: usize) {
-    path.push(b'/');
-    if index < 10 {
-        path.push(b'0' + index as u8);
-    } else {
-        // Writing to memory does not fail.
-        let _ = write!(path, "{index}");
+    let mut digits = [0; 21];
+    let mut at = digits.len();
+    let mut rest = index;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
     }
+    at -= 1;
+    digits[at] = b'/';
+    path.extend_from_slice(&digits[at..]);
 }

@@ -5,8 +5,9 @@
 //! a few times over at most, whatever they hold.
 //!
 //! The parts: [`scalars`] writes the patch where only scalars changed in place; this file walks two documents of any
-//! structure side by side and weighs edits against replacing; [`mod@object`] pairs members; [`mod@array`] decides which
-//! elements correspond and turns that into operations, with [`identity`] and [`lcs`] to find them; [`draft`] is the
+//! structure side by side and weighs edits against replacing; [`mod@object`] pairs members; [`script`] decides
+//! which elements correspond, with [`identity`] and [`lcs`] to find them, and [`mod@array`] turns that into operations, with
+//! [`waiting`] to know the places; [`draft`] is the
 //! patch's text as it grows.
 
 mod array;
@@ -15,26 +16,32 @@ mod identity;
 mod lcs;
 mod object;
 pub(crate) mod scalars;
+mod script;
+mod waiting;
 
 use bytes::Bytes;
 
 use self::draft::{Draft, TooDear};
 pub(crate) use self::object::Members;
 use crate::document::Document;
+use crate::document::follow::Taken;
 use crate::document::tape::Node;
 use crate::identities::Identities;
-use crate::search::common_prefix;
+use crate::search::{common_prefix, common_suffix};
 
 /// The patch from one compact document to another; empty (`[]`) when they are equal in value, and perhaps longer than
-/// the new document.
-pub(crate) fn patch(old: &Document, new: &Document, identities: &Identities) -> Bytes {
+/// the new document. `taken` is what `new` was found to have of `old` when it was scanned.
+pub(crate) fn patch(old: &Document, new: &Document, mut taken: Vec<Taken>, identities: &Identities) -> Bytes {
+    taken.sort_unstable_by_key(|it| (it.containers.1, it.places.1));
     let mut differ = Differ {
         old,
         new,
         identities,
+        taken,
         draft: Draft::new(),
         search: old.bytes().len() + new.bytes().len(),
         run: Run::default(),
+        tail: Tail::default(),
     };
     // Without a limit nothing is too dear.
     let _ = differ.compare(old.root(), new.root(), usize::MAX);
@@ -46,11 +53,14 @@ struct Differ<'a> {
     old: &'a Document,
     new: &'a Document,
     identities: &'a Identities,
+    /// What scanning found to be equal, by the new container and the place in it.
+    taken: Vec<Taken>,
     draft: Draft,
     /// How many steps the searches for corresponding elements may still take, all arrays together. Past it arrays are
     /// matched by their unique elements only. The steps hold eight bytes each meanwhile.
     search: usize,
     run: Run,
+    tail: Tail,
 }
 
 impl<'a> Differ<'a> {
@@ -103,6 +113,17 @@ struct Run {
 const AHEAD: usize = 1024;
 
 impl Run {
+    /// How many bytes agree from a pair of places on, up to `most`.
+    fn agreed(&mut self, old: &[u8], a: usize, new: &[u8], b: usize, most: usize) -> usize {
+        let is_inside = a >= self.old && a <= self.old + self.len && b.wrapping_sub(self.new) == a - self.old;
+        if is_inside && (self.ends || self.old + self.len - a >= most) {
+            return most.min(self.old + self.len - a);
+        }
+        let len = common_prefix(&old[a..a + most], &new[b..b + most]);
+        *self = Run { old: a, new: b, len, ends: len < most };
+        len
+    }
+
     fn agrees(&mut self, old: &[u8], a: (usize, usize), new: &[u8], b: (usize, usize)) -> bool {
         let length = a.1 - a.0;
         if length != b.1 - b.0 {
@@ -123,6 +144,30 @@ impl Run {
         let len = common_prefix(left, right);
         *self = Run { old: a.0, new: b.0, len, ends: len < left.len().min(right.len()) };
         len >= length
+    }
+}
+
+/// How far both texts agree backwards from a pair of ends, for the same reason.
+#[derive(Default)]
+struct Tail {
+    old: usize,
+    new: usize,
+    len: usize,
+}
+
+impl Tail {
+    /// How many bytes agree before a pair of places, at most as far as the texts from the other pair on go.
+    fn agreed(&mut self, old: &[u8], a: (usize, usize), new: &[u8], b: (usize, usize)) -> usize {
+        let most = (a.1 - a.0).min(b.1 - b.0);
+        let is_inside =
+            a.1 <= self.old && self.old - a.1 <= self.len && self.new.wrapping_sub(b.1) == self.old - a.1;
+        if is_inside {
+            return most.min(self.len - (self.old - a.1));
+        }
+        // Without a bound, so that what is found holds for the containers inside, too.
+        let len = common_suffix(&old[..a.1], &new[..b.1]);
+        *self = Tail { old: a.1, new: b.1, len };
+        most.min(len)
     }
 }
 

@@ -18,14 +18,13 @@ pub(crate) enum Direction {
     Backward,
 }
 
-/// The patch for these differences; none where replacing the whole document is shorter. Empty where all of them say
-/// the same.
+/// The patch for these differences, `[]` where all of them say the same.
 pub(crate) fn write(
     indexed: &Document,
     other: &[u8],
     differences: &[Difference],
     direction: Direction,
-) -> Option<Bytes> {
+) -> Bytes {
     let mut writer = Writer {
         indexed,
         new: if direction == Direction::Forward { other } else { indexed.bytes() },
@@ -36,16 +35,18 @@ pub(crate) fn write(
         shift: 0,
     };
     if indexed.root().is_scalar() {
-        return if differences.iter().all(|it| it.is_same) { Some(writer.draft.finish()) } else { None };
+        if differences.iter().any(|it| !it.is_same) {
+            writer.draft.replace(&compact(writer.new));
+        }
+        return writer.draft.finish();
     }
     for difference in differences {
         writer.edit(difference);
     }
-    while writer.open.len() > 1 {
+    while !writer.open.is_empty() {
         writer.leave();
     }
-    let dear = writer.open.first().is_some_and(|root| root.dear);
-    (!dear).then(|| writer.draft.finish())
+    writer.draft.finish()
 }
 
 /// A container that has edits inside.

@@ -8,11 +8,22 @@
 
 use super::Document;
 use super::scan::Scanner;
-use super::tape::{Container, Node};
+use super::tape::{Container, NONE, Node};
 use crate::delta::Shared;
 use crate::keys::KeySpan;
-use crate::search::common_prefix;
+use crate::search::{common_prefix, gallop};
 use crate::strings;
+
+/// Elements or members that were taken over from the earlier text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taken {
+    pub(crate) shared: Shared,
+    /// What they stood in, and what they stand in.
+    pub(crate) containers: (u32, u32),
+    /// Their places there.
+    pub(crate) places: (u32, u32),
+    pub(crate) count: u32,
+}
 
 /// The text to compare with.
 pub(super) struct Guide<'a> {
@@ -27,6 +38,9 @@ impl<'a> Guide<'a> {
 
 /// A container whose text is shorter than this is parsed without a guide: that is quicker than guessing.
 const WORTH_GUIDING: usize = 1024;
+
+/// Scalars are taken over only in runs of this many bytes: fewer agree by chance, and are parsed as quickly.
+const WORTH_TAKING: usize = 32;
 
 /// How many unknown keys are compared with all others of their object; more are sorted.
 const FEW_STRANGERS: usize = 8;
@@ -167,17 +181,22 @@ impl<'a> Scanner<'a> {
             return None;
         }
         let agree = from + common_prefix(&old[from..], &self.bytes[self.at..]);
-        let mut last = None;
-        for (index, &child) in trail.children[place..].iter().enumerate() {
-            let end = like.end(child);
+        let siblings = &trail.children[place..];
+        // All that begin where the texts still agree agree themselves, but perhaps the last one.
+        let begun = gallop(siblings, 0, |&child| like.start(child) <= agree);
+        let is_whole = |child: Node| {
             // A number or literal ends where the byte after it says so.
-            let needed = if child.is_scalar() { end + 1 } else { end };
-            if needed > agree {
-                break;
-            }
-            last = Some((index, child, end));
+            like.end(child) + usize::from(child.is_scalar()) <= agree
+        };
+        let index = match begun.checked_sub(1)? {
+            index if is_whole(siblings[index]) => index,
+            index => index.checked_sub(1)?,
+        };
+        let last = siblings[index];
+        let end = like.end(last);
+        if first.is_scalar() && end - from < WORTH_TAKING {
+            return None;
         }
-        let (index, last, end) = last?;
         let shift = self.at.wrapping_sub(from) as u32;
         self.take_over(trail, (first, last), shift, parent, ordinal);
         if trail.is_object {
@@ -195,7 +214,12 @@ impl<'a> Scanner<'a> {
             self.add_spaces(skipped.len() - crate::compact(skipped).len());
         }
         let (older, newer, len) = (from as u32, self.at as u32, (end - from) as u32);
-        self.shared.push(Shared { older, newer, len });
+        self.taken.push(Taken {
+            shared: Shared { older, newer, len },
+            containers: (trail.container, parent),
+            places: (place as u32, ordinal),
+            count: index as u32 + 1,
+        });
         self.at += end - from;
         trail.next = place + index + 1;
         trail.misses = 0;
@@ -216,8 +240,12 @@ impl<'a> Scanner<'a> {
         let reentry = (self.starts.len() as u32).wrapping_sub(begin);
         let entries = &tape.starts[begin as usize..end as usize];
         self.starts.extend(entries.iter().map(|start| start.wrapping_add(shift)));
-        let low = tape.containers.partition_point(|it| it.open < begin);
-        let high = low + tape.containers[low..].partition_point(|it| it.open < end);
+        let before = |entry: u32| tape.containers.partition_point(|it| it.open < entry);
+        let low = if siblings.0.is_scalar() { before(begin) } else { siblings.0.container as usize };
+        let high = match siblings.1.container {
+            NONE => before(end),
+            last => tape.containers[last as usize].next as usize,
+        };
         let renumber = (self.containers.len() as u32).wrapping_sub(low as u32);
         let mut next = ordinal;
         // The entry from which on siblings are not counted yet.

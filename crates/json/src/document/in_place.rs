@@ -16,7 +16,7 @@ use super::scan::scalar_token;
 use super::tape::{NONE, Tape};
 use crate::delta::Shared;
 use crate::identities::Identities;
-use crate::search::{common_prefix, scalar_end};
+use crate::search::{common_prefix, gallop, scalar_end};
 use crate::strings;
 
 /// A scalar whose text differs.
@@ -45,7 +45,7 @@ pub(crate) fn differences(
     if u32::try_from(other.len()).is_err() {
         return None;
     }
-    let mut found = Vec::new();
+    let mut found: Vec<Difference> = Vec::new();
     let mut suspicion = Suspicion { indexed, other, identities, arrays: Vec::new() };
     // Both texts agree up to these places, which correspond.
     let (mut at, mut there) = (0, 0);
@@ -54,7 +54,7 @@ pub(crate) fn differences(
         if at + agree == ours.len() && there + agree == other.len() {
             return Some(found);
         }
-        let difference = difference_at(indexed, other, at + agree, there + agree)?;
+        let difference = difference_at(indexed, other, found.last(), (at + agree, there + agree))?;
         let resumed = (difference.end as usize, difference.other.1 as usize);
         if ours.get(resumed.0) != other.get(resumed.1) {
             return None;
@@ -68,9 +68,15 @@ pub(crate) fn differences(
 }
 
 /// The scalar in or right before the place from which on the texts differ.
-fn difference_at(indexed: &Document, other: &[u8], at: usize, there: usize) -> Option<Difference> {
+fn difference_at(
+    indexed: &Document,
+    other: &[u8],
+    last: Option<&Difference>,
+    (at, there): (usize, usize),
+) -> Option<Difference> {
     let (ours, tape) = (indexed.bytes(), indexed.tape());
-    let entry = tape.starts.partition_point(|&start| start as usize <= at).checked_sub(1)?;
+    let (from, near) = last.map_or((0, 0), |last| (last.entry as usize, last.container));
+    let entry = gallop(&tape.starts, from, |&start| start as usize <= at).checked_sub(1)?;
     let start = tape.starts[entry] as usize;
     if matches!(ours[start], b'{' | b'[' | b'}' | b']') {
         return None;
@@ -87,7 +93,7 @@ fn difference_at(indexed: &Document, other: &[u8], at: usize, there: usize) -> O
         return None;
     }
     let entry = entry as u32;
-    let (container, ordinal) = if tape.containers.is_empty() { (NONE, 0) } else { tape.locate(entry) };
+    let (container, ordinal) = if tape.containers.is_empty() { (NONE, 0) } else { tape.locate(entry, near) };
     let (old, new) = (&ours[start..end], &other[other_start..other_end]);
     let both_strings = old[0] == b'"' && new[0] == b'"';
     let is_same = both_strings && strings::same(&old[1..old.len() - 1], &new[1..new.len() - 1]);
@@ -148,15 +154,22 @@ struct Suspicion<'a> {
 
 struct Signs {
     container: u32,
-    /// The element that changed last, with its text in the other document.
-    last: u32,
-    last_other: (u32, u32),
+    /// The element that changed last.
+    last: Option<Last>,
     /// How many elements in a row changed.
     streak: u32,
     /// How many elements in a row now are what their neighbour was.
     shifted: u32,
     /// How many rows got another identity.
     renamed: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Last {
+    ordinal: u32,
+    /// The scalar that stands for the element.
+    entry: u32,
+    other: (u32, u32),
 }
 
 /// This many elements in a row changed: more likely than so many coincidences is that they moved.
@@ -171,14 +184,22 @@ impl Suspicion<'_> {
         let tape = self.indexed.tape();
         let holder = &tape.containers[it.container as usize];
         if self.indexed.is_object(it.container) {
-            if holder.parent == NONE || self.indexed.is_object(holder.parent) || !self.identifies(it) {
+            if holder.parent == NONE || self.indexed.is_object(holder.parent) {
                 return false;
             }
-            self.renamed(holder.parent)
+            if self.identifies(it) {
+                return self.renamed(holder.parent);
+            }
+            // Rows without a usual identity: their first members stand for them.
+            it.ordinal == 0 && self.element_changed(it, holder.parent, holder.ordinal)
         } else {
             let is_row_of_scalars =
                 it.ordinal == 0 && holder.parent != NONE && !self.indexed.is_object(holder.parent);
-            if is_row_of_scalars { self.renamed(holder.parent) } else { self.changed(it) }
+            if is_row_of_scalars {
+                self.renamed(holder.parent)
+            } else {
+                self.element_changed(it, it.container, it.ordinal)
+            }
         }
     }
 
@@ -192,8 +213,7 @@ impl Suspicion<'_> {
     fn signs(&mut self, container: u32) -> &mut Signs {
         let known = self.arrays.iter().rposition(|signs| signs.container == container);
         let at = known.unwrap_or_else(|| {
-            let nothing =
-                Signs { container, last: NONE, last_other: (0, 0), streak: 0, shifted: 0, renamed: 0 };
+            let nothing = Signs { container, last: None, streak: 0, shifted: 0, renamed: 0 };
             self.arrays.push(nothing);
             self.arrays.len() - 1
         });
@@ -211,21 +231,25 @@ impl Suspicion<'_> {
         signs.renamed >= 2
     }
 
-    fn changed(&mut self, it: &Difference) -> bool {
+    /// The scalar that stands for the element at `ordinal` of an array changed.
+    fn element_changed(&mut self, it: &Difference, array: u32, ordinal: u32) -> bool {
         let (indexed, bytes, other) = (self.indexed, self.indexed.bytes(), self.other);
-        let text = |entry: u32| {
+        let old = |entry: u32| {
             let start = indexed.tape().starts[entry as usize] as usize;
             &bytes[start..scalar_end(bytes, start)]
         };
-        let new = &other[it.other.0 as usize..it.other.1 as usize];
-        let signs = self.signs(it.container);
-        let follows = signs.last.wrapping_add(1) == it.ordinal;
-        let is_shifted = follows
-            && (text(it.entry - 1) == new
-                || text(it.entry) == &other[signs.last_other.0 as usize..signs.last_other.1 as usize]);
+        let new = |(from, to): (u32, u32)| &other[from as usize..to as usize];
+        let signs = self.signs(array);
+        let follows = signs.last.is_some_and(|last| last.ordinal + 1 == ordinal);
+        let before = signs.last.replace(Last { ordinal, entry: it.entry, other: it.other });
         signs.streak = if follows { signs.streak + 1 } else { 1 };
-        signs.shifted = if is_shifted { signs.shifted + 1 } else { 0 };
-        (signs.last, signs.last_other) = (it.ordinal, it.other);
-        signs.shifted >= 2 || signs.streak >= STREAK
+        let Some(before) = before.filter(|_| follows) else {
+            signs.shifted = 0;
+            return false;
+        };
+        let came_down = old(before.entry) == new(it.other);
+        let went_up = old(it.entry) == new(before.other);
+        signs.shifted = if came_down || went_up { signs.shifted + 1 } else { 0 };
+        (came_down && went_up) || signs.shifted >= 2 || signs.streak >= STREAK
     }
 }

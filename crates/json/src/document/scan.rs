@@ -6,9 +6,8 @@
 use std::sync::Arc;
 
 use super::Document;
-use super::follow::Guide;
+use super::follow::{Guide, Taken};
 use super::tape::{Container, NONE, Node, Tape};
-use crate::delta::Shared;
 use crate::keys::{KeySpan, second_of_twins};
 use crate::parse::{BYTE_ORDER_MARK, Fault, ParseError, ParseErrorKind};
 use crate::search::{is_white_space, plain_string};
@@ -20,7 +19,7 @@ pub(crate) struct Scanned {
     /// How many of its bytes are insignificant.
     pub(crate) spaces: usize,
     /// What was taken over from the earlier text.
-    pub(crate) shared: Vec<Shared>,
+    pub(crate) taken: Vec<Taken>,
 }
 
 /// Scans one JSON text. `like` is a text that it may have parts in common with.
@@ -41,7 +40,7 @@ pub(crate) fn scan(text: &[u8], max_depth: usize, like: Option<&Document>) -> Re
         keys: Vec::new(),
         shapes: Vec::new(),
         guide: like.map(Guide::new),
-        shared: Vec::new(),
+        taken: Vec::new(),
     };
     let scanned = if u32::try_from(text.len()).is_err() {
         Err(Fault { kind: ParseErrorKind::TooLong, offset: 0 })
@@ -81,7 +80,7 @@ pub(super) struct Scanner<'a> {
     /// same keys one after another: each then costs one comparison.
     shapes: Vec<Vec<KeySpan>>,
     pub(super) guide: Option<Guide<'a>>,
-    pub(super) shared: Vec<Shared>,
+    pub(super) taken: Vec<Taken>,
 }
 
 impl<'a> Scanner<'a> {
@@ -94,7 +93,7 @@ impl<'a> Scanner<'a> {
             self.containers.shrink_to_fit();
         }
         let tape = Tape { starts: Arc::new(self.starts), containers: Arc::new(self.containers) };
-        Scanned { tape, spaces: self.spaces, shared: self.shared }
+        Scanned { tape, spaces: self.spaces, taken: self.taken }
     }
 
     fn text(&mut self) -> Result<(), Fault> {

@@ -8,6 +8,8 @@
 
 use std::sync::Arc;
 
+use crate::search::gallop;
+
 /// Says «no container».
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -69,10 +71,10 @@ impl Tape {
 
     /// The container that directly holds an entry that is not the root, and how many siblings stand before it.
     ///
-    /// Costs a binary search and a step for each level.
-    pub(crate) fn locate(&self, entry: u32) -> (u32, u32) {
-        let opened = self.containers.partition_point(|container| container.open < entry);
-        // The root's container opened before every other entry.
+    /// `near` is a container that opened before the entry (the root's did before every other). Costs a search from there
+    /// and a step for each level.
+    pub(crate) fn locate(&self, entry: u32, near: u32) -> (u32, u32) {
+        let opened = gallop(&self.containers, near as usize, |container| container.open < entry);
         let mut container = opened as u32 - 1;
         let mut before = None;
         loop {
