@@ -53,6 +53,9 @@ struct PatchArguments {
     /// Only cases whose name (`quotes-90k, 1% of rows`) contains this.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// Seconds that a peer in another language has for each pair of documents [default: 20, or 3 with --quick].
+    #[arg(long, value_name = "SECONDS")]
+    peer_limit: Option<u64>,
     /// Leave out the peers in other languages.
     #[arg(long)]
     no_peers: bool,
@@ -70,6 +73,7 @@ fn patch(arguments: &PatchArguments) -> io::Result<()> {
     } else {
         (Effort { min_rounds: 11, max_rounds: 1_000, budget: Duration::from_secs(4) }, 20)
     };
+    let limit = arguments.peer_limit.unwrap_or(limit);
     if cfg!(debug_assertions) {
         eprintln!("This is not a release build: its figures mean nothing. Run it with --release.");
     }
