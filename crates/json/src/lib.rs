@@ -17,6 +17,7 @@ mod identities;
 mod number;
 mod parse;
 mod patch;
+mod path;
 mod pointer;
 #[cfg(test)]
 mod properties;
@@ -28,9 +29,10 @@ pub use change::{ApplyTextError, Change, advance, apply, compose, diff, merge_pa
 pub use compact::compact;
 pub use diff::tree_diff;
 pub use document::Document;
-pub use identities::Identities;
+pub use identities::{Identities, NotLocal};
 pub use number::{Number, ParseNumberError, equal_numerically};
 pub use parse::{MAX_DEPTH, ParseError, ParseErrorKind, parse};
 pub use patch::{Op, OpError, Patch, PatchError};
+pub use path::{JsonPath, ParsePathError, Reached, Step, location};
 pub use pointer::{ParsePointerError, Pointer};
 pub use value::{Object, Value};
