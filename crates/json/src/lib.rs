@@ -13,6 +13,7 @@ mod change;
 mod compact;
 mod diff;
 mod document;
+mod fields;
 mod identities;
 mod number;
 mod parse;
@@ -29,6 +30,7 @@ pub use change::{ApplyTextError, Change, advance, apply, compose, diff, merge_pa
 pub use compact::compact;
 pub use diff::tree_diff;
 pub use document::Document;
+pub use fields::{FieldControls, Tolerance};
 pub use identities::{Identities, NotLocal};
 pub use number::{Number, ParseNumberError, equal_numerically};
 pub use parse::{MAX_DEPTH, ParseError, ParseErrorKind, parse};
