@@ -24,7 +24,8 @@ use syntax::Fault;
 
 /// A JSONPath, checked.
 ///
-/// Paths are equal when they select the same nodes by the same steps, however they are spelt: `$.a` and `$['a']` are.
+/// Local paths are equal when they have the same segments, however these are spelt: `$.a` and `$['a']` are. Others are
+/// equal when they also abbreviate alike.
 #[derive(Clone)]
 pub struct JsonPath {
     text: Box<str>,

@@ -227,6 +227,7 @@ fn equal_by_what_they_select() {
         ("$[0]", "$['0']", false),
         ("$[?@.a]", "$[?@.a]", true),
         ("$[?@.a]", "$[?@.b]", false),
+        ("$[?@.a]", "$[ ?(@.a)]", false),
         ("$[0:1]", "$[0]", false),
     ] {
         assert_eq!(path(left) == path(right), equal, "{left} and {right}");
@@ -258,6 +259,15 @@ fn local_paths_and_others() {
     for (segments, local) in [(63, true), (64, false), (depth, false)] {
         let path = path(&format!("${}", ".a".repeat(segments)));
         assert_eq!((path.is_local(), path.find(&document).len()), (local, 1), "{segments}");
+    }
+}
+
+#[test]
+fn the_deepest_documents_do_not_overflow_the_stack() {
+    let text = format!("{}1{}", r#"[{"a":"#.repeat(MAX_DEPTH / 2), "}]".repeat(MAX_DEPTH / 2));
+    let document = parse(text.as_bytes(), MAX_DEPTH).unwrap();
+    for (text, found) in [("$..a", MAX_DEPTH / 2), ("$..[?@.a]", MAX_DEPTH / 2)] {
+        assert_eq!(path(text).find(&document).len(), found, "{text}");
     }
 }
 
