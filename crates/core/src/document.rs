@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::json::{self, ParseError, Value};
+use crate::json::{self, Delta, Identities, ParseError};
 
 /// What sort of text a representation is; decided from its media type by whoever fetched it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,16 +35,11 @@ impl fmt::Display for DocumentError {
 
 impl std::error::Error for DocumentError {}
 
-/// A representation's content.
+/// A representation's content. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Document {
-    /// JSON that can be patched. `text` is compact; `value` is the same, parsed.
-    Json {
-        /// The compact text, the origin's number texts and member order kept.
-        text: Bytes,
-        /// The tree.
-        value: Value,
-    },
+    /// JSON that can be patched.
+    Json(json::Document),
     /// Text that is only ever sent whole: not JSON, or JSON whose meaning differs between parsers (duplicate keys,
     /// lone surrogates: RFC 8259 §4 and §8.2), which no patch could address for all of them.
     Whole {
@@ -57,30 +52,89 @@ impl Document {
     /// The document in `body`. A body that claims to be JSON and is not is an error, never a document.
     pub fn new(body: &Bytes, form: Form, max_depth: usize) -> Result<Document, DocumentError> {
         match form {
-            Form::Json => match json::parse(body, max_depth) {
-                Ok(value) => Ok(Document::Json { text: compacted(body), value }),
-                Err(error) if error.is_well_formed() => Ok(Document::Whole { text: body.clone() }),
-                Err(error) => Err(DocumentError::NotJson(error)),
-            },
+            Form::Json => json(body, json::Document::parse(body.clone(), max_depth)),
             Form::Text if std::str::from_utf8(body).is_ok() => Ok(Document::Whole { text: body.clone() }),
             Form::Text => Err(DocumentError::NotUtf8),
         }
     }
 
-    /// The text that a snapshot carries.
-    pub fn text(&self) -> &Bytes {
+    /// The document in `body`, which comes after this one, and what leads there.
+    ///
+    /// A patch is proven before it is offered: applied to this document it gives the next exactly, or it is not used.
+    pub fn follow(
+        &self,
+        body: &Bytes,
+        form: Form,
+        max_depth: usize,
+        identities: &Identities,
+    ) -> Result<Step, DocumentError> {
+        let Document::Json(old) = self else { return self.follow_whole(body, form, max_depth) };
+        if form != Form::Json {
+            return self.follow_whole(body, form, max_depth);
+        }
+        match json::advance(old, body.clone(), max_depth, identities) {
+            Ok(mut advance) => Ok(Step {
+                back: advance.back(old),
+                document: Document::Json(advance.document),
+                change: advance.change.into(),
+                unproven: advance.unproven,
+            }),
+            Err(error) => json(body, Err(error)).map(Step::whole),
+        }
+    }
+
+    fn follow_whole(&self, body: &Bytes, form: Form, max_depth: usize) -> Result<Step, DocumentError> {
+        let document = Document::new(body, form, max_depth)?;
+        let same = match (self, &document) {
+            (Document::Whole { text: old }, Document::Whole { text: new }) => old == new,
+            _ => false,
+        };
+        let change = if same { Change::None } else { Change::Whole };
+        Ok(Step { change, ..Step::whole(document) })
+    }
+
+    /// The text that a snapshot carries: compact where it can be patched.
+    pub fn text(&self) -> Bytes {
         match self {
-            Document::Json { text, .. } | Document::Whole { text } => text,
+            Document::Json(document) => document.text(),
+            Document::Whole { text } => text.clone(),
+        }
+    }
+
+    /// How long [`Document::text`] is, in bytes.
+    pub fn text_len(&self) -> usize {
+        match self {
+            Document::Json(document) => document.text_len(),
+            Document::Whole { text } => text.len(),
         }
     }
 }
 
-/// `body` without insignificant white space; the same bytes, shared, when there was none.
-fn compacted(body: &Bytes) -> Bytes {
-    match json::compact(body) {
-        std::borrow::Cow::Borrowed(same) if same.len() == body.len() => body.clone(),
-        std::borrow::Cow::Borrowed(part) => body.slice_ref(part),
-        std::borrow::Cow::Owned(text) => Bytes::from(text),
+/// The document of a body that claims to be JSON.
+fn json(body: &Bytes, parsed: Result<json::Document, ParseError>) -> Result<Document, DocumentError> {
+    match parsed {
+        Ok(document) => Ok(Document::Json(document)),
+        Err(error) if error.is_well_formed() => Ok(Document::Whole { text: body.clone() }),
+        Err(error) => Err(DocumentError::NotJson(error)),
+    }
+}
+
+/// A document that comes after another, and what leads there.
+#[derive(Debug)]
+pub struct Step {
+    /// The document.
+    pub document: Document,
+    /// What leads there.
+    pub change: Change,
+    /// How the earlier document's text is made of this one's, where that takes less memory than the text.
+    pub back: Option<Delta>,
+    /// A patch that was made and was not right: a bug, which costs a snapshot and nothing else.
+    pub unproven: Option<Box<json::Failed>>,
+}
+
+impl Step {
+    pub(crate) fn whole(document: Document) -> Step {
+        Step { document, change: Change::Whole, back: None, unproven: None }
     }
 }
 
@@ -95,22 +149,13 @@ pub enum Change {
     Whole,
 }
 
-/// What leads from `old` to `new`.
-///
-/// A patch is proven before it is offered: applied to `old` it gives `new` exactly, or it is not used.
-pub fn change(old: &Document, new: &Document) -> Change {
-    match (old, new) {
-        (Document::Json { value: old, .. }, Document::Json { value: new, text }) => {
-            let patch = json::tree_diff(old, new);
-            if patch.is_empty() {
-                return Change::None;
-            }
-            let encoded = patch.to_text();
-            let proven = encoded.len() < text.len() && json::patched(old, &patch).as_ref() == Ok(new);
-            if proven { Change::Patch(Bytes::from(encoded)) } else { Change::Whole }
+impl From<json::Change> for Change {
+    fn from(change: json::Change) -> Self {
+        match change {
+            json::Change::None => Change::None,
+            json::Change::Patch(patch) => Change::Patch(patch),
+            json::Change::Whole => Change::Whole,
         }
-        (Document::Whole { text: old }, Document::Whole { text: new }) if old == new => Change::None,
-        _ => Change::Whole,
     }
 }
 
@@ -142,7 +187,8 @@ mod tests {
             let name = String::from_utf8_lossy(body);
             match (Document::new(&Bytes::from_static(body), form, 8), expected) {
                 (Ok(document), Ok((patchable, text))) => {
-                    assert_eq!(matches!(document, Document::Json { .. }), patchable, "{name}");
+                    assert_eq!(matches!(document, Document::Json(_)), patchable, "{name}");
+                    assert_eq!(document.text_len(), text.len(), "{name}");
                     assert_eq!(document.text(), text, "{name}");
                 }
                 (Err(error), Err(expected)) => {
@@ -164,29 +210,45 @@ mod tests {
 
     #[test]
     fn what_leads_from_one_to_the_next() {
-        let long = b"[\"0123456789012345678901234567890123456789012345678901234567890123456789\",1]";
-        let longer = b"[\"0123456789012345678901234567890123456789012345678901234567890123456789\",2]";
-        let patch = b"[{\"op\":\"replace\",\"path\":\"/1\",\"value\":2}]";
-        for (old, new, expected) in [
-            (
-                document(long, Form::Json),
-                document(longer, Form::Json),
-                Change::Patch(Bytes::from_static(patch)),
-            ),
-            (document(b"[1]", Form::Json), document(b"[2]", Form::Json), Change::Whole),
-            (document(b"[1.0]", Form::Json), document(b"[ 1.0]", Form::Json), Change::None),
-            (document(b"[1.0]", Form::Json), document(b"[1.00]", Form::Json), Change::Whole),
-            (
-                document(b"{\"a\":1,\"b\":2}", Form::Json),
-                document(b"{\"b\":2,\"a\":1}", Form::Json),
-                Change::None,
-            ),
-            (document(b"a", Form::Text), document(b"a", Form::Text), Change::None),
-            (document(b"a", Form::Text), document(b"b", Form::Text), Change::Whole),
-            (document(b"[1]", Form::Json), document(b"[1]", Form::Text), Change::Whole),
-            (document(b"[1]", Form::Text), document(b"[1]", Form::Json), Change::Whole),
+        let long = "0123456789012345678901234567890123456789012345678901234567890123456789";
+        let with = |rest: &str| format!("[\"{long}\",{rest}]");
+        let patch = |value: &str| {
+            let text = format!("[{{\"op\":\"replace\",\"path\":\"/1\",\"value\":{value}}}]");
+            Change::Patch(text.into())
+        };
+        use Form::{Json, Text};
+        for (old, old_form, new, new_form, expected) in [
+            (with("1"), Json, with("2"), Json, patch("2")),
+            (with("1.0"), Json, with("1.00"), Json, patch("1.00")),
+            (with("1"), Json, with(" 2"), Json, patch("2")),
+            ("[1]".into(), Json, "[2]".into(), Json, Change::Whole),
+            ("[1.0]".into(), Json, "[ 1.0]".into(), Json, Change::None),
+            ("[1.0]".into(), Json, "[1.00]".into(), Json, Change::Whole),
+            ("[\"A\"]".into(), Json, "[\"\\u0041\"]".into(), Json, Change::None),
+            ("{\"a\":1,\"b\":2}".into(), Json, "{\"b\":2,\"a\":1}".into(), Json, Change::None),
+            ("[1]".into(), Json, "{\"a\":1,\"a\":1}".into(), Json, Change::Whole),
+            ("{\"a\":1,\"a\":1}".into(), Json, "{\"a\":1,\"a\":1}".into(), Json, Change::None),
+            ("{\"a\":1,\"a\":1}".into(), Json, "[1]".into(), Json, Change::Whole),
+            ("a".into(), Text, "a".into(), Text, Change::None),
+            ("a".into(), Text, "b".into(), Text, Change::Whole),
+            ("[1]".into(), Json, "[1]".into(), Text, Change::Whole),
+            ("[1]".into(), Text, "[1]".into(), Json, Change::Whole),
         ] {
-            assert_eq!(change(&old, &new), expected, "{old:?} {new:?}");
+            let (old, new) = (Bytes::from(old), Bytes::from(new));
+            let document = Document::new(&old, old_form, 8).unwrap();
+            let step = document.follow(&new, new_form, 8, &Identities::default()).unwrap();
+            assert_eq!(step.change, expected, "{old:?} {new:?}");
+            assert_eq!(step.document.text(), Document::new(&new, new_form, 8).unwrap().text());
+            assert!(step.unproven.is_none());
+        }
+    }
+
+    #[test]
+    fn what_cannot_follow_is_an_error() {
+        let document = document(b"[1]", Form::Json);
+        for body in ["[1", "[1]]", "[[[[[[[[[1]]]]]]]]]"] {
+            let error = document.follow(&Bytes::from(body), Form::Json, 8, &Identities::default());
+            assert!(matches!(error, Err(DocumentError::NotJson(_))), "{body}");
         }
     }
 }

@@ -16,10 +16,10 @@ mod window;
 
 pub use tidegate_json as json;
 
-pub use document::{Change, Document, DocumentError, Form, change};
+pub use document::{Change, Document, DocumentError, Form, Step};
 pub use feed::{
-    Cause, Ended, Feed, FetchPlan, Fetching, Meta, Output, Policy, Resumed, Settled, State, Status, Update,
-    Wait,
+    Cause, Ended, Feed, FetchPlan, Fetching, Meta, Output, Policy, Resumed, Settled, State, Status, Unproven,
+    Update, Wait,
 };
 pub use position::{Binding, Epoch, Offset, ParsePositionError, Position};
 pub use representation::{

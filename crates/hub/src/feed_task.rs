@@ -20,6 +20,7 @@ use crate::route::Route;
 use crate::shard::{Command, FeedId};
 use crate::shard_thread::{HubMessage, Ports};
 use crate::slot::SlotSink;
+use crate::unproven;
 
 type FeedOwner = Owner<SlotSink, Ports>;
 type Fetch = Pin<Box<dyn Future<Output = (Fetching, Fetched)> + Send>>;
@@ -46,6 +47,9 @@ impl FeedTask {
                         fetch = Some(Box::pin(async move { (number, asked.await) }));
                     }
                     Action::Tell(shard, command) => self.hub.shard(shard).tell(command),
+                    Action::Unproven(unproven) => {
+                        unproven::log(path_of(self.request.target()), &self.route.scope, &unproven);
+                    }
                     Action::Retire => retire = true,
                 }
             }

@@ -24,6 +24,7 @@ pub mod shard;
 mod shard_thread;
 mod slot;
 mod stats;
+mod unproven;
 
 pub use clock::Clock;
 pub use hub::{CountedBody, Hub, HubLimits, Refused, Stream, Wanted};

@@ -75,7 +75,7 @@ fn text(bytes: &Bytes) -> &str {
 }
 
 fn snapshot_event(version: &Version) -> Bytes {
-    Event::snapshot(version.position, text(&version.text)).encode()
+    Event::snapshot(version.position, text(version.text())).encode()
 }
 
 /// The `patch` event that leads to `position`.

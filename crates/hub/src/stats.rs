@@ -16,6 +16,7 @@ struct Counts {
     failures: AtomicU64,
     origin_bytes: AtomicU64,
     versions: AtomicU64,
+    unproven: AtomicU64,
     streams: AtomicU64,
 }
 
@@ -47,6 +48,8 @@ pub struct FeedStats {
     pub origin_bytes: u64,
     /// Versions published.
     pub versions: u64,
+    /// Versions sent whole because their patch did not stand its proof: each is a bug.
+    pub unproven: u64,
     /// Streams begun.
     pub streams: u64,
 }
@@ -93,6 +96,10 @@ impl FeedCounters {
         self.add(|counts| &counts.versions, 1);
     }
 
+    pub(crate) fn unproven(&self) {
+        self.add(|counts| &counts.unproven, 1);
+    }
+
     pub(crate) fn streamed(&self) {
         self.add(|counts| &counts.streams, 1);
     }
@@ -111,6 +118,7 @@ impl FeedCounters {
             failures: get(&counts.failures),
             origin_bytes: get(&counts.origin_bytes),
             versions: get(&counts.versions),
+            unproven: get(&counts.unproven),
             streams: get(&counts.streams),
         }
     }

@@ -330,7 +330,7 @@ fn check_depth(path: &Pointer, value: &Value) -> Result<(), ApplyErrorKind> {
 }
 
 /// RFC 6902 §4.6: numbers by what they denote, members in any order, everything else exactly.
-fn denote_the_same(left: &Value, right: &Value) -> bool {
+pub(crate) fn denote_the_same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => equal_numerically(left, right),
         (Value::Array(left), Value::Array(right)) => {

@@ -1,8 +1,19 @@
-//! From two documents to what is to be sent.
+//! From two documents to what is to be sent, and what patches do: the crate's front.
+
+use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 
-use crate::{ApplyError, Document, Identities, ParseError, Patch, PatchError};
+use crate::delta::{Delta, Shared};
+use crate::diff::scalars::{self, Direction};
+use crate::document::in_place;
+use crate::overlay::{Overlay, Refusal};
+use crate::prove::{parse, prove, proves_in_place};
+use crate::{
+    ApplyError, Document, Identities, Op, ParseError, Patch, PatchError, Pointer, Unproven, Value,
+    diff as differ,
+};
 
 /// What leads from one document to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,34 +26,171 @@ pub enum Change {
     Whole,
 }
 
-/// What leads from `old` to `new`. Not proven.
-pub fn diff(old: &Document, new: &Document, _identities: &Identities) -> Change {
-    let patch = crate::tree_diff(&old.to_value(), &new.to_value());
-    if patch.is_empty() {
-        return Change::None;
-    }
-    let text = patch.to_text();
-    if text.len() < new.text().len() { Change::Patch(text.into()) } else { Change::Whole }
+/// What came of a text that followed a document.
+#[derive(Debug, Clone)]
+pub struct Advance {
+    /// The text's document.
+    pub document: Document,
+    /// What leads there.
+    pub change: Change,
+    /// Whether the patch was proven, and how it failed if it was not right: then [`Advance::change`] is
+    /// [`Change::Whole`], and this is a bug in this crate.
+    pub unproven: Option<Box<Failed>>,
+    shared: Vec<Shared>,
 }
 
-/// Parses `body`, the text that came after `old`, and says what leads there, in one go. Not proven.
+impl Advance {
+    /// How the old text, the one that was advanced from, is made of the new one; none where keeping it whole takes no
+    /// more memory.
+    pub fn back(&mut self, old: &Document) -> Option<Delta> {
+        Delta::of(old.bytes(), self.document.bytes(), std::mem::take(&mut self.shared))
+    }
+
+    /// Keeps the patch only if it is proven.
+    fn settle(&mut self, proof: impl Fn(&Bytes, &Document) -> Result<(), Unproven>) {
+        let Change::Patch(patch) = &self.change else { return };
+        if let Err(how) = proof(patch, &self.document) {
+            self.unproven = Some(Box::new(Failed { patch: patch.clone(), how }));
+            self.change = Change::Whole;
+        }
+    }
+}
+
+/// A patch that was made and did not stand its proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// The patch.
+    pub patch: Bytes,
+    /// What is wrong with it.
+    pub how: Unproven,
+}
+
+/// A patch of more than this part of its document is worth a second, structural look.
+const LARGE_PART: usize = 4;
+
+/// What leads from `old` to `new`, not proven: [`prove`](crate::prove()) does that.
+///
+/// Costs about a comparison of bytes where scalars changed in place; else a walk over what differs, with n log n for the
+/// elements of changed arrays. Never more than a few times the parsing of both documents.
+///
+/// ```
+/// use tidegate_json::{Change, Document, Identities, MAX_DEPTH, diff};
+/// let document = |text: &'static str| Document::parse(text, MAX_DEPTH);
+/// let old = document(r#"[{"id":1,"last":101.1,"venue":"XNAS"},{"id":2,"last":7,"venue":"XLON"}]"#)?;
+/// let new = document(r#"[{"id":1,"last":101.10,"venue":"XNAS"},{"id":2,"last":7,"venue":"XLON"}]"#)?;
+/// let patch = r#"[{"op":"replace","path":"/0/last","value":101.10}]"#;
+/// assert_eq!(diff(&old, &new, &Identities::default()), Change::Patch(patch.into()));
+/// # Ok::<(), tidegate_json::ParseError>(())
+/// ```
+pub fn diff(old: &Document, new: &Document, identities: &Identities) -> Change {
+    of_patch(patch_between(old, new, identities), new)
+}
+
+/// The shortest patch that was found, `[]` for equal documents.
+fn patch_between(old: &Document, new: &Document, identities: &Identities) -> Bytes {
+    let in_place = in_place::differences(old, new.bytes(), identities)
+        .and_then(|found| scalars::write(old, new.bytes(), &found, Direction::Forward));
+    match in_place {
+        Some(patch) if patch.len() * LARGE_PART <= new.text_len() => patch,
+        other => shorter(structural(old, new, identities), other),
+    }
+}
+
+/// The document of `body`, a text that comes after `old`, and what leads there, proven.
+///
+/// Where only scalars changed in place, `body` is not parsed but compared with the old text; elsewhere what is equal is
+/// compared and only the rest is parsed. `max_depth` is that of [`Document::parse`].
+///
+/// ```
+/// use tidegate_json::{Change, Document, Identities, MAX_DEPTH, advance};
+/// let old = Document::parse(r#"{"symbol":"ACME","last":101.1,"venue":"XNAS"}"#, MAX_DEPTH)?;
+/// let body = r#"{"symbol":"ACME","last":101.1,"venue":"XNAS"}"#;
+/// assert_eq!(advance(&old, body.into(), MAX_DEPTH, &Identities::default())?.change, Change::None);
+/// # Ok::<(), tidegate_json::ParseError>(())
+/// ```
 pub fn advance(
     old: &Document,
     body: Bytes,
     max_depth: usize,
     identities: &Identities,
-) -> Result<(Document, Change), ParseError> {
-    let new = Document::parse(body, max_depth)?;
-    let change = diff(old, &new, identities);
-    Ok((new, change))
+) -> Result<Advance, ParseError> {
+    let mut advance = advance_unproven(old, body, max_depth, identities)?;
+    advance.settle(|patch, new| prove(old, patch, new));
+    Ok(advance)
 }
 
-/// Proves that `patch` turns `old` into `new`.
-pub fn prove(old: &Document, patch: &[u8], new: &Document) -> Result<(), String> {
-    match apply(old, patch) {
-        Ok(applied) if applied.to_value() == new.to_value() => Ok(()),
-        Ok(_) => Err("it gives another document".into()),
-        Err(error) => Err(format!("{error:?}")),
+/// The same without the proof: for measuring what the proof costs.
+#[doc(hidden)]
+pub fn advance_unproven(
+    old: &Document,
+    body: Bytes,
+    max_depth: usize,
+    identities: &Identities,
+) -> Result<Advance, ParseError> {
+    let Some(found) = in_place::differences(old, &body, identities) else {
+        let (document, shared) = Document::following(old, body, max_depth)?;
+        let change = of_patch(structural(old, &document, identities), &document);
+        return Ok(Advance { document, change, unproven: None, shared });
+    };
+    let document = in_place::follow_up(old, body, &found);
+    let patch = match scalars::write(old, document.bytes(), &found, Direction::Forward) {
+        Some(patch) if patch.len() * LARGE_PART <= document.text_len() => patch,
+        other => shorter(structural(old, &document, identities), other),
+    };
+    let change = of_patch(patch, &document);
+    Ok(Advance { document, change, unproven: None, shared: in_place::shared(old, &found) })
+}
+
+/// What leads from the text `old`, which is no document yet, to the document `new`, proven: for a reader that stands
+/// some versions back. `old` must have been a document once.
+pub fn advance_to(
+    old: &Bytes,
+    new: &Document,
+    max_depth: usize,
+    identities: &Identities,
+) -> Result<Advance, ParseError> {
+    if let Some(found) = in_place::differences(new, old, identities)
+        && let Some(patch) = scalars::write(new, old, &found, Direction::Backward)
+        && patch.len() * LARGE_PART <= new.text_len()
+        && (patch.len() == 2 || proves_in_place(new, old, &patch, false))
+    {
+        let change = of_patch(patch, new);
+        return Ok(Advance { document: new.clone(), change, unproven: None, shared: Vec::new() });
+    }
+    let old = Document::parse_like(new, old.clone(), max_depth)?;
+    let change = diff(&old, new, identities);
+    let mut advance = Advance { document: new.clone(), change, unproven: None, shared: Vec::new() };
+    advance.settle(|patch, new| prove(&old, patch, new));
+    Ok(advance)
+}
+
+fn structural(old: &Document, new: &Document, identities: &Identities) -> Bytes {
+    differ::patch(&compacted(old), &compacted(new), identities)
+}
+
+/// Patches carry values without white space, and weigh them so.
+fn compacted(document: &Document) -> Cow<'_, Document> {
+    if document.is_compact() {
+        return Cow::Borrowed(document);
+    }
+    // What is taken out of a document changes neither its grammar nor its depth.
+    match Document::parse(document.text(), usize::MAX) {
+        Ok(compact) => Cow::Owned(compact),
+        Err(_) => Cow::Borrowed(document),
+    }
+}
+
+fn shorter(patch: Bytes, other: Option<Bytes>) -> Bytes {
+    other.filter(|other| other.len() < patch.len()).unwrap_or(patch)
+}
+
+fn of_patch(patch: Bytes, new: &Document) -> Change {
+    if patch.len() == 2 {
+        Change::None
+    } else if patch.len() < new.text_len() {
+        Change::Patch(patch)
+    } else {
+        Change::Whole
     }
 }
 
@@ -55,14 +203,56 @@ pub enum ApplyTextError {
     Apply(ApplyError),
 }
 
-/// The document after a patch.
-pub fn apply(document: &Document, patch: &[u8]) -> Result<Document, ApplyTextError> {
-    let patch = Patch::parse(patch).map_err(ApplyTextError::Patch)?;
-    let value = crate::patched(&document.to_value(), &patch).map_err(ApplyTextError::Apply)?;
-    Ok(Document::parse(value.to_text(), crate::MAX_DEPTH).expect("a value is a document"))
+impl fmt::Display for ApplyTextError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ApplyTextError::Patch(error) => write!(f, "not a patch: {error}"),
+            ApplyTextError::Apply(error) => error.fmt(f),
+        }
+    }
 }
 
-/// One patch with the net effect of several, the first of which applies to `document`.
+impl std::error::Error for ApplyTextError {}
+
+impl From<Refusal> for ApplyTextError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Patch(error) => ApplyTextError::Patch(error),
+            Refusal::Apply(error) => ApplyTextError::Apply(error),
+        }
+    }
+}
+
+/// The document after a patch: RFC 6902, whole or not at all.
+///
+/// Costs the operations' ways, a copy of the text and a scan of what changed in it.
+///
+/// ```
+/// use tidegate_json::{Document, MAX_DEPTH, apply};
+/// let document = Document::parse(r#"{"last":101.1}"#, MAX_DEPTH)?;
+/// let patched = apply(&document, br#"[{"op":"replace","path":"/last","value":101.10}]"#).unwrap();
+/// assert_eq!(patched.text(), r#"{"last":101.10}"#);
+/// # Ok::<(), tidegate_json::ParseError>(())
+/// ```
+pub fn apply(document: &Document, patch: &[u8]) -> Result<Document, ApplyTextError> {
+    let patch = parse(patch).map_err(|error| ApplyTextError::Patch(error.into()))?;
+    let text = Overlay::of(document, &patch)?.to_text();
+    // Operations keep to the depth that is allowed, and to one member of a name.
+    Document::parse_like(document, text, usize::MAX).map_err(|error| ApplyTextError::Patch(error.into()))
+}
+
+/// One patch with the net effect of several, the first of which applies to `document`. Never longer than the
+/// operations of all of them one after another.
+///
+/// ```
+/// use tidegate_json::{Document, Identities, MAX_DEPTH, compose};
+/// let document = Document::parse(r#"{"last":101.1,"venue":"XNAS"}"#, MAX_DEPTH)?;
+/// let first = br#"[{"op":"replace","path":"/last","value":7}]"#;
+/// let second = br#"[{"op":"replace","path":"/last","value":8.50}]"#;
+/// let both = compose(&document, &[first, second], &Identities::default()).unwrap();
+/// assert_eq!(both, r#"[{"op":"replace","path":"/last","value":8.50}]"#);
+/// # Ok::<(), tidegate_json::ParseError>(())
+/// ```
 pub fn compose(
     document: &Document,
     patches: &[&[u8]],
@@ -72,17 +262,39 @@ pub fn compose(
     for patch in patches {
         last = apply(&last, patch)?;
     }
-    Ok(match diff(document, &last, identities) {
-        Change::None => Bytes::from_static(b"[]"),
-        Change::Patch(patch) => patch,
-        Change::Whole => Bytes::from(format!(
-            r#"[{{"op":"replace","path":"","value":{}}}]"#,
-            String::from_utf8_lossy(&last.text())
-        )),
-    })
+    let composed = patch_between(document, &last, identities);
+    let proven = prove(document, &composed, &last).is_ok();
+    let joined = concatenate(patches);
+    // What was applied step by step is right as it stands.
+    Ok(if proven && composed.len() <= joined.len() { composed } else { joined })
 }
 
-/// An RFC 7396 merge patch from `old` to `new`, where one can say exactly that.
-pub fn merge_patch(_old: &Document, _new: &Document) -> Option<Bytes> {
-    None
+/// The operations of several patches one after another, as one patch.
+pub fn concatenate<T: AsRef<[u8]>>(patches: &[T]) -> Bytes {
+    let mut joined = vec![b'['];
+    for patch in patches {
+        let operations = crate::compact(patch.as_ref());
+        // Without the brackets.
+        let operations = operations.get(1..operations.len().saturating_sub(1)).unwrap_or_default();
+        if joined.len() > 1 && !operations.is_empty() {
+            joined.push(b',');
+        }
+        joined.extend_from_slice(operations);
+    }
+    joined.push(b']');
+    Bytes::from(joined)
+}
+
+/// A patch between two trees, for those who hold no texts: `patched(old, &tree_diff(old, new))` equals `new`.
+///
+/// Costs writing and scanning both.
+pub fn tree_diff(old: &Value, new: &Value) -> Patch {
+    let document = |value: &Value| Document::parse(value.to_text(), usize::MAX);
+    let replaced = || Patch(vec![Op::Replace { path: Pointer::root(), value: new.clone() }]);
+    let (Ok(from), Ok(to)) = (document(old), document(new)) else { return replaced() };
+    match diff(&from, &to, &Identities::default()) {
+        Change::None => Patch::default(),
+        Change::Patch(patch) => Patch::parse(&patch).unwrap_or_else(|_| replaced()),
+        Change::Whole => replaced(),
+    }
 }

@@ -81,33 +81,21 @@ impl Op {
 
     fn from_value(value: Value) -> Result<Op, OpError> {
         let Value::Object(mut members) = value else { return Err(OpError::NotAnObject) };
-        let pointer = |member: &'static str| match members.get(member) {
-            None => Err(OpError::MissingMember(member)),
-            Some(Value::String(text)) => {
-                Pointer::parse(text).map_err(|error| OpError::BadPointer { member, error })
-            }
-            Some(_) => Err(OpError::NotAString(member)),
-        };
-        let name = match members.get("op") {
-            None => return Err(OpError::MissingMember("op")),
-            Some(Value::String(name)) => name.clone(),
-            Some(_) => return Err(OpError::NotAString("op")),
-        };
-        match name.as_str() {
-            "remove" => Ok(Op::Remove { path: pointer("path")? }),
-            "move" => Ok(Op::Move { from: pointer("from")?, path: pointer("path")? }),
-            "copy" => Ok(Op::Copy { from: pointer("from")?, path: pointer("path")? }),
-            "add" | "replace" | "test" => {
-                let path = pointer("path")?;
-                let value = members.swap_remove("value").ok_or(OpError::MissingMember("value"))?;
-                Ok(match name.as_str() {
-                    "add" => Op::Add { path, value },
-                    "replace" => Op::Replace { path, value },
-                    _ => Op::Test { path, value },
-                })
-            }
-            _ => Err(OpError::UnknownOp(name)),
-        }
+        let operation = RawOp::read(|name| {
+            let member = members.get(name)?;
+            Some((member.as_str().map(str::to_owned), ()))
+        })?;
+        let mut value = || members.swap_remove("value").ok_or(OpError::MissingMember("value"));
+        let from = operation.from.ok_or(OpError::MissingMember("from"));
+        let path = operation.path;
+        Ok(match operation.kind {
+            OpKind::Add => Op::Add { path, value: value()? },
+            OpKind::Remove => Op::Remove { path },
+            OpKind::Replace => Op::Replace { path, value: value()? },
+            OpKind::Move => Op::Move { from: from?, path },
+            OpKind::Copy => Op::Copy { from: from?, path },
+            OpKind::Test => Op::Test { path, value: value()? },
+        })
     }
 
     fn write(&self, out: &mut impl Sink) {
@@ -125,6 +113,63 @@ impl Op {
             write(out, value);
         }
         out.put("}");
+    }
+}
+
+/// The kinds of operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OpKind {
+    Add,
+    Remove,
+    Replace,
+    Move,
+    Copy,
+    Test,
+}
+
+/// An operation as its members say it; every kind has the members that it needs.
+pub(crate) struct RawOp<V> {
+    pub(crate) kind: OpKind,
+    pub(crate) path: Pointer,
+    pub(crate) from: Option<Pointer>,
+    pub(crate) value: Option<V>,
+}
+
+impl<V> RawOp<V> {
+    /// Reads an operation. `member` gives a member: its text, where it is a string, and whatever stands for its value.
+    pub(crate) fn read(
+        member: impl Fn(&'static str) -> Option<(Option<String>, V)>,
+    ) -> Result<RawOp<V>, OpError> {
+        let string = |name: &'static str| match member(name) {
+            None => Err(OpError::MissingMember(name)),
+            Some((None, _)) => Err(OpError::NotAString(name)),
+            Some((Some(text), _)) => Ok(text),
+        };
+        let pointer = |name: &'static str| {
+            Pointer::parse(&string(name)?).map_err(|error| OpError::BadPointer { member: name, error })
+        };
+        let name = string("op")?;
+        let kind = match name.as_str() {
+            "add" => OpKind::Add,
+            "remove" => OpKind::Remove,
+            "replace" => OpKind::Replace,
+            "move" => OpKind::Move,
+            "copy" => OpKind::Copy,
+            "test" => OpKind::Test,
+            _ => return Err(OpError::UnknownOp(name)),
+        };
+        let from = match kind {
+            OpKind::Move | OpKind::Copy => Some(pointer("from")?),
+            _ => None,
+        };
+        let path = pointer("path")?;
+        let value = match kind {
+            OpKind::Add | OpKind::Replace | OpKind::Test => {
+                Some(member("value").ok_or(OpError::MissingMember("value"))?.1)
+            }
+            _ => None,
+        };
+        Ok(RawOp { kind, path, from, value })
     }
 }
 

@@ -89,6 +89,12 @@ pub(crate) fn write(out: &mut impl Sink, value: &Value) {
 
 pub(crate) fn write_string(out: &mut impl Sink, text: &str) {
     out.put("\"");
+    write_string_content(out, text);
+    out.put("\"");
+}
+
+/// Writes what stands between a string's quotes.
+pub(crate) fn write_string_content(out: &mut impl Sink, text: &str) {
     let mut rest = text;
     // Every byte that needs an escape is ASCII, so the cuts are character boundaries.
     while let Some(at) = rest.bytes().position(|byte| byte == b'"' || byte == b'\\' || byte < 0x20) {
@@ -106,7 +112,6 @@ pub(crate) fn write_string(out: &mut impl Sink, text: &str) {
         rest = &rest[at + 1..];
     }
     out.put(rest);
-    out.put("\"");
 }
 
 /// How many bytes [`write_string`] writes.

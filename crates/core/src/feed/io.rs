@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use crate::json::{Failed, Identities};
 use crate::representation::{Answer, Failure, Unfit, Validators};
 use crate::sharing::Vary;
 use crate::window::{Version, WindowLimits};
 
 /// How a feed behaves; from its route.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Policy {
     /// The time between the starts of two polls while somebody watches.
     pub interval: Duration,
@@ -18,6 +21,8 @@ pub struct Policy {
     pub window: WindowLimits,
     /// How deep a document may nest.
     pub max_depth: usize,
+    /// Which members identify the rows of which arrays, where that is not to be detected.
+    pub identities: Arc<Identities>,
 }
 
 /// The number of a fetch; later ones are greater.
@@ -43,6 +48,9 @@ pub enum Output {
     Fetch(FetchPlan),
     /// There is a new head.
     Publish(Arc<Version>),
+    /// A patch was made that was not right: the new head goes out whole instead. It is a bug, to be counted and logged
+    /// with what reproduces it.
+    Unproven(Box<Unproven>),
     /// [`Feed::status`](super::Feed::status) changed and subscribers are to be told.
     Status,
     /// A fetch came to its end: whoever waited for it, or for an earlier one, is answered.
@@ -51,6 +59,17 @@ pub enum Output {
     End(Ended),
     /// Nobody needs the feed any more: it can be dropped.
     Retire,
+}
+
+/// A patch that did not stand its proof, with the bodies that it was made for.
+#[derive(Debug)]
+pub struct Unproven {
+    /// The patch, and what is wrong with it.
+    pub failed: Box<Failed>,
+    /// The head's body.
+    pub old: Bytes,
+    /// The body that came next.
+    pub new: Bytes,
 }
 
 /// How a fetch ended, for those who waited for it.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::state::{Cause, Meta, State, Status};
-use super::{Ended, Feed, InFlight, Output, Settled};
-use crate::document::{Change, Document, Form, change};
+use super::{Ended, Feed, InFlight, Output, Policy, Settled, Unproven};
+use crate::document::{Change, Document, DocumentError, Form, Step};
 use crate::position::{Offset, Position};
 use crate::representation::{
     Answer, Failure, FailureKind, Outcome, Phase, Representation, Unfit, Validators, retry_after,
@@ -87,8 +87,8 @@ impl Feed {
             self.now_live(now);
             return Settled::Confirmed;
         }
-        let document = match Document::new(&body, form, self.policy.max_depth) {
-            Ok(document) => document,
+        let step = match self.step(&body, form, returns) {
+            Ok(step) => step,
             Err(error) => {
                 let failure = Failure::new(FailureKind::Malformed, error.to_string());
                 self.failed(now, failure.clone());
@@ -101,43 +101,44 @@ impl Feed {
             self.end(Ended::Split);
             return Settled::Split(vary);
         }
+        if let (Some(failed), Some(head)) = (&step.unproven, self.head()) {
+            let unproven = Unproven { failed: failed.clone(), old: head.body.clone(), new: body.clone() };
+            self.outputs.push_back(Output::Unproven(Box::new(unproven)));
+        }
         self.last_body = body.clone();
-        let change = match &self.document {
-            Some(head) if !returns => change(head, &document),
-            _ => Change::Whole,
-        };
-        let patch = match change {
-            Change::None => {
-                self.meta = Some(meta);
-                self.now_live(now);
-                return Settled::Confirmed;
+        if step.change != Change::None {
+            self.publish(body, form, step, meta.validators.clone());
+            if returns {
+                self.window.forget_before_head();
             }
-            Change::Patch(patch) => Some(patch),
-            Change::Whole => None,
-        };
-        self.publish(body, form, document, patch, meta.validators.clone());
-        if returns {
-            self.window.forget_before_head();
         }
         self.meta = Some(meta);
         self.now_live(now);
         Settled::Confirmed
     }
 
-    fn publish(
-        &mut self,
-        body: Bytes,
-        form: Form,
-        document: Document,
-        patch: Option<Bytes>,
-        validators: Validators,
-    ) {
+    /// The document in a body, and what leads there from the head: the whole, where there is no head or its resource was
+    /// gone meanwhile.
+    fn step(&self, body: &Bytes, form: Form, returns: bool) -> Result<Step, DocumentError> {
+        let Policy { max_depth, identities, .. } = &self.policy;
+        match self.head() {
+            Some(head) => {
+                let step = head.document().follow(body, form, *max_depth, identities)?;
+                Ok(if returns { Step { change: Change::Whole, ..step } } else { step })
+            }
+            None => Document::new(body, form, *max_depth).map(Step::whole),
+        }
+    }
+
+    fn publish(&mut self, body: Bytes, form: Form, step: Step, validators: Validators) {
         let offset = self.head().map_or(Offset::FIRST, |head| head.position.offset.next());
         let position = Position { epoch: self.epoch, offset, binding: self.binding };
-        let text = document.text().clone();
-        self.document = Some(document);
-        let version = Arc::new(Version { position, body, text, form, patch, validators });
-        self.window.push(version.clone());
+        let patch = match step.change {
+            Change::Patch(patch) => Some(patch),
+            Change::None | Change::Whole => None,
+        };
+        let version = Arc::new(Version::new(position, body, form, step.document, patch, validators));
+        self.window.push(version.clone(), step.back);
         self.outputs.push_back(Output::Publish(version));
     }
 

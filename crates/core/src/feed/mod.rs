@@ -25,12 +25,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header;
 
-pub use self::io::{Ended, FetchPlan, Fetching, Output, Policy, Settled, Wait};
+pub use self::io::{Ended, FetchPlan, Fetching, Output, Policy, Settled, Unproven, Wait};
 pub use self::state::{Cause, Meta, State, Status};
 pub use self::update::{Resumed, Update};
 
-use crate::document::Document;
-use crate::position::{Binding, Epoch};
+use crate::position::{Binding, Epoch, Position};
 use crate::representation::{Failure, FailureKind, Outcome, Phase, Validators, retry_after};
 use crate::schedule::Schedule;
 use crate::sharing::{SharedRequest, Vary};
@@ -59,11 +58,11 @@ pub struct Feed {
     epoch: Epoch,
     binding: Binding,
     window: Window,
-    /// The head's content, parsed. Older versions are kept as text, which is several times smaller.
-    document: Option<Document>,
     /// The last body that was confirmed to be the head, for the byte comparison; it may differ from the head's body
     /// in ways that do not matter (white space, member order).
     last_body: Bytes,
+    /// That body is equal to the head in value; not so after a change that does not count.
+    head_is_last: bool,
     meta: Option<Meta>,
     status: Status,
     subscribers: usize,
@@ -92,6 +91,7 @@ impl Feed {
         binding: Binding,
         seed: u64,
     ) -> Feed {
+        let (limits, schedule) = (policy.window, Schedule::new(policy.interval, seed));
         Feed {
             policy,
             considered: request.considered().clone(),
@@ -99,9 +99,9 @@ impl Feed {
             authorized: request.fields().contains_key(header::AUTHORIZATION),
             epoch,
             binding,
-            window: Window::new(policy.window),
-            document: None,
+            window: Window::new(limits),
             last_body: Bytes::new(),
+            head_is_last: true,
             meta: None,
             status: Status::initial(now),
             subscribers: 0,
@@ -111,7 +111,7 @@ impl Feed {
             fetches: 0,
             next_poll: None,
             answer_time: Duration::ZERO,
-            schedule: Schedule::new(policy.interval, seed),
+            schedule,
             outputs: VecDeque::new(),
             ended: false,
         }
@@ -281,6 +281,18 @@ impl Feed {
     /// The lineage.
     pub fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// The validators that the origin gave for the version at a position, if it is kept.
+    pub fn validators_at(&self, position: Position) -> Option<Validators> {
+        let kept = self.window.position_of(position.offset).filter(|kept| *kept == position)?;
+        match (&self.meta, self.head()) {
+            // The origin may have given the head other validators since, for a body that is equal in value.
+            (Some(meta), Some(head)) if head.position == kept && self.head_is_last => {
+                Some(meta.validators.clone())
+            }
+            _ => self.window.validators_of(kept.offset).cloned(),
+        }
     }
 
     /// Whether a fetch is under way.

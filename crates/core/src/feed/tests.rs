@@ -80,7 +80,8 @@ impl Bench {
     /// A feed for a request with these fields, under a key that considers what `vary` names.
     fn with(request: &[(&'static str, &'static str)], vary: &'static str, window: WindowLimits) -> Bench {
         let interval = Duration::from_millis(500);
-        let policy = Policy { interval, linger: LINGER, window, max_depth: 8 };
+        let policy =
+            Policy { interval, linger: LINGER, window, max_depth: 8, identities: Default::default() };
         let vary = Vary::of(&fields(&[("vary", vary)]));
         let rules = SharingRules { scope: "r", irrelevant: &[], vary: &vary, nonce: 0 };
         let request = SharedRequest::new("/q", &fields(request), rules);
@@ -110,6 +111,7 @@ impl Bench {
                     let how = if version.patch.is_some() { "patch" } else { "whole" };
                     format!("publish {} {how}", version.position.offset.0)
                 }
+                Output::Unproven(_) => "unproven".to_owned(),
                 Output::Status => format!("status {:?}", self.feed.status().state).to_lowercase(),
                 Output::Settled(_, settled) => match settled {
                     Settled::Confirmed => "confirmed",

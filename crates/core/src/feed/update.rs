@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Feed;
-use crate::document::{Change, Document, change};
+use crate::document::{Document, Form};
+use crate::json;
 use crate::position::{Offset, Position};
 use crate::window::Version;
 
@@ -38,32 +39,24 @@ impl Feed {
     /// How `position` stands to this feed.
     pub fn resume(&self, position: Position) -> Resumed {
         let ours = position.epoch == self.epoch && position.binding == self.binding;
-        match self.window.get(position.offset) {
-            Some(version) if ours => Resumed::From(version.position.offset),
+        match self.window.position_of(position.offset) {
+            Some(kept) if ours => Resumed::From(kept.offset),
             _ => Resumed::Unproven,
         }
     }
 
     /// The step from the version at `from` to the head; `None` while there is no head.
     ///
-    /// Costs a diff of the two documents when `from` is not the version just before the head.
+    /// Costs a comparison of the two documents when `from` is not the version just before the head. The patch is never
+    /// longer than the patches in between one after another, nor than the snapshot.
     pub fn update_from(&self, from: Offset) -> Option<Update> {
         let head = self.head()?;
         if from == head.position.offset {
             return Some(Update::None);
         }
-        let patch = match (&head.patch, self.window.get(from)) {
-            (Some(patch), _) if from.next() == head.position.offset => Some(patch.clone()),
-            (_, Some(version)) => match self.change_since(version) {
-                Change::Patch(patch) => Some(patch),
-                // The net effect is nothing, but the position has to move. Text is never patched, not even with
-                // nothing: whoever reads a stream of text need not know what a patch is.
-                Change::None if matches!(self.document, Some(Document::Json { .. })) => {
-                    Some(Bytes::from_static(b"[]"))
-                }
-                Change::None | Change::Whole => None,
-            },
-            (_, None) => None,
+        let patch = match &head.patch {
+            Some(patch) if from.next() == head.position.offset => Some(patch.clone()),
+            _ => self.composed_since(from),
         };
         Some(match patch {
             Some(patch) => Update::Patch { to: head.clone(), patch },
@@ -71,11 +64,22 @@ impl Feed {
         })
     }
 
-    fn change_since(&self, version: &Version) -> Change {
-        // It was a document when it was published, so it is one now; if not, the whole is always right.
-        match (Document::new(&version.body, version.form, self.policy.max_depth), &self.document) {
-            (Ok(old), Some(head)) => change(&old, head),
-            _ => Change::Whole,
-        }
+    /// The net effect since a version; none where that is not known, or the whole is shorter.
+    fn composed_since(&self, from: Offset) -> Option<Bytes> {
+        // Text is never patched, not even with nothing: whoever reads a stream of text need not know what a patch is.
+        let Document::Json(head) = self.head()?.document() else { return None };
+        let (body, Form::Json) = self.window.body_of(from)? else { return None };
+        // It was a document when it was published, but perhaps none that can be patched; the whole is always right.
+        let composed = json::advance_to(&body, head, self.policy.max_depth, &self.policy.identities).ok()?;
+        let patch = match composed.change {
+            // The net effect is nothing, but the position has to move.
+            json::Change::None => return Some(Bytes::from_static(b"[]")),
+            json::Change::Patch(patch) => Some(patch),
+            json::Change::Whole => None,
+        };
+        let joined = self.window.patches_since(from);
+        let most = patch.as_ref().map_or(head.text_len(), Bytes::len);
+        // Each of them was proven, so all of them are right one after another.
+        joined.filter(|joined| joined.len() < most).or(patch)
     }
 }

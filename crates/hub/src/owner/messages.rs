@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Response};
 use tidegate_core::{
-    Answer, Binding, Epoch, Failure, Fetching, Offset, Outcome, Position, State, Unfit, Validators, Vary,
+    Answer, Binding, Epoch, Failure, Fetching, Offset, Outcome, Position, State, Unfit, Unproven, Validators,
+    Vary,
 };
 use tokio::sync::oneshot;
 
@@ -137,6 +138,8 @@ pub enum Action<S, P> {
     Fetch(Fetching, FetchRequest),
     /// Tell a shard.
     Tell(ShardIndex, Command<S, P>),
+    /// Log a patch that did not stand its proof.
+    Unproven(Box<Unproven>),
     /// Nobody needs the feed any more.
     Retire,
 }

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Response, header};
 use tidegate_core::{
-    Ended, Failure, Feed, FetchPlan, Fetching, Offset, Outcome, Output, Position, Resumed, Settled,
-    SharedRequest, State, Time, Update, Validators, Vary, Wait,
+    Ended, Failure, Feed, FetchPlan, Fetching, Offset, Outcome, Output, Resumed, Settled, SharedRequest,
+    State, Time, Update, Vary, Wait,
 };
 use tokio::sync::oneshot;
 
@@ -88,7 +88,7 @@ impl<S, F: PortFactory> Owner<S, F> {
         let Lineage { id, epoch, binding, seed } = lineage;
         Owner {
             id,
-            feed: Feed::new(now, route.policy, &request, epoch, binding, seed),
+            feed: Feed::new(now, route.policy.clone(), &request, epoch, binding, seed),
             counters: Arc::new(FeedCounters::within(route.counters.clone())),
             route,
             request,
@@ -164,23 +164,13 @@ impl<S, F: PortFactory> Owner<S, F> {
             // About an earlier feed of this owner: its subscribers were all let go when it ended.
             Message::Unsubscribed(..) | Message::StepFrom(..) => {}
             Message::ValidatorsAt(position, reply) => {
-                let _ = reply.send(self.validators_at(position));
+                let _ = reply.send(self.feed.validators_at(position));
             }
             Message::Report(reply) => {
                 let _ = reply.send(self.report());
             }
         }
         self.drain(now);
-    }
-
-    fn validators_at(&self, position: Position) -> Option<Validators> {
-        let version = self.feed.window().get(position.offset).filter(|it| it.position == position)?;
-        let is_head = self.feed.head().is_some_and(|head| head.position == position);
-        // The origin may have given the head other validators since, for a body that is equal in value.
-        match self.feed.meta() {
-            Some(meta) if is_head => Some(meta.validators.clone()),
-            _ => Some(version.validators.clone()),
-        }
     }
 
     fn report(&self) -> FeedReport {
@@ -205,6 +195,10 @@ impl<S, F: PortFactory> Owner<S, F> {
                     self.head = Some(head.clone());
                     self.steps.clear();
                     self.tell_all(|id| Command::Publish(id, head.clone()));
+                }
+                Output::Unproven(unproven) => {
+                    self.counters.unproven();
+                    self.actions.push(Action::Unproven(unproven));
                 }
                 Output::Status => {
                     let status = self.status_view();

@@ -9,7 +9,7 @@ use crate::origin::Origin;
 use crate::shard::FeedPort;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
-use tidegate_core::{Answer, Binding, Epoch, Vary};
+use tidegate_core::{Answer, Binding, Epoch, Position, Validators, Vary};
 use tidegate_core::{FailureKind, Form, Policy, Representation, SharingRules, WindowLimits};
 use tokio::sync::oneshot::Receiver;
 
@@ -60,6 +60,7 @@ impl Bench {
                 linger: LINGER,
                 window: WindowLimits { bytes: 10_000, versions: 4 },
                 max_depth: 16,
+                identities: Arc::default(),
             },
             heartbeat: Duration::from_secs(15),
             irrelevant: Vec::new(),
@@ -101,6 +102,7 @@ impl Bench {
                     Command::End(..) => "end",
                     _ => "other",
                 }),
+                Action::Unproven(unproven) => panic!("{unproven:?}"),
                 Action::Retire => self.retired = true,
             }
         }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::*;
 use http::HeaderMap;
 use tidegate_core::{
-    Binding, Epoch, Failure, FailureKind, Form, Position, State, Status, Validators, Version,
+    Binding, Document, Epoch, Failure, FailureKind, Form, Position, State, Status, Validators, Version,
 };
 
 #[derive(Default)]
@@ -72,14 +72,10 @@ fn at(ms: u64) -> Time {
 fn version(offset: u64, patched: bool) -> Arc<Published> {
     let position = Position { epoch: Epoch(1), offset: Offset(offset), binding: Binding(1) };
     let text = Bytes::from(format!("[{offset}]"));
-    Arc::new(Published::new(Arc::new(Version {
-        position,
-        body: text.clone(),
-        text,
-        form: Form::Json,
-        patch: patched.then(|| Bytes::from(format!("[\"to {offset}\"]"))),
-        validators: Validators::of(&HeaderMap::new()),
-    })))
+    let document = Document::new(&text, Form::Json, 8).expect("a list of one number");
+    let patch = patched.then(|| Bytes::from(format!("[\"to {offset}\"]")));
+    let validators = Validators::of(&HeaderMap::new());
+    Arc::new(Published::new(Arc::new(Version::new(position, text, Form::Json, document, patch, validators))))
 }
 
 fn live(sequence: u64) -> StatusView {

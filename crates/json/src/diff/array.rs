@@ -6,48 +6,79 @@
 //! index, the pairs are edited inside.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::ops::Range;
 
+use super::draft::TooDear;
 use super::lcs::{common, increasing};
-use super::tree::Node;
-use super::{Draft, Pointer, TooDear, below};
-use crate::Value;
+use super::{Differ, identity};
+use crate::document::Document;
+use crate::document::tape::Node;
+use crate::keys::hash;
 
-/// The members that may identify a row, best first.
-const IDENTITIES: [&str; 5] = ["id", "key", "symbol", "name", "uuid"];
-
-impl<'a> Draft<'a> {
-    pub(crate) fn compare_arrays(
-        &mut self,
-        path: &mut Pointer,
-        old: &Node<'a>,
-        new: &Node<'a>,
-        limit: usize,
-    ) -> Result<(), TooDear> {
-        let (old, new) = (&old.children[..], &new.children[..]);
-        let before = old.iter().zip(new).take_while(|(old, new)| old.same(new)).count();
+impl Differ<'_> {
+    pub(super) fn compare_arrays(&mut self, old: u32, new: u32, limit: usize) -> Result<(), TooDear> {
+        let old: Vec<Node> = self.old.children(old).collect();
+        let new: Vec<Node> = self.new.children(new).collect();
+        let before = old.iter().zip(&new).take_while(|&(&old, &new)| self.same(old, new)).count();
         let (old, new) = (&old[before..], &new[before..]);
-        let after = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old.same(new)).count();
+        let after = old
+            .iter()
+            .rev()
+            .zip(new.iter().rev())
+            .take_while(|&(&old, &new)| self.ends_same(old, new))
+            .count();
         let (old, new) = (&old[..old.len() - after], &new[..new.len() - after]);
 
-        let script = Script::of(old, new, &mut self.search);
-        self.rearrange(path, new, (before, after), &script, limit)?;
-        for (place, new) in new.iter().enumerate() {
+        let script = self.script(old, new);
+        self.rearrange(new, (before, after), &script, limit)?;
+        for (place, &new) in new.iter().enumerate() {
             if let Some(index) = script.origins[place] {
-                let token = (before + place).to_string();
-                below(path, &token, |path| self.compare(path, &old[index], new, limit))?;
+                let token = self.draft.enter_element(before + place);
+                let compared = self.compare(old[index], new, limit);
+                self.draft.leave(token);
+                compared?;
             }
         }
         Ok(())
+    }
+
+    fn same(&mut self, old: Node, new: Node) -> bool {
+        match (old.is_scalar(), new.is_scalar()) {
+            (true, true) => self.old.same_scalar(old, self.new, new),
+            (false, false) => self.same_text(old, new),
+            _ => false,
+        }
+    }
+
+    /// The same, where the neighbours before are asked about next: nothing is compared ahead.
+    fn ends_same(&self, old: Node, new: Node) -> bool {
+        match (old.is_scalar(), new.is_scalar()) {
+            (true, true) => self.old.same_scalar(old, self.new, new),
+            (false, false) => self.old.span(old) == self.new.span(new),
+            _ => false,
+        }
+    }
+
+    /// Which new element continues which old one.
+    fn script(&mut self, old: &[Node], new: &[Node]) -> Script {
+        let mut script =
+            Script { origins: vec![None; new.len()], kept: vec![false; new.len()], old_len: old.len() };
+        if old.is_empty() || new.is_empty() {
+            return script;
+        }
+        let named = self.identities.of(self.draft.path());
+        script.origins = identity::match_rows((self.old, old), (self.new, new), named)
+            .unwrap_or_else(|| by_content((self.old, old), (self.new, new), &mut self.search));
+        script.keep_the_most();
+        script.pair_the_rest();
+        script
     }
 
     /// Removes, adds and moves, until every place holds its pair's old element or its new one. `ends` counts the
     /// equal elements before and after.
     fn rearrange(
         &mut self,
-        path: &mut Pointer,
-        new: &[Node<'a>],
+        new: &[Node],
         ends: (usize, usize),
         script: &Script,
         limit: usize,
@@ -57,13 +88,16 @@ impl<'a> Draft<'a> {
         for index in script.removed().rev() {
             let at = first + index;
             length -= 1;
-            self.shift(length - at)?;
-            below(path, &at.to_string(), |path| self.remove(path, limit))?;
+            self.draft.shift(length - at)?;
+            let token = self.draft.enter_element(at);
+            self.draft.remove();
+            self.draft.leave(token);
+            self.draft.check(limit)?;
         }
         let mut waiting = Waiting::of(script);
         // The last kept element among the places that are done, and how many there are.
         let (mut anchor, mut passed) = (0, 0);
-        for (place, new) in new.iter().enumerate() {
+        for (place, &element) in new.iter().enumerate() {
             // The elements before `place` stand in their order; only waiting ones may stand between them.
             match script.origins[place] {
                 Some(index) if script.kept[place] => (anchor, passed) = (index, passed + 1),
@@ -71,18 +105,19 @@ impl<'a> Draft<'a> {
                     let from = first + waiting.place_of(index, place, passed);
                     waiting.leave(index);
                     let to = first + place + waiting.before(anchor);
-                    self.shift((length - 1 - from) + (length - 1 - to))?;
-                    let mut origin = path.clone();
-                    origin.push(&from.to_string());
-                    below(path, &to.to_string(), |path| self.relocate(origin, path, limit))?;
+                    self.draft.shift((length - 1 - from) + (length - 1 - to))?;
+                    self.draft.move_element(from, to);
                 }
                 None => {
                     let to = first + place + waiting.before(anchor);
-                    self.shift(length - to)?;
+                    self.draft.shift(length - to)?;
                     length += 1;
-                    below(path, &to.to_string(), |path| self.add(path, new, limit))?;
+                    let token = self.draft.enter_element(to);
+                    self.draft.add(self.new.span(element));
+                    self.draft.leave(token);
                 }
             }
+            self.draft.check(limit)?;
         }
         Ok(())
     }
@@ -99,18 +134,6 @@ struct Script {
 }
 
 impl Script {
-    fn of(old: &[Node<'_>], new: &[Node<'_>], search: &mut usize) -> Script {
-        let mut script =
-            Script { origins: vec![None; new.len()], kept: vec![false; new.len()], old_len: old.len() };
-        if old.is_empty() || new.is_empty() {
-            return script;
-        }
-        script.origins = by_identity(old, new).unwrap_or_else(|| by_content(old, new, search));
-        script.keep_the_most();
-        script.pair_the_rest();
-        script
-    }
-
     /// Of the matched elements, as many as possible stay, and the others move around them.
     fn keep_the_most(&mut self) {
         let matched: Vec<(usize, usize)> =
@@ -231,51 +254,16 @@ impl Waiting {
     }
 }
 
-/// Matches rows by the first member of [`IDENTITIES`] that every row of both sides has as a scalar of its own.
-fn by_identity(old: &[Node<'_>], new: &[Node<'_>]) -> Option<Vec<Option<usize>>> {
-    IDENTITIES.iter().find_map(|name| {
-        let old = places(old.iter().map(|row| identity(row, name)))?;
-        let new_places = places(new.iter().map(|row| identity(row, name)))?;
-        let mut origins = vec![None; new.len()];
-        for (identity, place) in new_places {
-            origins[place] = old.get(&identity).copied();
-        }
-        Some(origins)
-    })
-}
-
-/// What identifies a row. A number does by its text, like everywhere in a diff.
-#[derive(PartialEq, Eq, Hash)]
-enum Identity<'a> {
-    Bool(bool),
-    Number(&'a str),
-    String(&'a str),
-}
-
-fn identity<'a>(row: &Node<'a>, name: &str) -> Option<Identity<'a>> {
-    match row.value.get(name)? {
-        Value::Bool(bool) => Some(Identity::Bool(*bool)),
-        Value::Number(number) => Some(Identity::Number(number.as_str())),
-        Value::String(text) => Some(Identity::String(text)),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-/// The place of each, unless one is missing or is there twice.
-fn places<K: Eq + Hash>(keys: impl Iterator<Item = Option<K>>) -> Option<HashMap<K, usize>> {
-    let mut places = HashMap::new();
-    for (place, key) in keys.enumerate() {
-        if places.insert(key?, place).is_some() {
-            return None;
-        }
-    }
-    Some(places)
-}
-
 /// Matches equal elements: as many as can stay in order; or, where finding those would take too long, the ones that
 /// both sides have exactly once.
-fn by_content(old: &[Node<'_>], new: &[Node<'_>], search: &mut usize) -> Vec<Option<usize>> {
-    let hashes = |nodes: &[Node<'_>]| nodes.iter().map(|node| node.hash).collect::<Vec<_>>();
+fn by_content(
+    old: (&Document, &[Node]),
+    new: (&Document, &[Node]),
+    search: &mut usize,
+) -> Vec<Option<usize>> {
+    let hashes = |(document, nodes): (&Document, &[Node])| {
+        nodes.iter().map(|&node| hash(document.span(node))).collect::<Vec<_>>()
+    };
     let (old, new) = (hashes(old), hashes(new));
     let mut origins = vec![None; new.len()];
     if let Some(pairs) = common(&old, &new, search) {

@@ -1,184 +1,160 @@
 //! From two documents to a patch that turns one into the other.
 //!
-//! Invariants: applying `diff(old, new)` to `old` gives `new` exactly; the patch is never longer than replacing the
-//! whole document; the same two documents always give the same patch.
+//! Invariants: applying the patch to `old` gives `new` exactly; the same two documents always give the same patch;
+//! whatever would take more bytes as edits than as a replacement is replaced; the time is that of parsing both documents
+//! a few times over at most, whatever they hold.
 //!
-//! The parts: [`tree`] measures and hashes both documents once, this file walks them side by side and weighs edits
-//! against replacing, [`mod@array`] decides which elements correspond and turns that into operations, [`lcs`] holds
-//! the two sequence algorithms.
+//! The parts: [`scalars`] writes the patch where only scalars changed in place; this file walks two documents of any
+//! structure side by side and weighs edits against replacing; [`mod@object`] pairs members; [`mod@array`] decides which
+//! elements correspond and turns that into operations, with [`identity`] and [`lcs`] to find them; [`draft`] is the
+//! patch's text as it grows.
 
 mod array;
+mod draft;
+mod identity;
 mod lcs;
-mod tree;
+mod object;
+pub(crate) mod scalars;
 
-use super::write::string_len;
-use super::{Op, Patch, Pointer, Value};
-use tree::Node;
+use bytes::Bytes;
 
-/// A patch that turns `old` into `new`: `apply(old, &diff(old, new))` equals `new`, number texts included (the
-/// order of an object's members has no meaning and may differ).
-///
-/// Both documents must nest no deeper than [`MAX_DEPTH`](super::MAX_DEPTH). Costs a pass over both with a hash of
-/// every value, n log n in the elements of changed arrays, and a bounded search for how those correspond. Whatever
-/// would take more bytes as edits than as a replacement is replaced.
-///
-/// ```
-/// use tidegate_json::{MAX_DEPTH, parse, patched, tree_diff};
-/// let old = parse(br#"[{"id":1,"last":101.1},{"id":2,"last":7}]"#, MAX_DEPTH)?;
-/// let new = parse(br#"[{"id":3,"last":5},{"id":1,"last":101.10},{"id":2,"last":7}]"#, MAX_DEPTH)?;
-/// assert_eq!(patched(&old, &tree_diff(&old, &new)), Ok(new));
-/// # Ok::<(), tidegate_json::ParseError>(())
-/// ```
-pub fn tree_diff(old: &Value, new: &Value) -> Patch {
-    let (old, new) = (Node::of(old), Node::of(new));
-    let mut draft = Draft { edits: Vec::new(), cost: 0, search: MAX_SEARCH, shifts: MAX_SHIFTS };
+use self::draft::{Draft, TooDear};
+pub(crate) use self::object::Members;
+use crate::document::Document;
+use crate::document::tape::Node;
+use crate::identities::Identities;
+use crate::search::common_prefix;
+
+/// The patch from one compact document to another; empty (`[]`) when they are equal in value, and perhaps longer than
+/// the new document.
+pub(crate) fn patch(old: &Document, new: &Document, identities: &Identities) -> Bytes {
+    let mut differ = Differ {
+        old,
+        new,
+        identities,
+        draft: Draft::new(),
+        search: old.bytes().len() + new.bytes().len(),
+        run: Run::default(),
+    };
     // Without a limit nothing is too dear.
-    let _ = draft.compare(&mut Pointer::root(), &old, &new, usize::MAX);
-    Patch(draft.edits.into_iter().map(Edit::into_op).collect())
+    let _ = differ.compare(old.root(), new.root(), usize::MAX);
+    differ.draft.finish()
 }
 
-/// How many steps the searches for corresponding elements may take in one diff, all arrays together; they hold up to
-/// eight bytes for each meanwhile. Past it arrays are matched by their unique elements only.
-const MAX_SEARCH: usize = 1 << 20;
-
-/// How many elements and members may shift by one place, all told, when the patch is applied. Each insertion near
-/// the front of an array shifts all the rest, in every client. Many of them in a long array would cost each client
-/// seconds; then the array is replaced. 500 rows never come near; 100,000 do with some 700 removals at the front.
-const MAX_SHIFTS: usize = 1 << 26;
-
-/// An operation before it owns its value.
-enum Edit<'a> {
-    Add(Pointer, &'a Value),
-    Remove(Pointer),
-    Replace(Pointer, &'a Value),
-    Move { from: Pointer, path: Pointer },
-}
-
-impl Edit<'_> {
-    fn into_op(self) -> Op {
-        match self {
-            Edit::Add(path, value) => Op::Add { path, value: value.clone() },
-            Edit::Remove(path) => Op::Remove { path },
-            Edit::Replace(path, value) => Op::Replace { path, value: value.clone() },
-            Edit::Move { from, path } => Op::Move { from, path },
-        }
-    }
-}
-
-/// The edits have become longer than what they were to save; the enclosing value is to be replaced.
-struct TooDear;
-
-/// The patch as far as it is written.
-struct Draft<'a> {
-    edits: Vec<Edit<'a>>,
-    /// The bytes of the edits so far as text, a comma each included.
-    cost: usize,
-    /// The steps of [`MAX_SEARCH`] that are left.
+/// Two documents, side by side.
+struct Differ<'a> {
+    old: &'a Document,
+    new: &'a Document,
+    identities: &'a Identities,
+    draft: Draft,
+    /// How many steps the searches for corresponding elements may still take, all arrays together. Past it arrays are
+    /// matched by their unique elements only. The steps hold eight bytes each meanwhile.
     search: usize,
-    /// The shifts of [`MAX_SHIFTS`] that are left.
-    shifts: usize,
+    run: Run,
 }
 
-impl<'a> Draft<'a> {
-    /// Appends the edits that turn `old` into `new`, both at `path`, unless [`Self::cost`] would pass `limit`.
-    fn compare(
-        &mut self,
-        path: &mut Pointer,
-        old: &Node<'a>,
-        new: &Node<'a>,
-        limit: usize,
-    ) -> Result<(), TooDear> {
-        if old.same(new) {
-            return Ok(());
+impl<'a> Differ<'a> {
+    /// Appends the edits that turn `old` into `new`, both at the draft's place, unless its length would pass `limit`.
+    fn compare(&mut self, old: Node, new: Node, limit: usize) -> Result<(), TooDear> {
+        match (old.is_scalar(), new.is_scalar()) {
+            (true, true) if self.old.same_scalar(old, self.new, new) => return Ok(()),
+            (false, false) if self.same_text(old, new) => return Ok(()),
+            (false, false) if self.old.kind(old) == self.new.kind(new) => {
+                let mark = self.draft.mark();
+                let length = self.new.end(new) - self.new.start(new);
+                let replaced = mark.out_len().saturating_add(self.draft.replace_cost_at(mark, length));
+                let inside = limit.min(replaced);
+                let edited = if self.old.is_object(old.container) {
+                    self.compare_objects(old.container, new.container, inside)
+                } else {
+                    self.compare_arrays(old.container, new.container, inside)
+                };
+                if edited.is_ok() {
+                    return Ok(());
+                }
+                self.draft.rewind(mark);
+            }
+            _ => {}
         }
-        let (written, spent, shifts) = (self.edits.len(), self.cost, self.shifts);
-        let replacing = replace_cost(path, new);
-        let limit_inside = limit.min(spent.saturating_add(replacing));
-        let edited = match (old.value, new.value) {
-            (Value::Object(_), Value::Object(_)) => self.compare_objects(path, old, new, limit_inside),
-            (Value::Array(_), Value::Array(_)) => self.compare_arrays(path, old, new, limit_inside),
-            _ => Err(TooDear),
-        };
-        if edited.is_err() {
-            self.edits.truncate(written);
-            (self.cost, self.shifts) = (spent, shifts);
-            self.spend(replacing, limit)?;
-            self.edits.push(Edit::Replace(path.clone(), new.value));
-        }
-        Ok(())
+        self.draft.replace(self.new.span(new));
+        self.draft.check(limit)
     }
 
-    /// Removes, then edits and adds in the new member order.
-    fn compare_objects(
-        &mut self,
-        path: &mut Pointer,
-        old: &Node<'a>,
-        new: &Node<'a>,
-        limit: usize,
-    ) -> Result<(), TooDear> {
-        // From the back, so that fewer members shift.
-        let names = old.value.as_object().into_iter().flat_map(|members| members.keys().enumerate().rev());
-        let mut removed = 0;
-        for (place, name) in names.filter(|(_, name)| new.member(name).is_none()) {
-            removed += 1;
-            self.shift(old.children.len() - place - removed)?;
-            below(path, name, |path| self.remove(path, limit))?;
-        }
-        for (name, new) in new.members() {
-            below(path, name, |path| match old.member(name) {
-                Some(old) => self.compare(path, old, new, limit),
-                None => self.add(path, new, limit),
-            })?;
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, path: &Pointer, new: &Node<'a>, limit: usize) -> Result<(), TooDear> {
-        self.spend(r#"{"op":"add","path":,"value":},"#.len() + string_len(path.as_str()) + new.len, limit)?;
-        self.edits.push(Edit::Add(path.clone(), new.value));
-        Ok(())
-    }
-
-    fn remove(&mut self, path: &Pointer, limit: usize) -> Result<(), TooDear> {
-        self.spend(r#"{"op":"remove","path":},"#.len() + string_len(path.as_str()), limit)?;
-        self.edits.push(Edit::Remove(path.clone()));
-        Ok(())
-    }
-
-    fn relocate(&mut self, from: Pointer, path: &Pointer, limit: usize) -> Result<(), TooDear> {
-        let pointers = string_len(from.as_str()) + string_len(path.as_str());
-        self.spend(r#"{"op":"move","from":,"path":},"#.len() + pointers, limit)?;
-        self.edits.push(Edit::Move { from, path: path.clone() });
-        Ok(())
-    }
-
-    /// Accounts for elements or members that an operation shifts by one place.
-    fn shift(&mut self, places: usize) -> Result<(), TooDear> {
-        self.shifts = self.shifts.checked_sub(places).ok_or(TooDear)?;
-        Ok(())
-    }
-
-    fn spend(&mut self, bytes: usize, limit: usize) -> Result<(), TooDear> {
-        let cost = self.cost.saturating_add(bytes);
-        if cost > limit {
-            return Err(TooDear);
-        }
-        self.cost = cost;
-        Ok(())
+    /// Whether the texts of two values are the same bytes.
+    fn same_text(&mut self, old: Node, new: Node) -> bool {
+        let (old_span, new_span) =
+            ((self.old.start(old), self.old.end(old)), (self.new.start(new), self.new.end(new)));
+        self.run.agrees(self.old.bytes(), old_span, self.new.bytes(), new_span)
     }
 }
 
-fn replace_cost(path: &Pointer, new: &Node<'_>) -> usize {
-    r#"{"op":"replace","path":,"value":},"#.len() + string_len(path.as_str()) + new.len
+/// How far both texts agree from a pair of places on: bytes that were compared once are not compared again, neither by
+/// the containers inside a container that differs, nor by its neighbours.
+#[derive(Default)]
+struct Run {
+    old: usize,
+    new: usize,
+    len: usize,
+    /// The texts are known to differ right behind it.
+    ends: bool,
 }
 
-/// Does something one step further down, and comes back up.
-fn below<T>(path: &mut Pointer, token: &str, then: impl FnOnce(&mut Pointer) -> T) -> T {
-    let length = path.as_str().len();
-    path.push(token);
-    let result = then(path);
-    path.truncate(length);
-    result
+/// Bytes that are compared ahead of what was asked for.
+const AHEAD: usize = 1024;
+
+impl Run {
+    fn agrees(&mut self, old: &[u8], a: (usize, usize), new: &[u8], b: (usize, usize)) -> bool {
+        let length = a.1 - a.0;
+        if length != b.1 - b.0 {
+            return false;
+        }
+        let is_inside =
+            a.0 >= self.old && a.0 <= self.old + self.len && b.0.wrapping_sub(self.new) == a.0 - self.old;
+        if is_inside {
+            if a.1 <= self.old + self.len {
+                return true;
+            }
+            if self.ends {
+                return false;
+            }
+        }
+        let ahead = length.max(AHEAD);
+        let (left, right) = (&old[a.0..old.len().min(a.0 + ahead)], &new[b.0..new.len().min(b.0 + ahead)]);
+        let len = common_prefix(left, right);
+        *self = Run { old: a.0, new: b.0, len, ends: len < left.len().min(right.len()) };
+        len >= length
+    }
+}
+
+/// Whether two values are equal: same number texts, same array order, members in any order.
+///
+/// Costs one comparison of bytes, and a walk over both where they differ.
+pub(crate) fn equal(left: &Document, a: Node, right: &Document, b: Node) -> bool {
+    if !a.is_scalar() && !b.is_scalar() && left.span(a) == right.span(b) {
+        return true;
+    }
+    equal_inside(left, a, right, b)
+}
+
+fn equal_inside(left: &Document, a: Node, right: &Document, b: Node) -> bool {
+    if a.is_scalar() || b.is_scalar() {
+        return a.is_scalar() && b.is_scalar() && left.same_scalar(a, right, b);
+    }
+    if left.kind(a) != right.kind(b) {
+        return false;
+    }
+    if !left.is_object(a.container) {
+        let (mut ours, mut theirs) = (left.children(a.container), right.children(b.container));
+        loop {
+            match (ours.next(), theirs.next()) {
+                (None, None) => return true,
+                (Some(a), Some(b)) if equal_inside(left, a, right, b) => {}
+                _ => return false,
+            }
+        }
+    }
+    object::pairs(left, a.container, right, b.container)
+        .is_some_and(|pairs| pairs.into_iter().all(|(a, b)| equal_inside(left, a, right, b)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Exact patches for the cases that matter, and the bounds. That every patch is right is a property test.
 
-use super::*;
-use crate::{MAX_DEPTH, parse, patched};
+use crate::{MAX_DEPTH, Op, Patch, Pointer, Value, parse, patched, tree_diff};
 
 fn value(text: &str) -> Value {
     parse(text.as_bytes(), MAX_DEPTH).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -52,9 +51,9 @@ fn objects() {
         &old,
         &new,
         &[
-            r#"{"op":"remove","path":"/gone"}"#,
             r#"{"op":"replace","path":"/a~1b","value":1.0}"#,
             r#"{"op":"replace","path":"/~0/","value":1.10}"#,
+            r#"{"op":"remove","path":"/gone"}"#,
             r#"{"op":"add","path":"/new\n","value":{}}"#,
         ],
     );

@@ -174,6 +174,11 @@ impl JsonPath {
 impl Reached {
     pub(crate) const NOWHERE: Reached = Reached(0);
 
+    /// As far as either of the two.
+    pub(crate) fn or(self, other: Reached) -> Reached {
+        Reached(self.0 | other.0)
+    }
+
     /// Whether nothing at or below this node can be selected.
     pub fn is_nowhere(self) -> bool {
         self == Reached::NOWHERE

@@ -92,6 +92,7 @@ impl Resource {
             linger: LINGER,
             window: WindowLimits { bytes: setup.window_bytes, versions: setup.versions },
             max_depth: json::MAX_DEPTH,
+            identities: std::sync::Arc::default(),
         };
         let route = Route {
             scope: "simulation".to_owned(),

@@ -369,6 +369,7 @@ impl World {
                 Action::Tell(shard, command) => {
                     self.send(Way::OwnerToShard(index, shard.0), Event::ToShard(shard.0, command));
                 }
+                Action::Unproven(unproven) => panic!("{unproven:?}"),
                 Action::Retire => self.resources[index].owner = None,
             }
         }

@@ -108,7 +108,13 @@ fn live_route(
     Route {
         scope: format!("{} {pattern}", origin.name()),
         origin: Arc::new(origin.clone()),
-        policy: Policy { interval: *policy.poll, linger: *policy.linger, window, max_depth: json::MAX_DEPTH },
+        policy: Policy {
+            interval: *policy.poll,
+            linger: *policy.linger,
+            window,
+            max_depth: json::MAX_DEPTH,
+            identities: Arc::new(policy.fields.identities()),
+        },
         heartbeat: *policy.heartbeat,
         considered,
         irrelevant: policy.ignore_headers.iter().map(|name| HeaderName::clone(name)).collect(),

@@ -41,7 +41,7 @@ fn what_is_written_is_what_decides() {
     let identities = vec![(path("$.rows"), "sku".to_owned()), (path("$..rows"), String::new())];
     assert_eq!(settings.identities(), Identities::new(identities).unwrap());
     // In the order of the file: the second path would select this array as well.
-    assert_eq!(settings.identities().of([Step::Name("rows")]), Some("sku"));
+    assert_eq!(settings.identities().at([Step::Name("rows")]), Some("sku"));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn the_example_tells_what_it_says() {
     let counts = |text: &str| fields.controls().counts(&sent, &value(text));
     assert!(!counts(r#"{"generated_at":2,"rows":[{"symbol":"A","last":101.11}]}"#));
     assert!(counts(r#"{"generated_at":2,"rows":[{"symbol":"A","last":101.12}]}"#));
-    assert_eq!(fields.identities().of([Step::Name("rows")]), Some("symbol"));
+    assert_eq!(fields.identities().at([Step::Name("rows")]), Some("symbol"));
     let accounts = &config.route("/accounts/1").unwrap().live().unwrap().fields;
     assert_eq!(accounts.controls().payload().as_str(), "/data");
 }
@@ -216,7 +216,7 @@ fn from_the_environment() {
     assert_eq!(found.payload.as_str(), "/data");
     assert_eq!(found.ignore[0].as_str(), "$.rows[*].at");
     assert_eq!((found.tolerance[0].1.get(), found.tolerance[1].1.get()), (0.5, 2.0));
-    assert_eq!(found.identities().of([Step::Name("rows")]), Some("rows"));
+    assert_eq!(found.identities().at([Step::Name("rows")]), Some("rows"));
     let printed = format!("{found:?}");
     assert!(!printed.contains("rows") && !printed.contains("0.5") && !printed.contains("data"), "{printed}");
 
