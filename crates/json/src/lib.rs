@@ -4,6 +4,7 @@
 //! - [`parse()`]: strict RFC 8259, with every refusal a kind of its own; [`compact()`] for a text that stays text.
 //! - [`Patch`], [`apply()`], [`apply_in_place()`]: RFC 6902 over RFC 6901 pointers.
 //! - [`diff()`]: from two values to a patch that is right.
+//! - [`JsonPath`]: RFC 9535, by evaluation and by location; [`FieldControls`]: which differences count.
 //!
 //! Every function here that walks a document recurses over its nesting. [`MAX_DEPTH`] bounds that: parse with it
 //! (or less), and nothing in this module overflows a stack; patches cannot deepen a document beyond it.
@@ -14,6 +15,7 @@ mod compact;
 mod delta;
 mod diff;
 mod document;
+mod fields;
 mod identities;
 mod keys;
 mod merge;
@@ -21,6 +23,7 @@ mod number;
 mod overlay;
 mod parse;
 mod patch;
+mod path;
 mod pointer;
 #[cfg(test)]
 mod properties;
@@ -38,11 +41,13 @@ pub use change::{
 pub use compact::compact;
 pub use delta::{Delta, Rewound};
 pub use document::Document;
-pub use identities::Identities;
+pub use fields::{FieldControls, Tolerance};
+pub use identities::{Identities, NotLocal};
 pub use merge::merge_patch;
 pub use number::{Number, ParseNumberError, equal_numerically};
 pub use parse::{MAX_DEPTH, ParseError, ParseErrorKind, parse};
 pub use patch::{Op, OpError, Patch, PatchError};
+pub use path::{JsonPath, ParsePathError, Reached, Step, location};
 pub use pointer::{ParsePointerError, Pointer};
 pub use prove::{Unproven, prove};
 pub use value::{Object, Value};

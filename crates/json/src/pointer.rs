@@ -120,7 +120,7 @@ impl Pointer {
 }
 
 /// `~1` before `~0` (RFC 6901 §4): `~01` is `~1`, not `/`.
-fn unescape(token: &str) -> Cow<'_, str> {
+pub(crate) fn unescape(token: &str) -> Cow<'_, str> {
     if token.contains('~') {
         Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
     } else {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::Problem;
+use super::fields;
 use super::header::parse_ignorable;
 use super::pattern::PathPattern;
 use super::read::{At, Fields, Reader, nearest};
@@ -175,19 +176,24 @@ fn shadowed(pattern: &Sourced<PathPattern>, earlier: &[RouteDraft]) -> Option<Pr
     Some(Problem::Unreachable { shown: pattern.to_string(), by })
 }
 
-fn route(reader: &mut Reader<'_>, fields: &Fields<'_>, origins: &[OriginDraft]) -> RouteDraft {
-    reader.unknown_keys(fields);
-    let pattern = reader.value(fields, "path", PathPattern::parse);
-    let name = reader.value(fields, "origin", OriginName::parse);
-    let live = reader.value(fields, "live", parse_flag);
-    let poll = reader.time(fields, "poll");
-    let linger = reader.time(fields, "linger");
-    let heartbeat = reader.time(fields, "heartbeat");
-    let ignored = reader.list(fields, "ignore_headers", parse_ignorable);
+/// The settings of a route that mean nothing where everything is passed through.
+const LIVE_ONLY: [&str; 8] =
+    ["poll", "linger", "heartbeat", "ignore_headers", "payload", "ignore", "tolerance", "identity"];
+
+fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -> RouteDraft {
+    reader.unknown_keys(table);
+    let pattern = reader.value(table, "path", PathPattern::parse);
+    let name = reader.value(table, "origin", OriginName::parse);
+    let live = reader.value(table, "live", parse_flag);
+    let poll = reader.time(table, "poll");
+    let linger = reader.time(table, "linger");
+    let heartbeat = reader.time(table, "heartbeat");
+    let ignored = reader.list(table, "ignore_headers", parse_ignorable);
+    let controls = fields::read(reader, table);
     let is_live = live.as_ref().map(|live| *live.value);
     if is_live == Some(false) {
-        for key in ["poll", "linger", "heartbeat", "ignore_headers"] {
-            if let Some(span) = fields.key_span(key) {
+        for key in LIVE_ONLY {
+            if let Some(span) = table.key_span(key) {
                 reader.report(&span, Problem::NotLive { key });
             }
         }
@@ -200,6 +206,7 @@ fn route(reader: &mut Reader<'_>, fields: &Fields<'_>, origins: &[OriginDraft]) 
                 linger: linger?.value,
                 heartbeat: heartbeat?.value,
                 ignore_headers: ignored?.into_iter().map(|at| at.value).collect(),
+                fields: Arc::new(controls?),
             })
         } else {
             RoutePolicy::PassThrough

@@ -28,6 +28,9 @@ path = "/quotes/**"
 origin = "market"
 poll = "250ms"
 ignore_headers = ["Accept-Language"]
+ignore = ["$.generated_at"]
+tolerance = { "$.rows[*].last" = 0.01 }
+identity = { "$.rows" = "symbol" }
 
 [[route]]
 path = "/quotes/{symbol}/trades"
@@ -38,6 +41,7 @@ poll = "1s"
 path = "/accounts/**"
 origin = "accounts"
 linger = "1m"
+payload = "/data"
 
 [[route]]
 path = "/**"
@@ -83,6 +87,28 @@ left, and where they differ, text wins over `*`, and `*` over `**`. So `/quotes/
 `/quotes/{symbol}/trades`, which wins over `/quotes/**`. Two patterns that match the same paths are an error, and so is \
 a pattern all of whose paths are taken by more specific ones. `tidegate check` prints the routes in the order of their \
 precedence.
+
+## Which differences are told
+A new document becomes a version when it differs from **the version before it**, the one that was told last; what was \
+fetched and not told is forgotten. So small differences add up until they count. What is told is always whole and exact: \
+these settings choose when, never what.
+
+1. With `payload`, the two documents' payloads are compared, and where either has none, the two documents.
+2. What `ignore` selects is as if absent, in each document what its own paths select in it: it may appear, change and \
+disappear, and the elements after an ignored one move up.
+3. Two numbers that `tolerance` selects, each in its own document, are the same if they differ by no more than it. \
+Decimals are compared as they are written: 101.10 and 101.11 differ by 0.01. `0` makes `1.0` and `1.00` the same. Numbers \
+beyond 64-bit floating point (`1e400`) are the same only as the same text. Where several paths select a number, the \
+largest tolerance counts.
+4. Everything else is the same if it is equal: `1.0` and `1.00` are not, the order of members does not matter.
+
+The pointer is of RFC 6901: `/data`, `/result/rows`, with `~1` for a `/` and `~0` for a `~` in a name. Paths are JSONPaths \
+of RFC 9535, and start at the whole document even with a `payload`: `$.data.updated`. Brackets may be nested ten deep. \
+Names, indexes, `*` and `..` cost least; filters, slices and negative indexes need a copy of each document that differs. \
+In filters, numbers compare as 64-bit floating point.
+
+`identity` takes part in none of this: it helps to find the rows that moved. Where several of its paths select an array, \
+the first one counts.
 ";
 
 /// The text of `docs/CONFIG.md`.

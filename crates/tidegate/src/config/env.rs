@@ -49,12 +49,12 @@ impl Text {
         &self,
         parse: impl FnOnce(&str) -> Result<T, ValueError>,
     ) -> Result<Sourced<T>, ValueError> {
-        let value = parse(&self.value)?;
-        Ok(if self.from_environment {
-            Sourced::hidden(value, self.shown.as_str())
-        } else {
-            Sourced::plain(value)
-        })
+        match parse(&self.value) {
+            Ok(value) if self.from_environment => Ok(Sourced::hidden(value, self.shown.as_str())),
+            Ok(value) => Ok(Sourced::plain(value)),
+            Err(error) if self.from_environment => Err(error.without_place()),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod check;
 mod docs;
 mod env;
 mod error;
+mod fields;
 mod header;
 mod pattern;
 mod quantity;
@@ -40,12 +41,13 @@ use http::HeaderName;
 pub use docs::{EXAMPLE, markdown};
 pub use env::{Environment, PlaceholderError};
 pub use error::{ConfigError, Problem, Suggestion, render};
+pub use fields::FieldSettings;
 pub use pattern::PathPattern;
 pub use quantity::{ByteSize, display_duration, parse_duration, parse_size};
 pub use settings::{Kind, SETTINGS, Section, Setting};
 pub use source::{Location, Place, mask_userinfo};
 pub use url::{CorsOrigins, OriginUrl, WebOrigin};
-pub use value::{HeaderError, PatternError, Sourced, UrlError, ValueError};
+pub use value::{HeaderError, PatternError, PointerError, Sourced, UrlError, ValueError};
 
 use read::{Fields, Reader};
 use source::Source;
@@ -128,6 +130,8 @@ pub struct LivePolicy {
     pub heartbeat: Sourced<Duration>,
     /// Request header fields that are left out of the sharing key; never one that carries credentials.
     pub ignore_headers: Vec<Sourced<HeaderName>>,
+    /// Which differences are told.
+    pub fields: Arc<FieldSettings>,
 }
 
 /// The name of an origin: 1 to 64 letters, digits, `-`, `_` or `.`.

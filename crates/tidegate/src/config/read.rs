@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::env::{Environment, PlaceholderError, Text, has_placeholder, resolve};
 use super::error::{ConfigError, Problem, Suggestion};
@@ -226,6 +226,61 @@ impl<'a> Reader<'a> {
         whole.then_some(list)
     }
 
+    /// The entries of a table whose keys are parsed like texts, in the order of the file. `None` if the table itself or
+    /// any of its entries is wrong.
+    pub(super) fn entries<K: Clone + PartialEq, T>(
+        &mut self,
+        fields: &Fields<'_>,
+        key: &'static str,
+        parse_key: impl Fn(&str) -> Result<K, ValueError>,
+        parse_value: impl Fn(&str) -> Result<T, ValueError>,
+    ) -> Option<Vec<(Sourced<K>, Sourced<T>)>> {
+        let setting = setting(fields.section, key);
+        let Some(value) = fields.get(key) else { return Some(Vec::new()) };
+        let DeValue::Table(table) = value.get_ref() else {
+            self.wrong_type(setting, value);
+            return None;
+        };
+        let mut written: Vec<_> = table.iter().collect();
+        written.sort_by_key(|(name, _)| name.span().start);
+        let mut entries: Vec<(Sourced<K>, Sourced<T>)> = Vec::with_capacity(written.len());
+        let mut keys: Vec<Sourced<K>> = Vec::with_capacity(written.len());
+        for (name, value) in written {
+            let span = name.span();
+            let name = self.resolve(name.get_ref(), &span);
+            let name =
+                name.and_then(|text| Some((self.parsed(key, &text, Some(span.clone()), &parse_key)?, text)));
+            let text = self.entry_text(setting, value);
+            let value = text.and_then(|text| self.parsed(key, &text, Some(value.span()), &parse_value));
+            match name {
+                Some((name, text)) if keys.contains(&name.value) => {
+                    self.report(&span, Problem::Twice { key, shown: text.shown().to_owned() });
+                }
+                Some((name, _)) => {
+                    keys.push(name.value.clone());
+                    entries.extend(value.map(|value| (name.value, value.value)));
+                }
+                None => {}
+            }
+        }
+        (entries.len() == table.len()).then_some(entries)
+    }
+
+    /// The text of an entry's value. A number in quotes is accepted only with a placeholder.
+    fn entry_text(&mut self, setting: &'static Setting, value: &Spanned<DeValue<'_>>) -> Option<Text> {
+        match (value.get_ref(), setting.kind) {
+            (DeValue::String(text), kind) if kind == Kind::Members || has_placeholder(text) => {
+                self.resolve(text, &value.span())
+            }
+            (DeValue::Integer(number), Kind::Tolerances) => Some(Text::plain(&decimal(number))),
+            (DeValue::Float(number), Kind::Tolerances) => Some(Text::plain(number.as_str())),
+            _ => {
+                self.wrong_type(setting, value);
+                None
+            }
+        }
+    }
+
     /// The text of a setting: from the file, else its default; a required one that is missing is reported.
     fn text(&mut self, fields: &Fields<'_>, key: &'static str) -> Option<(Text, Option<Range<usize>>)> {
         let setting = setting(fields.section, key);
@@ -241,11 +296,7 @@ impl<'a> Reader<'a> {
             (DeValue::String(text), kind) if !kind.is_bare() || has_placeholder(text) => {
                 self.resolve(text, &span)?
             }
-            (DeValue::Integer(number), Kind::Count(..)) => {
-                let decimal =
-                    u64::from_str_radix(number.as_str(), number.radix()).map(|number| number.to_string());
-                Text::plain(&decimal.unwrap_or_else(|_| number.to_string()))
-            }
+            (DeValue::Integer(number), Kind::Count(..)) => Text::plain(&decimal(number)),
             (DeValue::Boolean(flag), Kind::Flag) => Text::plain(if *flag { "true" } else { "false" }),
             _ => {
                 self.wrong_type(setting, value);
@@ -267,6 +318,7 @@ impl<'a> Reader<'a> {
             (Err(error), span) => {
                 // Without a place it is a default, which a test holds against this very code.
                 let span = span.unwrap_or(0..0);
+                let span = error.offset().map_or(span.clone(), |offset| self.inside(&span, text, offset));
                 self.report(&span, Problem::BadValue { key, shown: text.shown().to_owned(), error });
                 None
             }
@@ -297,6 +349,18 @@ impl<'a> Reader<'a> {
         found.map_or(span.clone(), |(at, _)| span.start + at..span.start + at + part.len())
     }
 
+    /// The place of a character of a text that stands within `span`, where it is written as it is between quotes; else
+    /// all of `span`.
+    fn inside(&self, span: &Range<usize>, text: &Text, offset: usize) -> Range<usize> {
+        let written = self.source.text().get(span.clone()).unwrap_or_default();
+        let quoted = written.strip_prefix(['"', '\'']).and_then(|rest| rest.strip_suffix(['"', '\'']));
+        if quoted != Some(text.shown()) {
+            return span.clone();
+        }
+        let start = span.start + 1 + offset;
+        start..start + text.shown()[offset..].chars().next().map_or(1, char::len_utf8)
+    }
+
     fn wrong_type(&mut self, setting: &'static Setting, value: &Spanned<DeValue<'_>>) {
         let problem = Problem::WrongType {
             key: setting.key,
@@ -312,6 +376,12 @@ impl<'a> Reader<'a> {
 fn setting(section: Section, key: &'static str) -> &'static Setting {
     // Every key that is read stands in the table; the test of the defaults reads each of them.
     find(section, key).unwrap_or_else(|| unreachable!("{key} is not in the table of settings"))
+}
+
+/// An integer in digits, or as it is written where it is none of an amount.
+fn decimal(number: &DeInteger<'_>) -> String {
+    let decimal = u64::from_str_radix(number.as_str(), number.radix()).map(|number| number.to_string());
+    decimal.unwrap_or_else(|_| number.to_string())
 }
 
 fn type_name(value: &DeValue<'_>) -> &'static str {

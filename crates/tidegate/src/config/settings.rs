@@ -46,6 +46,14 @@ pub enum Kind {
     Pattern,
     /// A list of header field names.
     HeaderNames,
+    /// A JSON Pointer.
+    Pointer,
+    /// A list of JSONPaths.
+    Paths,
+    /// A table of JSONPaths, each with a number.
+    Tolerances,
+    /// A table of JSONPaths, each with the name of a member.
+    Members,
 }
 
 /// One setting.
@@ -57,7 +65,7 @@ pub struct Setting {
     pub key: &'static str,
     /// What it holds.
     pub kind: Kind,
-    /// The default as text without quotes (a list is empty); `None` if the setting is required.
+    /// The default as text without quotes (a list or a table is empty); `None` if the setting is required.
     pub default: Option<&'static str>,
     /// A value to show where one is missing or of the wrong type, as TOML.
     pub example: &'static str,
@@ -264,6 +272,46 @@ pub const SETTINGS: &[Setting] = &[
                 a feed. Fields that carry credentials are refused: sharing across credentials is never allowed.",
         reason: "Every field is taken to choose the content until you know better.",
     },
+    Setting {
+        section: Section::Route,
+        key: "payload",
+        kind: Kind::Pointer,
+        default: Some(""),
+        example: "\"/data\"",
+        about: "Where the data is inside an envelope, as a JSON Pointer (RFC 6901): only differences inside it are \
+                told. Where either document lacks it, every difference is. See *Which differences are told*.",
+        reason: "The whole document is the data until you say otherwise; an envelope is often new with every answer.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "ignore",
+        kind: Kind::Paths,
+        default: Some(""),
+        example: "[\"$.generated_at\", \"$..updated\"]",
+        about: "Which parts are as if absent when documents are compared, as JSONPaths (RFC 9535).",
+        reason: "Every difference is told until you know that it means nothing; a time of creation makes each answer a \
+                 new version.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "tolerance",
+        kind: Kind::Tolerances,
+        default: Some(""),
+        example: "{ \"$.rows[*].last\" = 0.01 }",
+        about: "By how much the numbers at these JSONPaths may differ from those told last and still be the same, in \
+                their own unit.",
+        reason: "Numbers count by their text until you know what is noise. Slow drift is told as soon as it adds up.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "identity",
+        kind: Kind::Members,
+        default: Some(""),
+        example: "{ \"$.rows\" = \"sku\" }",
+        about: "Which member identifies the rows of the arrays at these JSONPaths, which are made of names, indexes from \
+                0, `*` and `..`. It only makes patches smaller.",
+        reason: "It is detected where rows have a member whose values differ; name it where that guesses wrong.",
+    },
 ];
 
 impl Section {
@@ -312,7 +360,7 @@ impl Kind {
     pub fn expected(self) -> &'static str {
         match self {
             Self::Address => "an address as a string",
-            Self::WebOrigins | Self::HeaderNames => "a list of strings",
+            Self::WebOrigins | Self::HeaderNames | Self::Paths => "a list of strings",
             Self::Size(..) => "a size as a string",
             Self::Count(..) => "a whole number",
             Self::Time(..) => "a duration as a string",
@@ -320,6 +368,9 @@ impl Kind {
             Self::Name => "a name as a string",
             Self::Url => "a URL as a string",
             Self::Pattern => "a path as a string",
+            Self::Pointer => "a JSON Pointer as a string",
+            Self::Tolerances => "a table of JSONPaths with numbers",
+            Self::Members => "a table of JSONPaths with strings",
         }
     }
 
@@ -340,7 +391,12 @@ impl Kind {
 
     /// Whether the value is a list.
     pub fn is_list(self) -> bool {
-        matches!(self, Self::WebOrigins | Self::HeaderNames)
+        matches!(self, Self::WebOrigins | Self::HeaderNames | Self::Paths)
+    }
+
+    /// Whether the value is a table.
+    pub fn is_table(self) -> bool {
+        matches!(self, Self::Tolerances | Self::Members)
     }
 }
 
@@ -349,6 +405,7 @@ impl Setting {
     pub fn default_toml(&self) -> Option<String> {
         self.default.map(|text| match self.kind {
             kind if kind.is_list() => String::from("[]"),
+            kind if kind.is_table() => String::from("{}"),
             kind if kind.is_bare() => text.to_owned(),
             _ => format!("\"{text}\""),
         })

@@ -4,8 +4,11 @@
 //! and what came from the environment is never printed; the caller shows the text as it was written instead.
 //! [`Sourced`] keeps the same promise for values that were accepted.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
+
+use tidegate_core::json::ParsePathError;
 
 /// Why a text is not a value of the wanted kind. Says the rule and an example, never the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,16 @@ pub enum ValueError {
     HeaderName,
     /// A header field that may never be ignored.
     Header(HeaderError),
+    /// Not a JSON Pointer.
+    Pointer(PointerError),
+    /// Not a JSONPath. Where and why, unless the text came from the environment: that would tell its length.
+    Path(Option<ParsePathError>),
+    /// A path to ignore that selects the whole document.
+    IgnoresAll,
+    /// A path that identifies rows and depends on more of a document than a location.
+    NotLocal,
+    /// Not a number by which numbers may differ.
+    Tolerance,
 }
 
 /// Why a text is not an origin's URL.
@@ -78,6 +91,15 @@ pub enum PatternError {
     Character,
 }
 
+/// Why a text is not a JSON Pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PointerError {
+    /// It does not begin with `/`.
+    NoSlash,
+    /// A `~` that begins neither `~0` nor `~1`.
+    Escape,
+}
+
 /// Why a header field may not be left out of the sharing key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderError {
@@ -91,8 +113,11 @@ pub enum HeaderError {
 
 impl ValueError {
     /// What is wrong, to be read after the text as it was written.
-    pub fn reason(self) -> &'static str {
-        match self {
+    pub fn reason(self) -> Cow<'static, str> {
+        if let Self::Path(Some(error)) = self {
+            return Cow::Owned(format!("is {error}"));
+        }
+        Cow::Borrowed(match self {
             Self::Duration => "is not a duration",
             Self::Size => "is not a size",
             Self::Count => "is not a whole number",
@@ -127,6 +152,32 @@ impl ValueError {
                 HeaderError::HopByHop => "belongs to a single connection and is never forwarded",
                 HeaderError::Framing => "is part of the request itself",
             },
+            Self::Pointer(error) => match error {
+                PointerError::NoSlash => "does not begin with `/`, as a JSON Pointer does",
+                PointerError::Escape => "has a `~` that is followed by neither `0` nor `1`",
+            },
+            Self::Path(_) => "is not a JSONPath",
+            Self::IgnoresAll => "selects the whole document, so that no change would ever be told",
+            Self::NotLocal => {
+                "has a filter, a slice or a negative index, or is too long, to name arrays by their place"
+            }
+            Self::Tolerance => "is not a finite number of at least 0",
+        })
+    }
+
+    /// Where in the text it goes wrong, in bytes, if that is known.
+    pub fn offset(self) -> Option<usize> {
+        match self {
+            Self::Path(Some(error)) => Some(error.offset),
+            _ => None,
+        }
+    }
+
+    /// The same error without anything that tells about the text.
+    pub(super) fn without_place(self) -> Self {
+        match self {
+            Self::Path(_) => Self::Path(None),
+            other => other,
         }
     }
 
@@ -180,6 +231,22 @@ impl ValueError {
                 HeaderError::HopByHop => "remove it: it never takes part in choosing a feed",
                 HeaderError::Framing => "remove it: requests that differ in it are different requests",
             },
+            Self::Pointer(PointerError::NoSlash) => {
+                "write the members on the way: \"/data\", \"/result/rows\""
+            }
+            Self::Pointer(PointerError::Escape) => {
+                "write `~0` for a `~` and `~1` for a `/` in a member's name"
+            }
+            Self::Path(_) => {
+                "write a path of RFC 9535: \"$.rows[*].last\", \"$..updated\", \"$['last-price'][0]\""
+            }
+            Self::IgnoresAll => {
+                "name what changes without a meaning: \"$.generated_at\"; or write `live = false`"
+            }
+            Self::NotLocal => {
+                "write names, indexes from 0, `*` and `..`: \"$.rows\", \"$.shops[*].rows\", \"$..rows\""
+            }
+            Self::Tolerance => "write by how much the number may differ without being told: 0.01",
         }
     }
 }

@@ -113,7 +113,7 @@ fn live_route(
             linger: *policy.linger,
             window,
             max_depth: json::MAX_DEPTH,
-            identities: Arc::default(),
+            identities: Arc::new(policy.fields.identities()),
         },
         heartbeat: *policy.heartbeat,
         considered,

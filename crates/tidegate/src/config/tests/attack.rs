@@ -31,6 +31,8 @@ fn what_the_environment_holds_is_never_printed() {
         "x-zq9secret",
         "4321s",
         "43 KiB",
+        "$.zq9secret",
+        "$['zq9secret'",
         "4321",
     ];
     let mut refused = 0;
@@ -40,8 +42,13 @@ fn what_the_environment_holds_is_never_printed() {
             for around in
                 ["${V}", "x${V}", "${V}x", "http://${V}", "http://u:${V}@h", "/${V}", "127.0.0.1:${V}"]
             {
-                let value =
-                    if setting.kind.is_list() { format!("[\"{around}\"]") } else { format!("\"{around}\"") };
+                let value = match setting.kind {
+                    kind if kind.is_list() => format!("[\"{around}\"]"),
+                    kind if kind.is_table() => {
+                        format!("{{ \"{around}\" = \"${{V}}\", '$.a' = \"{around}\" }}")
+                    }
+                    _ => format!("\"{around}\""),
+                };
                 let line = format!("{} = {value}\n", setting.key);
                 let text = match setting.section {
                     Section::Top => format!("{line}{ORIGIN}{ROUTE}"),
@@ -129,6 +136,10 @@ fn piece() -> impl Strategy<Value = String> {
             "\"http://:@\"",
             "origin = {}\n",
             "route = [1, {}]\n",
+            "ignore = [\"$.${V} \"]\n",
+            "tolerance = {\"$[?@.${V}]\" = \"${V}\"}\n",
+            "'$..a[-1]' = \"${V}\"",
+            "$['\\\\u",
         ])
         .prop_map(str::to_owned),
         any::<char>().prop_map(String::from),

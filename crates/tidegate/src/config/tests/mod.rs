@@ -1,6 +1,7 @@
 //! Whole files: what they mean, and everything that is wrong with them.
 
 mod attack;
+mod fields;
 
 use super::*;
 
@@ -87,6 +88,10 @@ fn what_is_not_written_has_its_documented_default() {
             .to_owned(),
         ),
         ("ignore_headers", live.ignore_headers.iter().map(ToString::to_string).collect()),
+        ("payload", live.fields.payload.to_string()),
+        ("ignore", live.fields.ignore.iter().map(ToString::to_string).collect()),
+        ("tolerance", live.fields.tolerance.iter().map(|(path, _)| path.to_string()).collect()),
+        ("identity", live.fields.identity.iter().map(|(path, _)| path.to_string()).collect()),
     ];
     let documented: Vec<_> = SETTINGS.iter().filter_map(|s| Some((s.key, s.default?.to_owned()))).collect();
     assert_eq!(documented.len(), found.len());
