@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::json::{self, Delta, Identities, ParseError};
+use crate::json::{self, Delta, FieldControls, Identities, ParseError};
 
 /// What sort of text a representation is; decided from its media type by whoever fetched it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,17 @@ impl fmt::Display for DocumentError {
 
 impl std::error::Error for DocumentError {}
 
+/// How documents are compared.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// How deep they may nest.
+    pub max_depth: usize,
+    /// Which members identify the rows of which arrays.
+    pub identities: &'a Identities,
+    /// Which differences count.
+    pub controls: &'a FieldControls,
+}
+
 /// A representation's content. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Document {
@@ -61,24 +72,23 @@ impl Document {
     /// The document in `body`, which comes after this one, and what leads there.
     ///
     /// A patch is proven before it is offered: applied to this document it gives the next exactly, or it is not used.
-    pub fn follow(
-        &self,
-        body: &Bytes,
-        form: Form,
-        max_depth: usize,
-        identities: &Identities,
-    ) -> Result<Step, DocumentError> {
+    pub fn follow(&self, body: &Bytes, form: Form, rules: Rules<'_>) -> Result<Step, DocumentError> {
+        let Rules { max_depth, identities, controls } = rules;
         let Document::Json(old) = self else { return self.follow_whole(body, form, max_depth) };
         if form != Form::Json {
             return self.follow_whole(body, form, max_depth);
         }
         match json::advance(old, body.clone(), max_depth, identities) {
-            Ok(mut advance) => Ok(Step {
-                back: advance.back(old),
-                document: Document::Json(advance.document),
-                change: advance.change.into(),
-                unproven: advance.unproven,
-            }),
+            Ok(advance) => {
+                let change = match advance.change.clone().into() {
+                    Change::None => Change::None,
+                    _ if !advance.counts(old, controls) => Change::Uncounted,
+                    change => change,
+                };
+                let (document, unproven) =
+                    (Document::Json(advance.document.clone()), advance.unproven.clone());
+                Ok(Step { document, change, back: advance.back(old), unproven })
+            }
             Err(error) => json(body, Err(error)).map(Step::whole),
         }
     }
@@ -143,6 +153,8 @@ impl Step {
 pub enum Change {
     /// Equal in value, number texts included: nothing to publish.
     None,
+    /// Not equal, but the same in all that counts: nothing to publish either.
+    Uncounted,
     /// An RFC 6902 patch, proven by applying it, and smaller than the new text.
     Patch(Bytes),
     /// The new document is to be sent whole.
@@ -162,6 +174,11 @@ impl From<json::Change> for Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn rules(controls: &FieldControls) -> Rules<'_> {
+        static NONE: std::sync::LazyLock<Identities> = std::sync::LazyLock::new(Identities::default);
+        Rules { max_depth: 8, identities: &NONE, controls }
+    }
 
     fn document(body: &'static [u8], form: Form) -> Document {
         Document::new(&Bytes::from_static(body), form, 8).unwrap()
@@ -236,7 +253,7 @@ mod tests {
         ] {
             let (old, new) = (Bytes::from(old), Bytes::from(new));
             let document = Document::new(&old, old_form, 8).unwrap();
-            let step = document.follow(&new, new_form, 8, &Identities::default()).unwrap();
+            let step = document.follow(&new, new_form, rules(&FieldControls::default())).unwrap();
             assert_eq!(step.change, expected, "{old:?} {new:?}");
             assert_eq!(step.document.text(), Document::new(&new, new_form, 8).unwrap().text());
             assert!(step.unproven.is_none());
@@ -244,10 +261,29 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_count_is_no_change() {
+        let ignored = vec![json::JsonPath::parse("$.as_of").unwrap()];
+        let controls = FieldControls::new(json::Pointer::root(), ignored, Vec::new());
+        let old = document(br#"{"as_of":1,"rows":[{"id":1,"last":1.10}]}"#, Form::Json);
+        for (new, expected) in [
+            (r#"{"as_of":1,"rows":[{"id":1,"last":1.10}]}"#, Change::None),
+            (r#"{"as_of":22,"rows":[{"id":1,"last":1.10}]}"#, Change::Uncounted),
+            (r#"{"as_of":[],"rows":[{"id":1,"last":1.10}]}"#, Change::Uncounted),
+            (r#"{"rows":[{"id":1,"last":1.10}]}"#, Change::Uncounted),
+            (r#"{"as_of":2,"rows":[{"id":1,"last":1.1}]}"#, Change::Whole),
+            (r#"{"as_of":2,"rows":[]}"#, Change::Whole),
+            (r#"{"as_of":2,"as_of":2}"#, Change::Whole),
+        ] {
+            let step = old.follow(&Bytes::from(new), Form::Json, rules(&controls)).unwrap();
+            assert_eq!(step.change, expected, "{new}");
+        }
+    }
+
+    #[test]
     fn what_cannot_follow_is_an_error() {
         let document = document(b"[1]", Form::Json);
         for body in ["[1", "[1]]", "[[[[[[[[[1]]]]]]]]]"] {
-            let error = document.follow(&Bytes::from(body), Form::Json, 8, &Identities::default());
+            let error = document.follow(&Bytes::from(body), Form::Json, rules(&FieldControls::default()));
             assert!(matches!(error, Err(DocumentError::NotJson(_))), "{body}");
         }
     }

@@ -16,7 +16,7 @@ mod window;
 
 pub use tidegate_json as json;
 
-pub use document::{Change, Document, DocumentError, Form, Step};
+pub use document::{Change, Document, DocumentError, Form, Rules, Step};
 pub use feed::{
     Cause, Ended, Feed, FetchPlan, Fetching, Meta, Output, Policy, Resumed, Settled, State, Status, Unproven,
     Update, Wait,

@@ -312,8 +312,10 @@ mod tests {
             window.push(Arc::new(version), back);
         };
         push(&mut window, 1, &document, None, None);
+        let (identities, controls) = Default::default();
+        let rules = crate::Rules { max_depth: 8, identities: &identities, controls: &controls };
         for n in 2..20 {
-            let step = document.follow(&body(n), Form::Json, 8, &json::Identities::default()).unwrap();
+            let step = document.follow(&body(n), Form::Json, rules).unwrap();
             document = step.document;
             let crate::Change::Patch(patch) = step.change else { panic!("a number changed") };
             // Every fifth text is kept whole.

@@ -77,7 +77,14 @@ impl Bench {
         let entropy = move || random.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         let hub = Hub::start(Clock::new(), limits, entropy).expect("threads can be started");
         let window = WindowLimits { bytes: 100_000, versions: 8 };
-        let policy = Policy { interval, linger, window, max_depth: 16, identities: Arc::default() };
+        let policy = Policy {
+            interval,
+            linger,
+            window,
+            max_depth: 16,
+            identities: Arc::default(),
+            controls: Arc::default(),
+        };
         let route = Route {
             scope: "test".to_owned(),
             origin: Arc::new(origin),

@@ -8,12 +8,12 @@ use bytes::Bytes;
 use crate::delta::{Delta, Shared};
 use crate::diff::scalars::{self, Direction};
 use crate::document::follow::Taken;
-use crate::document::in_place;
+use crate::document::in_place::{self, Difference};
 use crate::overlay::{Overlay, Refusal};
 use crate::prove::{parse, prove, proves_in_place};
 use crate::{
-    ApplyError, Document, Identities, Op, ParseError, Patch, PatchError, Pointer, Unproven, Value,
-    diff as differ,
+    ApplyError, Document, FieldControls, Identities, Op, ParseError, Patch, PatchError, Pointer, Unproven,
+    Value, diff as differ, fields,
 };
 
 /// What leads from one document to the next.
@@ -37,14 +37,43 @@ pub struct Advance {
     /// Whether the patch was proven, and how it failed if it was not right: then [`Advance::change`] is
     /// [`Change::Whole`], and this is a bug in this crate.
     pub unproven: Option<Box<Failed>>,
-    shared: Vec<Shared>,
+    made: Made,
+}
+
+/// How the next document was made of the old one.
+#[derive(Debug, Clone)]
+enum Made {
+    /// By these scalars, which changed in place.
+    InPlace(Vec<Difference>),
+    /// By scanning, which found these parts to be equal.
+    Scanned(Vec<Shared>),
 }
 
 impl Advance {
-    /// How the old text, the one that was advanced from, is made of the new one; none where keeping it whole takes no
-    /// more memory.
-    pub fn back(&mut self, old: &Document) -> Option<Delta> {
-        Delta::of(old.bytes(), self.document.bytes(), std::mem::take(&mut self.shared))
+    /// How the text of `old`, the document that was advanced from, is made of the new one; none where keeping it whole
+    /// takes no more memory.
+    pub fn back(self, old: &Document) -> Option<Delta> {
+        let shared = match self.made {
+            Made::InPlace(differences) => in_place::shared(old, &differences),
+            Made::Scanned(shared) => shared,
+        };
+        Delta::of(old.bytes(), self.document.bytes(), shared)
+    }
+
+    /// Whether the difference from `old`, the document that was advanced from, counts under these controls.
+    ///
+    /// Costs the places of the scalars that changed, where all paths of the controls are local and nothing else changed;
+    /// else the trees of both documents.
+    pub fn counts(&self, old: &Document, controls: &FieldControls) -> bool {
+        if controls.is_none() {
+            return self.change != Change::None;
+        }
+        if let Made::InPlace(differences) = &self.made
+            && let Some(counts) = fields::any_counts(controls, old, self.document.bytes(), differences)
+        {
+            return counts;
+        }
+        controls.counts(&old.to_value(), &self.document.to_value())
     }
 
     /// Keeps the patch only if it is proven.
@@ -125,14 +154,14 @@ pub fn advance_unproven(
 ) -> Result<Advance, ParseError> {
     let Some(found) = in_place::differences(old, &body, identities) else {
         let (document, taken) = Document::following(old, body, max_depth)?;
-        let shared = taken.iter().map(|it| it.shared).collect();
+        let made = Made::Scanned(taken.iter().map(|it| it.shared).collect());
         let change = of_patch(structural(old, &document, Some(taken), identities), &document);
-        return Ok(Advance { document, change, unproven: None, shared });
+        return Ok(Advance { document, change, unproven: None, made });
     };
     let document = in_place::follow_up(old, body, &found);
     let patch = scalars::write(old, document.bytes(), &found, Direction::Forward);
     let change = of_patch(patch, &document);
-    Ok(Advance { document, change, unproven: None, shared: in_place::shared(old, &found) })
+    Ok(Advance { document, change, unproven: None, made: Made::InPlace(found) })
 }
 
 /// What leads from the text `old`, which is no document yet, to the document `new`, proven: for a reader that stands
@@ -150,12 +179,18 @@ pub fn advance_to(
             Change::None | Change::Whole => true,
         };
         if proven {
-            return Ok(Advance { document: new.clone(), change, unproven: None, shared: Vec::new() });
+            return Ok(Advance {
+                document: new.clone(),
+                change,
+                unproven: None,
+                made: Made::Scanned(Vec::new()),
+            });
         }
     }
     let old = Document::parse_like(new, old.clone(), max_depth)?;
     let change = diff(&old, new, identities);
-    let mut advance = Advance { document: new.clone(), change, unproven: None, shared: Vec::new() };
+    let mut advance =
+        Advance { document: new.clone(), change, unproven: None, made: Made::Scanned(Vec::new()) };
     advance.settle(|patch, new| prove(&old, patch, new));
     Ok(advance)
 }

@@ -159,6 +159,11 @@ impl Document {
         self.body[self.start(node)]
     }
 
+    /// The first and the last entry of a value.
+    pub(crate) fn extent(&self, node: Node) -> (u32, u32) {
+        (node.entry, self.tape.after(node) - 1)
+    }
+
     /// Where the inside of a container begins and ends, without its brackets.
     pub(crate) fn inside(&self, container: u32) -> (usize, usize) {
         let it = &self.tape.containers[container as usize];

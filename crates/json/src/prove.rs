@@ -107,7 +107,7 @@ fn replacement(patch: &Document, node: Node) -> Option<(Pointer, Node)> {
 }
 
 /// The value at a pointer.
-fn find(document: &Document, path: &Pointer) -> Option<Node> {
+pub(crate) fn find(document: &Document, path: &Pointer) -> Option<Node> {
     let mut node = document.root();
     for token in path.tokens() {
         if node.is_scalar() {

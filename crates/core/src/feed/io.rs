@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::json::{Failed, Identities};
+use crate::json::{Failed, FieldControls, Identities};
 use crate::representation::{Answer, Failure, Unfit, Validators};
 use crate::sharing::Vary;
 use crate::window::{Version, WindowLimits};
@@ -23,6 +23,8 @@ pub struct Policy {
     pub max_depth: usize,
     /// Which members identify the rows of which arrays, where that is not to be detected.
     pub identities: Arc<Identities>,
+    /// Which differences are worth telling.
+    pub controls: Arc<FieldControls>,
 }
 
 /// The number of a fetch; later ones are greater.

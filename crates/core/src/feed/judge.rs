@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::state::{Cause, Meta, State, Status};
 use super::{Ended, Feed, InFlight, Output, Policy, Settled, Unproven};
-use crate::document::{Change, Document, DocumentError, Form, Step};
+use crate::document::{Change, Document, DocumentError, Form, Rules, Step};
 use crate::position::{Offset, Position};
 use crate::representation::{
     Answer, Failure, FailureKind, Outcome, Phase, Representation, Unfit, Validators, retry_after,
@@ -106,13 +106,18 @@ impl Feed {
             self.outputs.push_back(Output::Unproven(Box::new(unproven)));
         }
         self.last_body = body.clone();
-        if step.change != Change::None {
-            self.publish(body, form, step, meta.validators.clone());
-            if returns {
-                self.window.forget_before_head();
+        self.head_is_last = step.change != Change::Uncounted;
+        match (&step.change, &mut self.meta) {
+            (Change::None, _) => self.meta = Some(meta),
+            (Change::Uncounted, Some(known)) => known.replace(meta),
+            (Change::Uncounted | Change::Patch(_) | Change::Whole, _) => {
+                self.publish(body, form, step, meta.validators.clone());
+                if returns {
+                    self.window.forget_before_head();
+                }
+                self.meta = Some(meta);
             }
         }
-        self.meta = Some(meta);
         self.now_live(now);
         Settled::Confirmed
     }
@@ -120,10 +125,11 @@ impl Feed {
     /// The document in a body, and what leads there from the head: the whole, where there is no head or its resource was
     /// gone meanwhile.
     fn step(&self, body: &Bytes, form: Form, returns: bool) -> Result<Step, DocumentError> {
-        let Policy { max_depth, identities, .. } = &self.policy;
+        let Policy { max_depth, identities, controls, .. } = &self.policy;
         match self.head() {
             Some(head) => {
-                let step = head.document().follow(body, form, *max_depth, identities)?;
+                let rules = Rules { max_depth: *max_depth, identities, controls };
+                let step = head.document().follow(body, form, rules)?;
                 Ok(if returns { Step { change: Change::Whole, ..step } } else { step })
             }
             None => Document::new(body, form, *max_depth).map(Step::whole),
@@ -135,7 +141,7 @@ impl Feed {
         let position = Position { epoch: self.epoch, offset, binding: self.binding };
         let patch = match step.change {
             Change::Patch(patch) => Some(patch),
-            Change::None | Change::Whole => None,
+            Change::None | Change::Uncounted | Change::Whole => None,
         };
         let version = Arc::new(Version::new(position, body, form, step.document, patch, validators));
         self.window.push(version.clone(), step.back);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::caching::PlainReads;
 use crate::representation::{Failure, Validators};
@@ -85,6 +85,31 @@ impl Meta {
         if newer.last_modified.is_some() {
             self.validators.last_modified = newer.last_modified;
         }
+    }
+
+    /// An answer came whose body differs from the head's, but not in what counts: its fields and validators hold, but
+    /// those fields that describe the head's body stay.
+    pub(super) fn replace(&mut self, newer: Meta) {
+        const OF_THE_BODY: [&str; 10] = [
+            "content-length",
+            "content-type",
+            "content-encoding",
+            "content-language",
+            "content-location",
+            "content-digest",
+            "repr-digest",
+            "digest",
+            "content-md5",
+            "last-modified",
+        ];
+        let mut fields = newer.fields;
+        for name in OF_THE_BODY {
+            fields.remove(name);
+            for value in self.fields.get_all(name) {
+                fields.append(HeaderName::from_static(name), value.clone());
+            }
+        }
+        *self = Meta { fields, ..newer };
     }
 
     /// What plain readers may be given. `authorized`: the shared request carries `Authorization`.

@@ -80,8 +80,14 @@ impl Bench {
     /// A feed for a request with these fields, under a key that considers what `vary` names.
     fn with(request: &[(&'static str, &'static str)], vary: &'static str, window: WindowLimits) -> Bench {
         let interval = Duration::from_millis(500);
-        let policy =
-            Policy { interval, linger: LINGER, window, max_depth: 8, identities: Default::default() };
+        let policy = Policy {
+            interval,
+            linger: LINGER,
+            window,
+            max_depth: 8,
+            identities: Default::default(),
+            controls: Default::default(),
+        };
         let vary = Vary::of(&fields(&[("vary", vary)]));
         let rules = SharingRules { scope: "r", irrelevant: &[], vary: &vary, nonce: 0 };
         let request = SharedRequest::new("/q", &fields(request), rules);

@@ -61,6 +61,7 @@ impl Bench {
                 window: WindowLimits { bytes: 10_000, versions: 4 },
                 max_depth: 16,
                 identities: Arc::default(),
+                controls: Arc::default(),
             },
             heartbeat: Duration::from_secs(15),
             irrelevant: Vec::new(),

@@ -77,8 +77,12 @@ fn difference_at(
     let (ours, tape) = (indexed.bytes(), indexed.tape());
     let (from, near) = last.map_or((0, 0), |last| (last.entry as usize, last.container));
     let entry = gallop(&tape.starts, from, |&start| start as usize <= at).checked_sub(1)?;
+    // A number may go on where its container ended.
+    let is_close = |entry: usize| matches!(ours[tape.starts[entry] as usize], b'}' | b']');
+    let at_close = tape.starts[entry] as usize == at && is_close(entry);
+    let entry = if at_close { entry.checked_sub(1)? } else { entry };
     let start = tape.starts[entry] as usize;
-    if matches!(ours[start], b'{' | b'[' | b'}' | b']') {
+    if matches!(ours[start], b'{' | b'[') || is_close(entry) {
         return None;
     }
     let end = scalar_end(ours, start);

@@ -18,12 +18,14 @@
 //! It must not know of feeds, nor how documents are sent.
 
 mod compare;
+mod in_place;
 #[cfg(test)]
 mod tests;
 mod tolerance;
 
 use crate::{JsonPath, Pointer, Step, Value};
 
+pub(crate) use in_place::any_counts;
 pub use tolerance::Tolerance;
 
 /// What decides whether the difference of two documents counts. None of it by default: then every difference does.

@@ -93,6 +93,7 @@ impl Resource {
             window: WindowLimits { bytes: setup.window_bytes, versions: setup.versions },
             max_depth: json::MAX_DEPTH,
             identities: std::sync::Arc::default(),
+            controls: std::sync::Arc::default(),
         };
         let route = Route {
             scope: "simulation".to_owned(),

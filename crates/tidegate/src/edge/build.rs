@@ -114,6 +114,7 @@ fn live_route(
             window,
             max_depth: json::MAX_DEPTH,
             identities: Arc::new(policy.fields.identities()),
+            controls: Arc::new(policy.fields.controls()),
         },
         heartbeat: *policy.heartbeat,
         considered,
