@@ -75,7 +75,8 @@ if (!isMainThread) {
     try {
       parentPort.postMessage(measure(task));
     } catch (error) {
-      parentPort.postMessage({ skipped: error instanceof RangeError ? error.message : String(error) });
+      const overflow = error instanceof RangeError && /call stack/.test(error.message);
+      parentPort.postMessage({ skipped: overflow ? 'stack overflow' : String(error.message ?? error) });
     }
   });
 }

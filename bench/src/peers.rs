@@ -108,7 +108,9 @@ impl Peers {
     }
 
     fn ask(&mut self, command: &mut Command, folder: &Folder, limit: u64) {
-        let run = command.arg(&folder.0).args(["--limit", &limit.to_string()]).stderr(Stdio::null()).output();
+        // What a script says about its progress is for whoever waits.
+        let run =
+            command.arg(&folder.0).args(["--limit", &limit.to_string()]).stderr(Stdio::inherit()).output();
         let answers = run.map_err(|error| error.to_string()).and_then(|output| {
             serde_json::from_slice::<Answers>(&output.stdout)
                 .map_err(|error| format!("{} and an answer that is none: {error}", output.status))
