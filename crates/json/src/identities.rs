@@ -87,6 +87,11 @@ impl Identities {
         is_first_text || USUAL.iter().any(|name| name.as_bytes() == raw_key) || named()
     }
 
+    /// Whether rows are usually identified by a member of this name.
+    pub(crate) fn is_usual(name: &[u8]) -> bool {
+        Identities::rank(name) < USUAL.len()
+    }
+
     /// How good a name is for an identity, the best first.
     pub(crate) fn rank(raw_key: &[u8]) -> usize {
         USUAL.iter().position(|name| name.as_bytes() == raw_key).unwrap_or(USUAL.len())

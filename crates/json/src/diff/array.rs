@@ -18,7 +18,7 @@ impl Differ<'_> {
         let (ours, theirs) = (&ours[before..ours.len() - after], &theirs[before..theirs.len() - after]);
 
         let script = self.script((old, ours), (new, theirs), before);
-        self.rearrange(theirs, (before, after), &script, limit)?;
+        self.rearrange(old, (ours, theirs), (before, after), &script, limit)?;
         for (place, &element) in theirs.iter().enumerate() {
             if let Some(index) = script.origins[place].filter(|_| !script.equal[place]) {
                 let token = self.draft.enter_element(before + place);
@@ -62,47 +62,131 @@ impl Differ<'_> {
     /// equal elements before and after.
     fn rearrange(
         &mut self,
-        new: &[Node],
+        array: u32,
+        (old, new): (&[Node], &[Node]),
         ends: (usize, usize),
         script: &Script,
         limit: usize,
     ) -> Result<(), TooDear> {
-        let first = ends.0;
-        let mut length = first + script.old_len + ends.1;
-        for index in script.removed().rev() {
-            let at = first + index;
-            length -= 1;
-            self.draft.shift(length - at)?;
-            let token = self.draft.enter_element(at);
-            self.draft.remove();
-            self.draft.leave(token);
-            self.draft.check(limit)?;
-        }
-        let mut waiting = Waiting::of(script);
-        // The last kept element among the places that are done, and how many there are.
-        let (mut anchor, mut passed) = (0, 0);
-        for (place, &element) in new.iter().enumerate() {
-            // The elements before `place` stand in their order; only waiting ones may stand between them.
-            match script.origins[place] {
-                Some(index) if script.kept[place] => (anchor, passed) = (index, passed + 1),
-                Some(index) => {
-                    let from = first + waiting.place_of(index, place, passed);
-                    waiting.leave(index);
-                    let to = first + place + waiting.before(anchor);
+        let mut length = ends.0 + script.old_len + ends.1;
+        let steps = steps(script, ends, length);
+        for step in steps {
+            match step {
+                Step::Remove(at, index) => {
+                    length -= 1;
+                    self.goes(old[index]);
+                    self.draft.shift(length - at)?;
+                    let token = self.draft.enter_element(at);
+                    self.draft.remove();
+                    self.draft.leave(token);
+                }
+                Step::Move(from, to) => {
                     self.draft.shift((length - 1 - from) + (length - 1 - to))?;
                     self.draft.move_element(from, to);
                 }
-                None => {
-                    let to = first + place + waiting.before(anchor);
+                Step::Add(to, place) => {
                     self.draft.shift(length - to)?;
                     length += 1;
-                    let token = self.draft.enter_element(to);
-                    self.draft.add(self.new.span(element));
-                    self.draft.leave(token);
+                    let twin = if script.moves { None } else { self.twin(new, script, place) };
+                    match twin {
+                        Some(twin) => self.draft.copy_element(ends.0 + twin, to),
+                        None => {
+                            self.comes(new[place], array, ends.0 + place);
+                            let token = self.draft.enter_element(to);
+                            self.draft.add(self.new.span(new[place]));
+                            self.draft.leave(token);
+                        }
+                    }
                 }
             }
             self.draft.check(limit)?;
         }
         Ok(())
     }
+
+    /// An element before the added one that is the same, stands in its final place already, and is long enough for a
+    /// copy to be shorter than the value. Only the nearest are looked at.
+    fn twin(&self, new: &[Node], script: &Script, place: usize) -> Option<usize> {
+        let text = self.new.span(new[place]);
+        let digits = 2 * place.max(1).ilog10() as usize;
+        if text.len() < r#""from":"","#.len() + self.draft.path().len() + digits {
+            return None;
+        }
+        (place.saturating_sub(NEAR)..place).rev().find(|&other| {
+            let is_final = script.origins[other].is_none() || script.equal[other];
+            is_final && self.new.span(new[other]) == text
+        })
+    }
+}
+
+/// How many elements before an added one are looked at for one that could be copied.
+const NEAR: usize = 8;
+
+/// A change of an array's order; indexes are those at its time.
+enum Step {
+    /// From where, and the place among the old elements.
+    Remove(usize, usize),
+    /// From, and to as of the array without what moves.
+    Move(usize, usize),
+    /// To where, and the place among the new elements.
+    Add(usize, usize),
+}
+
+impl Step {
+    /// How many digits it takes to say it.
+    fn digits(&self) -> u32 {
+        let digits = |index: usize| index.checked_ilog10().unwrap_or(0) + 1;
+        match *self {
+            Step::Remove(at, _) => digits(at),
+            Step::Move(from, to) => digits(from) + digits(to),
+            Step::Add(to, _) => digits(to),
+        }
+    }
+}
+
+/// The steps, from the front to the back or from the back to the front, whichever has the shorter indexes: a reversed
+/// list, for one, is put in order by taking one after the other to the front.
+fn steps(script: &Script, ends: (usize, usize), length: usize) -> Vec<Step> {
+    let forward = steps_from_front(script, ends.0);
+    if !script.moves {
+        return forward;
+    }
+    let mut length = length;
+    let places = script.origins.len();
+    let backward = steps_from_front(&script.mirrored(), ends.1).into_iter().map(|step| match step {
+        Step::Remove(at, index) => {
+            length -= 1;
+            Step::Remove(length - at, script.old_len - 1 - index)
+        }
+        Step::Move(from, to) => Step::Move(length - 1 - from, length - 1 - to),
+        Step::Add(to, place) => {
+            length += 1;
+            Step::Add(length - 1 - to, places - 1 - place)
+        }
+    });
+    let backward: Vec<Step> = backward.collect();
+    let digits = |steps: &[Step]| steps.iter().map(Step::digits).sum::<u32>();
+    if digits(&backward) < digits(&forward) { backward } else { forward }
+}
+
+/// The steps from the front to the back, behind `first` equal elements.
+fn steps_from_front(script: &Script, first: usize) -> Vec<Step> {
+    let mut steps: Vec<Step> =
+        script.removed().rev().map(|index| Step::Remove(first + index, index)).collect();
+    let mut waiting = Waiting::of(script);
+    // The last kept element among the places that are done, and how many there are.
+    let (mut anchor, mut passed) = (0, 0);
+    for (place, origin) in script.origins.iter().enumerate() {
+        // The elements before `place` stand in their order; only waiting ones may stand between them.
+        match *origin {
+            Some(index) if script.kept[place] => (anchor, passed) = (index, passed + 1),
+            Some(index) => {
+                let from = first + waiting.place_of(index, place, passed);
+                waiting.leave(index);
+                steps.push(Step::Move(from, first + place + waiting.before(anchor)));
+            }
+            None => steps.push(Step::Add(first + place + waiting.before(anchor), place)),
+        }
+    }
+    steps
 }

@@ -50,15 +50,6 @@ impl Draft {
         Draft { out: vec![b'['], path: Vec::new(), shifts: MAX_SHIFTS }
     }
 
-    /// The bytes written so far.
-    pub(crate) fn len(&self) -> usize {
-        self.out.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.out.len() == 1
-    }
-
     pub(crate) fn finish(mut self) -> Bytes {
         self.out.push(b']');
         Bytes::from(self.out)
@@ -83,20 +74,7 @@ impl Draft {
     pub(crate) fn enter_member(&mut self, raw_key: &[u8]) -> Place {
         let place = Place(self.path.len());
         self.path.push(b'/');
-        if raw_key.contains(&b'\\') {
-            // An escape may stand for a character that a pointer escapes in its own way.
-            let key = strings::decode(raw_key);
-            let token = key.replace('~', "~0").replace('/', "~1");
-            crate::write::write_string_content(&mut self.path, &token);
-        } else {
-            for &byte in raw_key {
-                match byte {
-                    b'~' => self.path.extend_from_slice(b"~0"),
-                    b'/' => self.path.extend_from_slice(b"~1"),
-                    other => self.path.push(other),
-                }
-            }
-        }
+        push_token(&mut self.path, raw_key);
         place
     }
 
@@ -200,6 +178,23 @@ impl Draft {
         self.out.extend_from_slice(b"\",\"value\":");
         self.out.extend_from_slice(value);
         self.out.push(b'}');
+    }
+}
+
+/// Writes a member's key, which stands like this in a text, as a pointer's token inside a JSON string.
+pub(super) fn push_token(path: &mut Vec<u8>, raw_key: &[u8]) {
+    if raw_key.contains(&b'\\') {
+        // An escape may stand for a character that a pointer escapes in its own way.
+        let token = strings::decode(raw_key).replace('~', "~0").replace('/', "~1");
+        crate::write::write_string_content(path, &token);
+        return;
+    }
+    for &byte in raw_key {
+        match byte {
+            b'~' => path.extend_from_slice(b"~0"),
+            b'/' => path.extend_from_slice(b"~1"),
+            other => path.push(other),
+        }
     }
 }
 

@@ -11,11 +11,16 @@ use crate::strings;
 /// How many members are tried where none is named.
 const TRIES: usize = 4;
 
+/// How many of an array's rows are looked at to tell whether a member identifies them.
+const SAMPLE: usize = 32;
+
 /// For each new row the old one of the same identity; none when the rows have no identity. `named` is the member that
-/// the caller says is it.
+/// the caller says is it. `all` are all rows of the new array, these among them: what some of them have in common
+/// identifies none.
 pub(super) fn match_rows(
     old: (&Document, &[Node]),
     new: (&Document, &[Node]),
+    all: &[Node],
     named: Option<&str>,
 ) -> Option<Vec<Option<usize>>> {
     if let Some(name) = named {
@@ -23,13 +28,18 @@ pub(super) fn match_rows(
     }
     let most = old.1.len().min(new.1.len());
     let mut best: Option<(Vec<Option<usize>>, usize)> = None;
+    let sample: Vec<Node> = all.iter().step_by(all.len().div_ceil(SAMPLE).max(1)).copied().collect();
     for name in candidates(new.0, *new.1.first()?) {
+        let is_usual = Identities::is_usual(name.as_bytes());
+        if !is_usual && identities((new.0, &sample), name.as_bytes()).is_none() {
+            continue;
+        }
         let Some((origins, count)) = matched(old, new, name.as_bytes()) else { continue };
         // No other member could match more rows, and better names come first.
         if count == most {
             return Some(origins);
         }
-        if best.as_ref().is_none_or(|(_, most)| count > *most) {
+        if (count > 0 || is_usual) && best.as_ref().is_none_or(|(_, most)| count > *most) {
             best = Some((origins, count));
         }
     }

@@ -7,9 +7,10 @@
 //! The parts: [`scalars`] writes the patch where only scalars changed in place; this file walks two documents of any
 //! structure side by side and weighs edits against replacing; [`mod@object`] pairs members; [`script`] decides
 //! which elements correspond, with [`identity`] and [`lcs`] to find them, and [`mod@array`] turns that into operations, with
-//! [`waiting`] to know the places; [`draft`] is the
+//! [`waiting`] to know the places; [`across`] moves what left one container for another; [`draft`] is the
 //! patch's text as it grows.
 
+mod across;
 mod array;
 mod draft;
 mod identity;
@@ -21,6 +22,7 @@ mod waiting;
 
 use bytes::Bytes;
 
+use self::across::Strays;
 use self::draft::{Draft, TooDear};
 pub(crate) use self::object::Members;
 use crate::document::Document;
@@ -31,7 +33,18 @@ use crate::search::{common_prefix, common_suffix};
 
 /// The patch from one compact document to another; empty (`[]`) when they are equal in value, and perhaps longer than
 /// the new document. `taken` is what `new` was found to have of `old` when it was scanned.
-pub(crate) fn patch(old: &Document, new: &Document, mut taken: Vec<Taken>, identities: &Identities) -> Bytes {
+pub(crate) fn patch(old: &Document, new: &Document, taken: Vec<Taken>, identities: &Identities) -> Bytes {
+    patch_within(old, new, taken, identities, across::MOST)
+}
+
+/// The same, with this many moves from one container to another at most.
+fn patch_within(
+    old: &Document,
+    new: &Document,
+    mut taken: Vec<Taken>,
+    identities: &Identities,
+    moves: usize,
+) -> Bytes {
     taken.sort_unstable_by_key(|it| (it.containers.1, it.places.1));
     let mut differ = Differ {
         old,
@@ -39,14 +52,21 @@ pub(crate) fn patch(old: &Document, new: &Document, mut taken: Vec<Taken>, ident
         identities,
         taken,
         draft: Draft::new(),
-        search: old.bytes().len() + new.bytes().len(),
+        search: MIN_SEARCH.max((old.bytes().len() + new.bytes().len()) / 4),
         run: Run::default(),
         tail: Tail::default(),
+        strays: Strays::default(),
     };
     // Without a limit nothing is too dear.
     let _ = differ.compare(old.root(), new.root(), usize::MAX);
-    differ.draft.finish()
+    let (found, strays) = (differ.draft.finish(), differ.strays);
+    let left = moves.checked_sub(1);
+    let shorter = left.and_then(|left| across::moved_first(old, new, &strays, identities, &found, left));
+    shorter.unwrap_or(found)
 }
+
+/// The steps of the searches for corresponding elements that small documents may take, too.
+const MIN_SEARCH: usize = 1 << 14;
 
 /// Two documents, side by side.
 struct Differ<'a> {
@@ -61,6 +81,7 @@ struct Differ<'a> {
     search: usize,
     run: Run,
     tail: Tail,
+    strays: Strays,
 }
 
 impl<'a> Differ<'a> {
@@ -70,7 +91,7 @@ impl<'a> Differ<'a> {
             (true, true) if self.old.same_scalar(old, self.new, new) => return Ok(()),
             (false, false) if self.same_text(old, new) => return Ok(()),
             (false, false) if self.old.kind(old) == self.new.kind(new) => {
-                let mark = self.draft.mark();
+                let (mark, strays) = (self.draft.mark(), self.strays.mark());
                 let length = self.new.end(new) - self.new.start(new);
                 let replaced = mark.out_len().saturating_add(self.draft.replace_cost_at(mark, length));
                 let inside = limit.min(replaced);
@@ -83,6 +104,7 @@ impl<'a> Differ<'a> {
                     return Ok(());
                 }
                 self.draft.rewind(mark);
+                self.strays.rewind(strays);
             }
             _ => {}
         }

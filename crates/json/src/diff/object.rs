@@ -89,7 +89,7 @@ impl Differ<'_> {
                 _ => {
                     let members = before.0.collect();
                     let added = before.1.collect();
-                    return self.compare_rest(members, added, limit);
+                    return self.compare_rest(old, members, added, limit);
                 }
             }
         }
@@ -103,7 +103,13 @@ impl Differ<'_> {
     }
 
     /// The members from the first on whose keys differ.
-    fn compare_rest(&mut self, old: Vec<Node>, new: Vec<Node>, limit: usize) -> Result<(), TooDear> {
+    fn compare_rest(
+        &mut self,
+        object: u32,
+        old: Vec<Node>,
+        new: Vec<Node>,
+        limit: usize,
+    ) -> Result<(), TooDear> {
         let mut members = Members { document: self.old, list: old, sorted: None, next: 0 };
         let origins: Vec<_> = new.iter().map(|&member| members.place_of(self.new, member)).collect();
         let mut removed = vec![true; members.list.len()];
@@ -114,6 +120,7 @@ impl Differ<'_> {
         for (place, &member) in members.list.iter().enumerate().rev() {
             if removed[place] {
                 length -= 1;
+                self.goes(member);
                 self.draft.shift(length - place)?;
                 let place = self.draft.enter_member(self.old.raw_key(member));
                 self.draft.remove();
@@ -126,6 +133,7 @@ impl Differ<'_> {
                 (Some(place), _) => self.compare_members(members.list[place], member, limit)?,
                 (None, Some(place)) => self.rename(members.list[place], member, limit)?,
                 (None, None) => {
+                    self.comes(member, object, at);
                     let place = self.draft.enter_member(self.new.raw_key(member));
                     self.draft.add(self.new.span(member));
                     self.draft.leave(place);

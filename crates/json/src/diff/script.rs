@@ -19,6 +19,8 @@ pub(super) struct Script {
     /// For each new element, whether it is known to be equal to the old one that it continues.
     pub(super) equal: Vec<bool>,
     pub(super) old_len: usize,
+    /// Whether any element moves.
+    pub(super) moves: bool,
 }
 
 impl Differ<'_> {
@@ -29,6 +31,7 @@ impl Differ<'_> {
             kept: vec![false; new.1.len()],
             equal: vec![false; new.1.len()],
             old_len: old.1.len(),
+            moves: false,
         };
         if old.1.is_empty() || new.1.is_empty() {
             return script;
@@ -38,6 +41,8 @@ impl Differ<'_> {
         self.match_rest(old.1, new.1, &mut script, &free);
         script.keep_the_most();
         script.pair_the_rest();
+        script.moves =
+            script.origins.iter().zip(&script.kept).any(|(origin, kept)| origin.is_some() && !kept);
         script
     }
 
@@ -61,16 +66,16 @@ impl Differ<'_> {
     }
 
     /// Matches what is left on both sides, by identity or by content.
-    fn match_rest(&mut self, old: &[Node], new: &[Node], script: &mut Script, free: &[bool]) {
+    fn match_rest(&mut self, old: &[Node], all: &[Node], script: &mut Script, free: &[bool]) {
         let indexes: Vec<usize> = (0..old.len()).filter(|&index| free[index]).collect();
-        let places: Vec<usize> = (0..new.len()).filter(|&place| script.origins[place].is_none()).collect();
+        let places: Vec<usize> = (0..all.len()).filter(|&place| script.origins[place].is_none()).collect();
         if indexes.is_empty() || places.is_empty() {
             return;
         }
         let old: Vec<Node> = indexes.iter().map(|&index| old[index]).collect();
-        let new: Vec<Node> = places.iter().map(|&place| new[place]).collect();
+        let new: Vec<Node> = places.iter().map(|&place| all[place]).collect();
         let named = self.identities.of(self.draft.path());
-        let origins = identity::match_rows((self.old, &old), (self.new, &new), named)
+        let origins = identity::match_rows((self.old, &old), (self.new, &new), all, named)
             .unwrap_or_else(|| by_content((self.old, &old), (self.new, &new), &mut self.search));
         for (at, origin) in origins.into_iter().enumerate() {
             script.origins[places[at]] = origin.map(|index| indexes[index]);
@@ -79,6 +84,18 @@ impl Differ<'_> {
 }
 
 impl Script {
+    /// The same, seen from the back of both arrays.
+    pub(super) fn mirrored(&self) -> Script {
+        let last = self.old_len.wrapping_sub(1);
+        let origins = self.origins.iter().rev().map(|origin| origin.map(|index| last - index));
+        Script {
+            origins: origins.collect(),
+            kept: self.kept.iter().rev().copied().collect(),
+            equal: self.equal.iter().rev().copied().collect(),
+            ..*self
+        }
+    }
+
     /// Of the matched elements, as many as possible stay, and the others move around them.
     fn keep_the_most(&mut self) {
         let matched: Vec<(usize, usize)> =
@@ -140,44 +157,75 @@ fn by_content(
     new: (&Document, &[Node]),
     search: &mut usize,
 ) -> Vec<Option<usize>> {
-    let (old, new) = (hashes(old), hashes(new));
-    let mut origins = vec![None; new.len()];
-    if let Some(pairs) = common(&old, &new, search) {
+    let mut origins = vec![None; new.1.len()];
+    let (mut ours, mut theirs) = (hashes(old), hashes(new));
+    // What only one side has cannot be matched: the search is spared it.
+    let common_to_both = in_both(&ours, &theirs);
+    let is_common = |it: &(u64, usize)| common_to_both.binary_search(&it.0).is_ok();
+    ours.retain(is_common);
+    theirs.retain(is_common);
+    let only_hashes = |side: &[(u64, usize)]| side.iter().map(|it| it.0).collect::<Vec<_>>();
+    if let Some(pairs) = common(&only_hashes(&ours), &only_hashes(&theirs), search) {
         for (index, place) in pairs {
-            origins[place] = Some(index);
+            origins[theirs[place].1] = Some(ours[index].1);
         }
         return origins;
     }
-    let (old, new) = (unique(&old), unique(&new));
-    let mut old = old.into_iter().peekable();
-    for (hash, place) in new {
-        while old.next_if(|&(other, _)| other < hash).is_some() {}
-        if let Some((_, index)) = old.next_if(|&(other, _)| other == hash) {
+    let mut ours = unique(ours).into_iter().peekable();
+    for (hash, place) in unique(theirs) {
+        while ours.next_if(|&(other, _)| other < hash).is_some() {}
+        if let Some((_, index)) = ours.next_if(|&(other, _)| other == hash) {
             origins[place] = Some(index);
         }
     }
     origins
 }
 
-/// A number for each element, the same for elements with the same text.
-fn hashes((document, nodes): (&Document, &[Node])) -> Vec<u64> {
-    nodes.iter().map(|&node| hash(document.span(node))).collect()
+/// A number for each element, the same for elements with the same text, and the element's place.
+fn hashes((document, nodes): (&Document, &[Node])) -> Vec<(u64, usize)> {
+    nodes.iter().map(|&node| hash(document.span(node))).zip(0..).collect()
+}
+
+/// The hashes that both sides have, sorted, each once.
+fn in_both(left: &[(u64, usize)], right: &[(u64, usize)]) -> Vec<u64> {
+    let sorted = |side: &[(u64, usize)]| {
+        let mut hashes: Vec<u64> = side.iter().map(|it| it.0).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        hashes
+    };
+    let (mut left, right) = (sorted(left), sorted(right));
+    let mut right = right.into_iter().peekable();
+    left.retain(|&hash| {
+        while right.next_if(|&other| other < hash).is_some() {}
+        right.next_if_eq(&hash).is_some()
+    });
+    left
 }
 
 /// The hashes that occur once, sorted, with their places.
-fn unique(hashes: &[u64]) -> Vec<(u64, usize)> {
-    let mut sorted: Vec<_> = hashes.iter().copied().zip(0..).collect();
-    sorted.sort_unstable();
-    sorted.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() == 1).map(|group| group[0]).collect()
+fn unique(mut hashes: Vec<(u64, usize)>) -> Vec<(u64, usize)> {
+    hashes.sort_unstable();
+    hashes.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() == 1).map(|group| group[0]).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn placed(hashes: &[u64]) -> Vec<(u64, usize)> {
+        hashes.iter().copied().zip(0..).collect()
+    }
+
     #[test]
     fn unique_hashes_are_those_that_occur_once() {
-        assert_eq!(unique(&[5, 7, 5, 9, 5, 7]), [(9, 3)]);
-        assert_eq!(unique(&[2, 1]), [(1, 1), (2, 0)]);
+        assert_eq!(unique(placed(&[5, 7, 5, 9, 5, 7])), [(9, 3)]);
+        assert_eq!(unique(placed(&[2, 1])), [(1, 1), (2, 0)]);
+    }
+
+    #[test]
+    fn hashes_in_both_are_found_once() {
+        assert_eq!(in_both(&placed(&[5, 7, 5, 9, 1]), &placed(&[9, 5, 9, 5, 2])), [5, 9]);
+        assert!(in_both(&placed(&[]), &placed(&[9])).is_empty());
     }
 }

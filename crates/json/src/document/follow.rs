@@ -28,11 +28,13 @@ pub(crate) struct Taken {
 /// The text to compare with.
 pub(super) struct Guide<'a> {
     pub(super) like: &'a Document,
+    /// How many bytes may still be searched for lost elements.
+    search: usize,
 }
 
 impl<'a> Guide<'a> {
     pub(super) fn new(like: &'a Document) -> Guide<'a> {
-        Guide { like }
+        Guide { like, search: 2 * like.bytes().len() }
     }
 }
 
@@ -64,8 +66,6 @@ pub(super) struct Trail<'a> {
     next: usize,
     /// How many elements in a row were unknown.
     misses: usize,
-    /// How many bytes may still be searched for lost elements.
-    search: usize,
 }
 
 impl<'a> Trail<'a> {
@@ -118,7 +118,7 @@ impl<'a> Trail<'a> {
 
     /// The last element was unknown: it was edited, or is new. After some of those in a row the earlier text is
     /// searched for it, so that a removed block is stepped over.
-    pub(super) fn missed(&mut self, element: &[u8]) {
+    pub(super) fn missed(&mut self, element: &[u8], guide: Option<&mut Guide<'_>>) {
         self.next = (self.next + 1).min(self.children.len());
         self.misses += 1;
         if self.misses < MISSES || element.len() < 16 || self.next >= self.children.len() {
@@ -126,10 +126,8 @@ impl<'a> Trail<'a> {
         }
         let from = self.start(self.next);
         let rest = &self.like.bytes()[from..];
-        if rest.len() > self.search {
-            return;
-        }
-        self.search -= rest.len();
+        let Some(guide) = guide.filter(|guide| guide.search >= rest.len()) else { return };
+        guide.search -= rest.len();
         if let Some(found) = memchr::memmem::find(rest, element) {
             let place = self.children.partition_point(|&child| self.like.start(child) < from + found);
             if place < self.children.len() && self.like.start(self.children[place]) == from + found {
@@ -147,7 +145,6 @@ impl<'a> Scanner<'a> {
         let like = self.guide.as_ref()?.like;
         let node = guide.filter(|node| !node.is_scalar() && like.kind(*node) == bracket)?;
         let children = like.children(node.container).collect();
-        let search = 2 * like.bytes().len();
         Some(Trail {
             like,
             container: node.container,
@@ -158,7 +155,6 @@ impl<'a> Scanner<'a> {
             strangers: Vec::new(),
             next: 0,
             misses: 0,
-            search,
         })
     }
 

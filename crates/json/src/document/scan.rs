@@ -232,7 +232,7 @@ impl<'a> Scanner<'a> {
                 let start = self.at;
                 self.value(depth + 1, id, ordinal, guide)?;
                 if let Some(trail) = &mut trail {
-                    trail.missed(&self.bytes[start..self.at]);
+                    trail.missed(&self.bytes[start..self.at], self.guide.as_mut());
                 }
                 ordinal += 1;
             }
