@@ -152,7 +152,9 @@ pub fn advance_unproven(
     max_depth: usize,
     identities: &Identities,
 ) -> Result<Advance, ParseError> {
-    let Some(found) = in_place::differences(old, &body, identities) else {
+    let found =
+        if old.nests_within(max_depth) { in_place::differences(old, &body, identities) } else { None };
+    let Some(found) = found else {
         let (document, taken) = Document::following(old, body, max_depth)?;
         let made = Made::Scanned(taken.iter().map(|it| it.shared).collect());
         let change = of_patch(structural(old, &document, Some(taken), identities), &document);
@@ -172,7 +174,9 @@ pub fn advance_to(
     max_depth: usize,
     identities: &Identities,
 ) -> Result<Advance, ParseError> {
-    if let Some(found) = in_place::differences(new, old, identities) {
+    if new.nests_within(max_depth)
+        && let Some(found) = in_place::differences(new, old, identities)
+    {
         let change = of_patch(scalars::write(new, old, &found, Direction::Backward), new);
         let proven = match &change {
             Change::Patch(patch) => proves_in_place(new, old, patch, false),

@@ -37,6 +37,8 @@ pub struct Document {
     body: Bytes,
     tape: Tape,
     compact_len: usize,
+    /// How deep the text nests at most.
+    depth: usize,
 }
 
 impl Document {
@@ -66,14 +68,14 @@ impl Document {
         body: Bytes,
         max_depth: usize,
     ) -> Result<(Document, Vec<Taken>), ParseError> {
-        let mut scanned = scan::scan(&body, max_depth, Some(like))?;
+        let mut scanned = scan::scan(&body, max_depth, Some(like).filter(|like| like.depth <= max_depth))?;
         let taken = std::mem::take(&mut scanned.taken);
         Ok((Document::of(body, scanned), taken))
     }
 
     fn of(body: Bytes, scanned: Scanned) -> Document {
         let compact_len = body.len() - scanned.spaces;
-        Document { body, tape: scanned.tape, compact_len }
+        Document { body, tape: scanned.tape, compact_len, depth: scanned.depth }
     }
 
     /// The text as it was given.
@@ -95,6 +97,11 @@ impl Document {
     /// How long [`Document::text`] is, in bytes.
     pub fn text_len(&self) -> usize {
         self.compact_len
+    }
+
+    /// Whether the text is known to nest no deeper than this.
+    pub(crate) fn nests_within(&self, depth: usize) -> bool {
+        self.depth <= depth
     }
 
     /// Whether the text has no insignificant white space.

@@ -112,11 +112,6 @@ impl Pointer {
             _ => None,
         })
     }
-
-    /// Goes back up to the length that the text had before some [`push`](Self::push)es.
-    pub(crate) fn truncate(&mut self, length: usize) {
-        self.0.truncate(length);
-    }
 }
 
 /// `~1` before `~0` (RFC 6901 §4): `~01` is `~1`, not `/`.

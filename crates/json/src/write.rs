@@ -21,13 +21,6 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// Counts the bytes and keeps none.
-impl Sink for usize {
-    fn put(&mut self, text: &str) {
-        *self += text.len();
-    }
-}
-
 impl Value {
     /// The value as compact JSON.
     ///
@@ -114,13 +107,6 @@ pub(crate) fn write_string_content(out: &mut impl Sink, text: &str) {
     out.put(rest);
 }
 
-/// How many bytes [`write_string`] writes.
-pub(crate) fn string_len(text: &str) -> usize {
-    let mut length = 0;
-    write_string(&mut length, text);
-    length
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,7 +122,6 @@ mod tests {
             let value = Value::String(text.into());
             assert_eq!(value.to_text(), json);
             assert_eq!(value.to_string(), json);
-            assert_eq!(string_len(text), json.len());
             let mut bytes = b"data: ".to_vec();
             value.write_to(&mut bytes);
             assert_eq!(bytes, format!("data: {json}").into_bytes());

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::FileFailurePersistence;
 use tidegate_json::{
-    Change, Document, Identities, MAX_DEPTH, ParseError, Patch, Value, advance, apply, apply_in_place,
-    compact, compose, diff, merge_patch, parse, patched, prove,
+    Advance, Change, Document, Identities, MAX_DEPTH, ParseError, Patch, Rewound, Value, advance, advance_to,
+    apply, apply_in_place, compact, compose, diff, merge_patch, parse, patched, prove,
 };
 
 use shared::{Spelling, Version, chains, documents, pairs, spell};
@@ -119,9 +119,12 @@ fn check_advance(old: &Document, body: &[u8]) -> Result<Option<Document>, TestCa
     let body = Bytes::copy_from_slice(body);
     let advanced = advance(old, body.clone(), MAX_DEPTH, &Identities::default());
     let outcome = match (Document::parse(body.clone(), MAX_DEPTH), advanced) {
-        (Ok(parsed), Ok((new, change))) => {
+        (Ok(parsed), Ok(advance)) => {
+            prop_assert_eq!(&advance.unproven, &None);
+            let (new, change) = (advance.document.clone(), advance.change.clone());
             check_document(&new, &shown(&body))?;
             check_change(old, &parsed, &change)?;
+            check_back(old, &body, advance)?;
             Ok(new)
         }
         (Err(parsed), Err(advanced)) => {
@@ -129,13 +132,24 @@ fn check_advance(old: &Document, body: &[u8]) -> Result<Option<Document>, TestCa
             Err(parsed)
         }
         (parsed, advanced) => {
-            let advanced = advanced.map(|(new, _)| new);
+            let advanced = advanced.map(|advance| advance.document);
             return Err(TestCaseError::fail(format!("{}: {parsed:?} but {advanced:?}", shown(&body))));
         }
     };
     let accepted = outcome.as_ref().err().is_none_or(ParseError::is_well_formed);
     prop_assert_eq!(accepted, well_formed(&body), "{}", shown(&body));
     Ok(outcome.ok())
+}
+
+/// The old text comes back from the new one, and the way forward from the old text alone is right.
+fn check_back(old: &Document, body: &Bytes, advance: Advance) -> Result<(), TestCaseError> {
+    let new = advance.document.clone();
+    if let Some(delta) = advance.back(old) {
+        prop_assert_eq!(Rewound::new(body).back(&delta).to_bytes(), old.body());
+    }
+    let forward = advance_to(old.body(), &new, MAX_DEPTH, &Identities::default()).expect("it was a document");
+    prop_assert_eq!(&forward.unproven, &None);
+    check_change(old, &new, &forward.change)
 }
 
 /// The patches of a chain of versions, and its documents.

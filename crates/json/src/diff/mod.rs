@@ -57,6 +57,10 @@ fn patch_within(
         tail: Tail::default(),
         strays: Strays::default(),
     };
+    // Elements of which some are spelt differently could be matched crosswise.
+    if differ.may_be_equal() && differ.is_equal(old.root(), new.root()) {
+        return differ.draft.finish();
+    }
     // Without a limit nothing is too dear.
     let _ = differ.compare(old.root(), new.root(), usize::MAX);
     let (found, strays) = (differ.draft.finish(), differ.strays);
@@ -110,6 +114,38 @@ impl<'a> Differ<'a> {
         }
         self.draft.replace(self.new.span(new));
         self.draft.check(limit)
+    }
+
+    /// Whether the documents have equally many values.
+    fn may_be_equal(&self) -> bool {
+        let (old, new) = (self.old.tape(), self.new.tape());
+        old.starts.len() == new.starts.len() && old.containers.len() == new.containers.len()
+    }
+
+    /// Whether two values are equal. Ends at the first difference, and compares bytes up to there.
+    fn is_equal(&mut self, old: Node, new: Node) -> bool {
+        if old.is_scalar() || new.is_scalar() {
+            return old.is_scalar() && new.is_scalar() && self.old.same_scalar(old, self.new, new);
+        }
+        if self.same_text(old, new) {
+            return true;
+        }
+        let (ours, theirs) = (self.old, self.new);
+        if ours.kind(old) != theirs.kind(new) {
+            return false;
+        }
+        if ours.is_object(old.container) {
+            let pairs = object::pairs(ours, old.container, theirs, new.container);
+            return pairs.is_some_and(|pairs| pairs.into_iter().all(|(old, new)| self.is_equal(old, new)));
+        }
+        let (mut left, mut right) = (ours.children(old.container), theirs.children(new.container));
+        loop {
+            match (left.next(), right.next()) {
+                (None, None) => return true,
+                (Some(old), Some(new)) if self.is_equal(old, new) => {}
+                _ => return false,
+            }
+        }
     }
 
     /// Whether the texts of two values are the same bytes.

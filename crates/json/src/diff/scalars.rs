@@ -183,7 +183,7 @@ impl Writer<'_> {
         let text = &self.new[top.start..end];
         let edits = self.draft.since(top.mark);
         // Of a text with white space the compact length counts; it is looked for only where it could matter.
-        if self.indexed.is_compact() || edits * 8 < text.len() {
+        if self.indexed.is_compact() || (!top.dear && edits * 8 < text.len()) {
             if top.dear || edits > self.draft.replace_cost_at(top.mark, text.len()) {
                 self.draft.rewind(top.mark);
                 self.draft.replace(text);

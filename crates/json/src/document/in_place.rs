@@ -114,7 +114,7 @@ pub(crate) fn follow_up(indexed: &Document, body: Bytes, differences: &[Differen
         |it: &Difference| (it.other.1 - it.other.0).wrapping_sub(it.end - tape.starts[it.entry as usize]);
     let compact_len = body.len() - (indexed.body.len() - indexed.compact_len);
     let Some(first) = differences.iter().position(|it| grown(it) != 0) else {
-        return Document { body, tape: tape.clone(), compact_len };
+        return Document { body, tape: tape.clone(), compact_len, depth: indexed.depth };
     };
     let mut starts = Vec::with_capacity(tape.starts.len());
     let mut done = differences[first].entry as usize + 1;
@@ -131,7 +131,7 @@ pub(crate) fn follow_up(indexed: &Document, body: Bytes, differences: &[Differen
     }
     starts.extend(tape.starts[done..].iter().map(|start| start.wrapping_add(shift)));
     let tape = Tape { starts: Arc::new(starts), containers: tape.containers.clone() };
-    Document { body, tape, compact_len }
+    Document { body, tape, compact_len, depth: indexed.depth }
 }
 
 /// The parts that an older and a newer text share, which differ in these scalars only; the older is the indexed one.

@@ -18,11 +18,13 @@ pub(crate) struct Scanned {
     pub(crate) tape: Tape,
     /// How many of its bytes are insignificant.
     pub(crate) spaces: usize,
+    /// How deep it nests at most; what was taken over counts as deep as the earlier text.
+    pub(crate) depth: usize,
     /// What was taken over from the earlier text.
     pub(crate) taken: Vec<Taken>,
 }
 
-/// Scans one JSON text. `like` is a text that it may have parts in common with.
+/// Scans one JSON text. `like`, which nests no deeper than is allowed, is a text that it may have parts in common with.
 pub(crate) fn scan(text: &[u8], max_depth: usize, like: Option<&Document>) -> Result<Scanned, ParseError> {
     let at = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
     let (entries, containers) = match like {
@@ -40,6 +42,7 @@ pub(crate) fn scan(text: &[u8], max_depth: usize, like: Option<&Document>) -> Re
         keys: Vec::new(),
         shapes: Vec::new(),
         guide: like.map(Guide::new),
+        deepest: 0,
         taken: Vec::new(),
     };
     let scanned = if u32::try_from(text.len()).is_err() {
@@ -80,6 +83,7 @@ pub(super) struct Scanner<'a> {
     /// same keys one after another: each then costs one comparison.
     shapes: Vec<Vec<KeySpan>>,
     pub(super) guide: Option<Guide<'a>>,
+    deepest: usize,
     pub(super) taken: Vec<Taken>,
 }
 
@@ -93,7 +97,12 @@ impl<'a> Scanner<'a> {
             self.containers.shrink_to_fit();
         }
         let tape = Tape { starts: Arc::new(self.starts), containers: Arc::new(self.containers) };
-        Scanned { tape, spaces: self.spaces, taken: self.taken }
+        let taken_over = match &self.guide {
+            Some(guide) if !self.taken.is_empty() => guide.like.depth,
+            _ => 0,
+        };
+        let depth = self.deepest.max(taken_over);
+        Scanned { tape, spaces: self.spaces, depth, taken: self.taken }
     }
 
     fn text(&mut self) -> Result<(), Fault> {
@@ -251,6 +260,7 @@ impl<'a> Scanner<'a> {
         if depth >= self.limit {
             return Err(self.fault(ParseErrorKind::TooDeep { limit: self.limit }));
         }
+        self.deepest = self.deepest.max(depth + 1);
         let id = self.containers.len() as u32;
         let open = self.starts.len() as u32;
         self.containers.push(Container { open, close: 0, parent, ordinal, next: 0 });

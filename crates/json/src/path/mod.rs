@@ -74,7 +74,7 @@ impl JsonPath {
     /// Reads a path.
     ///
     /// Beyond RFC 9535 (which permits limits in §2.1), brackets and parentheses may be nested at most
-    /// [`MAX_NESTING`](Self::MAX_NESTING) deep.
+    /// [`MAX_NESTING`](Self::MAX_NESTING) deep; and the library takes no white space before `..`.
     ///
     /// ```
     /// use tidegate_json::JsonPath;

@@ -102,6 +102,10 @@ pub(super) fn segments(text: &str) -> Result<Option<Segments>, Fault> {
             let local = reader.local;
             return Ok(local.then_some(segments).and_then(Segments::new));
         }
+        if reader.at > end && reader.rest().starts_with("..") {
+            reader.at = end;
+            return reader.fault("`..` without white space before it");
+        }
         segments.push(reader.segment()?);
     }
 }
