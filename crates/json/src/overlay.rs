@@ -32,7 +32,7 @@ pub(crate) enum Source {
 #[derive(Debug, Clone)]
 pub(crate) enum Item {
     Part(Source, Node),
-    Array(Box<Vec<Item>>),
+    Array(Vec<Item>),
     Object(Box<Members>),
 }
 
@@ -209,7 +209,7 @@ impl Texts<'_> {
             *item = if document.is_object(node.container) {
                 Item::Object(Box::new(Members::of(source, children)))
             } else {
-                Item::Array(Box::new(children.map(|child| Item::Part(source, child)).collect()))
+                Item::Array(children.map(|child| Item::Part(source, child)).collect())
             };
         }
         item

@@ -70,25 +70,29 @@ fn trace(before: &[Vec<usize>], end: usize, mut step: usize) -> Vec<(usize, usiz
     pairs
 }
 
-/// The places of a longest strictly increasing subsequence. Costs n log n.
-pub(crate) fn increasing(sequence: &[usize]) -> Vec<usize> {
-    // tails[l] is the place of the smallest value that ends an increasing subsequence of l + 1 values.
-    let mut tails: Vec<usize> = Vec::new();
-    let mut previous = vec![None; sequence.len()];
+/// The places of a longest strictly increasing subsequence. Costs n log n, and only n for what is in order already.
+pub(super) fn increasing(sequence: &[usize]) -> Vec<usize> {
+    // tails[l] is the smallest value that ends an increasing subsequence of l + 1 values, with its place.
+    let mut tails: Vec<(usize, u32)> = Vec::with_capacity(sequence.len());
+    let mut previous: Vec<u32> = Vec::with_capacity(sequence.len());
     for (place, &value) in sequence.iter().enumerate() {
-        let length = tails.partition_point(|&tail| sequence[tail] < value);
-        previous[place] = length.checked_sub(1).map(|shorter| tails[shorter]);
+        let length = match tails.last() {
+            Some(&(last, _)) if last < value => tails.len(),
+            _ => tails.partition_point(|&(tail, _)| tail < value),
+        };
+        previous.push(length.checked_sub(1).map_or(u32::MAX, |shorter| tails[shorter].1));
+        let tail = (value, place as u32);
         if length == tails.len() {
-            tails.push(place);
+            tails.push(tail);
         } else {
-            tails[length] = place;
+            tails[length] = tail;
         }
     }
     let mut places = Vec::with_capacity(tails.len());
-    let mut at = tails.last().copied();
-    while let Some(place) = at {
-        places.push(place);
-        at = previous[place];
+    let mut at = tails.last().map_or(u32::MAX, |&(_, place)| place);
+    while let Some(&before) = previous.get(at as usize) {
+        places.push(at as usize);
+        at = before;
     }
     places.reverse();
     places
