@@ -79,8 +79,9 @@ impl Writer<'_> {
     fn edit(&mut self, it: &Difference) {
         let start = self.indexed.tape().starts[it.entry as usize];
         let grown = (it.other.1 - it.other.0) as isize - (it.end - start) as isize;
+        // Also for what only is spelt differently: where a container begins is known when it is entered.
+        self.go_to(it.container);
         if !it.is_same {
-            self.go_to(it.container);
             let value = if self.forward { it.other } else { (start, it.end) };
             self.replace(it, &self.new[value.0 as usize..value.1 as usize]);
         }

@@ -236,3 +236,15 @@ fn a_reversed_list_costs_no_more_than_sending_it() {
     let patch = checked(&old, &value(&format!("[{}]", rows.join(","))));
     assert_eq!(patch.0.len(), 1);
 }
+
+#[test]
+fn other_escapes_before_an_edit_move_no_container() {
+    let document = |text: &str| crate::Document::parse(text.to_owned(), MAX_DEPTH).unwrap();
+    let kept = "a text that is long enough to be worth keeping, and then some more of it";
+    let old = document(&format!(r#"{{"a":["\u0041","A",1,{{"b":1}}],"kept":"{kept}"}}"#));
+    let new = document(&format!(r#"{{"a":["A","\u0041",2,{{"b":2}}],"kept":"{kept}"}}"#));
+    match crate::diff(&old, &new, &Default::default()) {
+        crate::Change::Patch(patch) => assert_eq!(crate::prove(&old, &patch, &new), Ok(())),
+        other => panic!("{other:?}"),
+    }
+}
