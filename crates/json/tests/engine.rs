@@ -12,7 +12,8 @@ use tidegate_json::{
     compact, compose, diff, merge_patch, parse, patched, prove,
 };
 
-use shared::{Spelling, Version, chains, documents, pairs, spell};
+use shared::spelling::{Spelling, spell};
+use shared::{Version, chains, documents, pairs};
 
 fn document(text: &str) -> Document {
     Document::parse(text.to_owned(), MAX_DEPTH).unwrap_or_else(|error| panic!("{text}: {error}"))
