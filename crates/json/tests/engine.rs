@@ -268,6 +268,24 @@ proptest! {
     }
 
     #[test]
+    fn a_proof_is_of_exactly_this_document(versions in chains(2..=2), (other, _) in pairs()) {
+        let (mut documents, patches) = steps(&versions);
+        documents.push(document(&other.text));
+        let operations = Patch::parse(&patches[0]).expect("a patch is a patch");
+        for old in &documents {
+            let by_tree = patched(&old.to_value(), &operations);
+            for new in &documents {
+                let proven = prove(old, &patches[0], new).is_ok();
+                let so = by_tree.as_ref() == Ok(&new.to_value());
+                prop_assert_eq!(proven, so, "{} to {} by {}", shown(old.body()), shown(new.body()), shown(&patches[0]));
+            }
+        }
+        for text in [&b"[{}]"[..], b"[", b"{}", b""] {
+            prop_assert!(prove(&documents[0], text, &documents[0]).is_err());
+        }
+    }
+
+    #[test]
     fn a_merge_patch_gives_exactly_the_new_document((old, new) in pairs()) {
         let (from, to) = (document(&old.text), document(&new.text));
         if let Some(patch) = merge_patch(&from, &to) {
