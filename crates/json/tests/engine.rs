@@ -153,6 +153,14 @@ fn steps(versions: &[Version]) -> (Vec<Document>, Vec<Bytes>) {
     (documents, patches)
 }
 
+/// The operations of several patches in one array.
+fn concatenated(patches: &[Bytes]) -> String {
+    let operations = patches.iter().map(|patch| shown(patch.strip_prefix(b"[").expect("an array")));
+    let operations: Vec<String> =
+        operations.map(|text| text.strip_suffix(']').expect("an array").to_owned()).collect();
+    format!("[{}]", operations.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(","))
+}
+
 /// RFC 7396 §2, as it is written there.
 fn merged(target: Value, patch: &Value) -> Value {
     let Value::Object(members) = patch else { return patch.clone() };
@@ -256,6 +264,16 @@ proptest! {
         let composed = compose(&documents[0], &borrowed, &Identities::default());
         let composed = composed.unwrap_or_else(|error| panic!("{patches:?}: {error:?}"));
         check_patch(&documents[0], &documents[documents.len() - 1], &composed)?;
+    }
+
+    #[test]
+    fn a_composed_patch_is_no_longer_than_its_parts(versions in chains(0..=6)) {
+        let (documents, patches) = steps(&versions);
+        let borrowed: Vec<&[u8]> = patches.iter().map(|patch| &patch[..]).collect();
+        let composed = compose(&documents[0], &borrowed, &Identities::default());
+        let composed = composed.unwrap_or_else(|error| panic!("{patches:?}: {error:?}"));
+        let (composed, all) = (shown(&composed), concatenated(&patches));
+        prop_assert!(composed.len() <= all.len(), "{} is longer than {}", composed, all);
     }
 
     #[test]
