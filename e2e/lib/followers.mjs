@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Program } from './program.mjs';
 import { eventually, Hopeless } from './wait.mjs';
 
-const PYTHON = process.env.TIDEGATE_PYTHON ?? fileURLToPath(new URL('../.venv/bin/python', import.meta.url));
+export const PYTHON = process.env.TIDEGATE_PYTHON ?? fileURLToPath(new URL('../.venv/bin/python', import.meta.url));
 const FOLLOW = fileURLToPath(new URL('../python/follow.py', import.meta.url));
 
 /** npm `eventsource` with `fast-json-patch`: reconnects and resumes by itself; holds JavaScript's numbers. */

@@ -12,7 +12,8 @@ use tidegate_json::{
     apply, apply_in_place, compact, compose, diff, merge_patch, parse, patched, prove,
 };
 
-use shared::{Spelling, Version, chains, documents, pairs, spell};
+use shared::spelling::{Spelling, spell};
+use shared::{Version, chains, documents, pairs};
 
 fn document(text: &str) -> Document {
     Document::parse(text.to_owned(), MAX_DEPTH).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -166,6 +167,14 @@ fn steps(versions: &[Version]) -> (Vec<Document>, Vec<Bytes>) {
     (documents, patches)
 }
 
+/// The operations of several patches in one array.
+fn concatenated(patches: &[Bytes]) -> String {
+    let operations = patches.iter().map(|patch| shown(patch.strip_prefix(b"[").expect("an array")));
+    let operations: Vec<String> =
+        operations.map(|text| text.strip_suffix(']').expect("an array").to_owned()).collect();
+    format!("[{}]", operations.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(","))
+}
+
 /// RFC 7396 §2, as it is written there.
 fn merged(target: Value, patch: &Value) -> Value {
     let Value::Object(members) = patch else { return patch.clone() };
@@ -272,12 +281,40 @@ proptest! {
     }
 
     #[test]
+    fn a_composed_patch_is_no_longer_than_its_parts(versions in chains(0..=6)) {
+        let (documents, patches) = steps(&versions);
+        let borrowed: Vec<&[u8]> = patches.iter().map(|patch| &patch[..]).collect();
+        let composed = compose(&documents[0], &borrowed, &Identities::default());
+        let composed = composed.unwrap_or_else(|error| panic!("{patches:?}: {error:?}"));
+        let (composed, all) = (shown(&composed), concatenated(&patches));
+        prop_assert!(composed.len() <= all.len(), "{} is longer than {}", composed, all);
+    }
+
+    #[test]
     fn a_patch_that_does_not_apply_composes_with_none(versions in chains(1..=3), at in any::<Index>()) {
         let (documents, patches) = steps(&versions);
         let mut borrowed: Vec<&[u8]> = patches.iter().map(|patch| &patch[..]).collect();
         let wrong: &[u8] = br#"[{"op":"test","path":"","value":"what no document of these is"}]"#;
         borrowed.insert(at.index(borrowed.len() + 1), wrong);
         prop_assert!(compose(&documents[0], &borrowed, &Identities::default()).is_err());
+    }
+
+    #[test]
+    fn a_proof_is_of_exactly_this_document(versions in chains(2..=2), (other, _) in pairs()) {
+        let (mut documents, patches) = steps(&versions);
+        documents.push(document(&other.text));
+        let operations = Patch::parse(&patches[0]).expect("a patch is a patch");
+        for old in &documents {
+            let by_tree = patched(&old.to_value(), &operations);
+            for new in &documents {
+                let proven = prove(old, &patches[0], new).is_ok();
+                let so = by_tree.as_ref() == Ok(&new.to_value());
+                prop_assert_eq!(proven, so, "{} to {} by {}", shown(old.body()), shown(new.body()), shown(&patches[0]));
+            }
+        }
+        for text in [&b"[{}]"[..], b"[", b"{}", b""] {
+            prop_assert!(prove(&documents[0], text, &documents[0]).is_err());
+        }
     }
 
     #[test]

@@ -7,13 +7,14 @@
 // Boxed where a test would else hold all the parts of a strategy's state in one frame of its stack.
 mod documents;
 mod edits;
-mod spelling;
+pub(crate) mod spelling;
 
 use proptest::prelude::*;
 use tidegate_json::Value;
 
+use spelling::spell;
+
 pub(crate) use documents::documents;
-pub(crate) use spelling::{Spelling, spell};
 
 /// One version of a document.
 #[derive(Clone)]
