@@ -1,13 +1,43 @@
-//! JSON documents that keep the origin's number texts and member order, and the patches between them.
+//! JSON texts that keep their number texts and member order, and the smallest right patches between them.
 //!
-//! - [`Value`]: the tree. [`Number`] keeps its text: `1.10` stays `1.10`.
-//! - [`parse()`]: strict RFC 8259, with every refusal a kind of its own; [`compact()`] for a text that stays text.
-//! - [`Patch`], [`apply()`], [`apply_in_place()`]: RFC 6902 over RFC 6901 pointers.
-//! - [`diff()`]: from two values to a patch that is right.
-//! - [`JsonPath`]: RFC 9535, by evaluation and by location; [`FieldControls`]: which differences count.
+//! - [`Document`]: a text, checked and indexed. [`advance()`] takes the text that came after it, and says what leads there:
+//!   nothing, an RFC 6902 patch that was proven, or the whole. [`diff()`] does for two documents, and [`prove()`] proves.
+//! - [`apply()`] applies a patch to a document; [`compose()`] makes one patch of several; [`merge_patch()`] makes an RFC
+//!   7396 merge patch where one can say exactly what changed.
+//! - [`Delta`], [`Rewound`]: many versions kept as what each lacks of the next; [`advance_to()`] leads from any of them to
+//!   the newest.
+//! - [`FieldControls`], [`Identities`], [`JsonPath`]: which differences count, and what identifies a row.
+//! - [`Value`], [`parse()`], [`Patch`], [`apply_in_place()`]: trees, for those who hold them. [`Number`] keeps its text:
+//!   `1.10` stays `1.10`.
+//!
+//! ```
+//! use tidegate_json::{Change, Document, Identities, MAX_DEPTH, advance, apply};
+//! let mut board = Document::parse(r#"[{"id":1,"last":101.1},{"id":2,"last":7}]"#, MAX_DEPTH)?;
+//! let mut held = board.clone();
+//! for body in [r#"[{"id":1,"last":101.10},{"id":2,"last":7}]"#, r#"[{"id":2,"last":7},{"id":1,"last":101.10}]"#] {
+//!     let step = advance(&board, body.into(), MAX_DEPTH, &Identities::default())?;
+//!     held = match &step.change {
+//!         Change::None => held,
+//!         Change::Patch(patch) => apply(&held, patch).expect("a patch that was proven applies"),
+//!         Change::Whole => step.document.clone(),
+//!     };
+//!     board = step.document;
+//!     assert_eq!(held, board);
+//! }
+//! # Ok::<(), tidegate_json::ParseError>(())
+//! ```
+//!
+//! What is equal: numbers by their text (`1.0` and `1.00` differ, `-0` and `0` too, and nothing is ever rounded), strings
+//! by what they say, whatever their escapes, members in any order, elements in theirs.
+//!
+//! Costs: [`advance()`] costs about a comparison of bytes where scalars changed in place, and at most a few times the
+//! parsing of both texts whatever they hold. A document takes its text, 4 bytes for each value and 24 more for each container
+//! beside it: about half of the text again for usual documents, at most some ten times the text for one of nothing but
+//! empty arrays. Comparing two takes some hundred bytes meanwhile for each element of an array whose elements change
+//! places; arrays that do so over more than two million elements are replaced.
 //!
 //! Every function here that walks a document recurses over its nesting. [`MAX_DEPTH`] bounds that: parse with it
-//! (or less), and nothing in this module overflows a stack; patches cannot deepen a document beyond it.
+//! (or less), and nothing in this crate overflows a stack; patches cannot deepen a document beyond it.
 
 mod apply;
 mod change;

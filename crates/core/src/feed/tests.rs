@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::document::Form;
+use crate::json;
 use crate::position::{Offset, Position};
 use crate::representation::{Answer, Representation, Unfit};
 use crate::sharing::SharingRules;
@@ -30,6 +31,11 @@ fn fields(list: &[(&'static str, &'static str)]) -> HeaderMap {
 fn fresh(body: &str, list: &[(&'static str, &'static str)]) -> Outcome {
     let body = Bytes::copy_from_slice(body.as_bytes());
     Outcome::Fresh(Representation { body, form: Form::Json, fields: fields(list) })
+}
+
+/// A body with an entity tag.
+fn tagged(body: &str, etag: &'static str) -> Outcome {
+    fresh(body, &[("etag", etag)])
 }
 
 fn json(body: &str) -> Outcome {
@@ -75,6 +81,18 @@ struct Bench {
 impl Bench {
     fn new() -> Bench {
         Bench::with(&[], "", WindowLimits { bytes: 100_000, versions: 8 })
+    }
+
+    /// A watched feed of a route that ignores `$.at`, with its first version.
+    fn ignoring_at(body: &str) -> Bench {
+        let mut bench = Bench::new();
+        let at = json::JsonPath::parse("$.at").unwrap();
+        bench.feed.policy.controls =
+            Arc::new(json::FieldControls::new(json::Pointer::root(), vec![at], Vec::new()));
+        bench.subscribe();
+        bench.answer(tagged(body, "\"first\""));
+        bench.seen();
+        bench
     }
 
     /// A feed for a request with these fields, under a key that considers what `vary` names.

@@ -10,6 +10,10 @@ use super::script::Script;
 use super::waiting::Waiting;
 use crate::document::tape::Node;
 
+/// Arrays that differ over more elements than this are replaced, unless elements only came or only went: matching takes
+/// some hundred bytes for each meanwhile.
+const MAX_ELEMENTS: usize = 1 << 21;
+
 impl Differ<'_> {
     pub(super) fn compare_arrays(&mut self, old: u32, new: u32, limit: usize) -> Result<(), TooDear> {
         let ours: Vec<Node> = self.old.children(old).collect();
@@ -17,6 +21,10 @@ impl Differ<'_> {
         let (before, after) = self.equal_ends((old, &ours), (new, &theirs));
         let (ours, theirs) = (&ours[before..ours.len() - after], &theirs[before..theirs.len() - after]);
 
+        let most = ours.len().max(theirs.len());
+        if most > MAX_ELEMENTS && !ours.is_empty() && !theirs.is_empty() {
+            return Err(TooDear);
+        }
         let script = self.script((old, ours), (new, theirs), before);
         self.rearrange(old, (ours, theirs), (before, after), &script, limit)?;
         for (place, &element) in theirs.iter().enumerate() {

@@ -248,3 +248,21 @@ fn other_escapes_before_an_edit_move_no_container() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn arrays_of_millions_are_replaced_where_matching_would_take_too_much_memory() {
+    let list = |first: &str, middle: usize, last: &str| {
+        let text = format!("{first}{}{last}", "7,".repeat(middle));
+        crate::Document::parse(format!(r#"{{"kept":"{LONG}","list":[{text}]}}"#), MAX_DEPTH).unwrap()
+    };
+    let many = (1 << 21) + 2;
+    let identities = Default::default();
+    let old = list("1,", many, "2");
+    // Only at one end, so that the other end is equal.
+    let length = |new| match crate::diff(&old, &new, &identities) {
+        crate::Change::Patch(patch) => patch.len(),
+        other => panic!("{:.40}", format!("{other:?}")),
+    };
+    assert!(length(list("0,1,", many, "2")) < 100);
+    assert!(length(list("0,1,", many, "3")) > many);
+}

@@ -4,7 +4,7 @@
 //! are found from their values. A *container* is an array or object. When only scalars of a text change, its entries
 //! stay the same in number and meaning, and the containers are shared by both versions' tapes.
 //!
-//! Costs 4 bytes an entry and 20 a container.
+//! Costs 4 bytes an entry and 20 a container (which has two entries).
 
 use std::sync::Arc;
 

@@ -138,7 +138,8 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Size(ByteSize(KIB), ByteSize(GIB)),
         default: Some("4 MiB"),
         example: "\"4 MiB\"",
-        about: "How many bytes of earlier versions a feed keeps, so that clients resume with a patch.",
+        about: "How many bytes a feed's versions may take, so that clients resume with a patch: the newest whole, and of each \
+                earlier one what the next lacks, the patch that led to it, and its validators.",
         reason: "What falls out of it is answered with a snapshot, so a small one costs bandwidth and never correctness.",
     },
     Setting {

@@ -8,6 +8,7 @@ mod common;
 mod cors;
 mod documents;
 mod failures;
+mod fields;
 mod forwarding;
 mod process;
 mod reads;

@@ -253,6 +253,36 @@ fn only_a_change_of_the_value_is_published() {
 }
 
 #[test]
+fn a_change_that_does_not_count_is_confirmed_and_the_head_stays() {
+    let mut bench = Bench::ignoring_at(r#"{"at":1,"a":1}"#);
+    let head = bench.feed.head().unwrap().position;
+    bench.poll(tagged(r#"{"at":2,"a":1}"#, "\"second\""));
+    assert_eq!(bench.seen(), "confirmed");
+    assert_eq!(&bench.feed.head().unwrap().body[..], br#"{"at":1,"a":1}"#);
+    // The origin is asked about what it has now; a writer is held to the version that it saw.
+    assert_eq!(bench.feed.meta().unwrap().validators.etag.as_ref().unwrap(), "\"second\"");
+    assert_eq!(bench.feed.validators_at(head).unwrap().etag.unwrap(), "\"first\"");
+    // Back where it was, the head is what the origin has.
+    bench.poll(tagged(r#"{"at":1,"a":1}"#, "\"third\""));
+    assert_eq!(bench.seen(), "confirmed");
+    assert_eq!(bench.feed.validators_at(head).unwrap().etag.unwrap(), "\"third\"");
+    bench.poll(tagged(r#"{"at":3,"a":2}"#, "\"fourth\""));
+    assert_eq!(bench.seen(), "publish 2 whole, confirmed");
+    assert_eq!(&bench.feed.head().unwrap().body[..], br#"{"at":3,"a":2}"#);
+}
+
+#[test]
+fn a_change_that_does_not_count_keeps_the_fields_of_the_heads_body() {
+    let mut bench = Bench::ignoring_at(r#"{"at":1,"a":1}"#);
+    let list =
+        [("content-digest", "sha-256=:x:"), ("cache-control", "max-age=5"), ("content-language", "de")];
+    bench.poll(fresh(r#"{"at":2,"a":1}"#, &list));
+    let fields = &bench.feed.meta().unwrap().fields;
+    assert_eq!(fields.get("cache-control").unwrap(), "max-age=5");
+    assert!(fields.get("content-digest").is_none() && fields.get("content-language").is_none());
+}
+
+#[test]
 fn a_body_that_is_not_what_it_says_is_a_failure_and_changes_nothing() {
     for (outcome, name) in [
         (json("[1"), "cut off"),

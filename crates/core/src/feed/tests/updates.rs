@@ -1,7 +1,6 @@
 //! What a subscriber at some position gets, and what the window keeps for it.
 
 use super::*;
-use crate::json;
 
 fn apply(document: &str, patch: &[u8]) -> json::Value {
     let document = json::parse(document.as_bytes(), 8).unwrap();
@@ -103,4 +102,35 @@ fn what_was_evicted_or_is_smaller_whole_gets_a_snapshot() {
     for from in [1, 2] {
         assert!(matches!(bench.feed.update_from(Offset(from)), Some(Update::Snapshot(_))), "{from}");
     }
+}
+
+#[test]
+fn a_composed_patch_is_never_longer_than_the_patches_in_between() {
+    // Rows without an identity that come and go: found step by step, and hard to see all at once.
+    let rows = |list: &[u32]| {
+        let rows: Vec<String> = list.iter().map(|n| format!("[{n},{}]", n * n)).collect();
+        format!("[{}]", rows.join(","))
+    };
+    let steps = [&[1, 2, 3, 4, 5, 6][..], &[6, 1, 2, 3, 4, 5], &[5, 6, 1, 2, 3, 4], &[4, 5, 6, 1, 2, 3]];
+    let values: Vec<String> = steps.iter().map(|step| rows(step)).collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let bench = published(&values, ROOMY);
+    for from in 1..=3 {
+        let Some(Update::Patch { patch, .. }) = bench.feed.update_from(Offset(from)) else {
+            panic!("a patch")
+        };
+        let joined = bench.feed.window().patches_since(Offset(from)).unwrap();
+        assert!(patch.len() <= joined.len(), "{patch:?} and {joined:?}");
+        assert_eq!(apply(&board(values[from as usize - 1]), &patch), value(&board(values[3])));
+    }
+}
+
+#[test]
+fn where_the_whole_is_shorter_than_any_difference_the_steps_may_still_be_shorter() {
+    let mut bench = Bench::with(&[], "", ROOMY);
+    bench.subscribe();
+    bench.answer(super::json("[1]"));
+    bench.poll(super::json("[2]"));
+    bench.poll(super::json("[3]"));
+    assert!(matches!(bench.feed.update_from(Offset(1)), Some(Update::Snapshot(_))));
 }
