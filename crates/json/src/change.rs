@@ -339,3 +339,42 @@ pub fn tree_diff(old: &Value, new: &Value) -> Patch {
         Change::Whole => replaced(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MAX_DEPTH;
+
+    #[test]
+    fn a_patch_that_does_not_stand_its_proof_is_not_offered() {
+        let document = |text: &'static str| Document::parse(text, MAX_DEPTH).expect("a document");
+        let (old, new) = (document("[1,2]"), document("[1,3]"));
+        for (patch, how) in [
+            (r#"[{"op":"replace","path":"/1","value":4}]"#, Some("it gives another document")),
+            (r#"[{"op":"replace","path":"/1","value":3.0}]"#, Some("it gives another document")),
+            (r#"[{"op":"remove","path":"/2"}]"#, Some("operation 0: index out of range in \"/2\"")),
+            ("[", Some("not a patch: unexpected end at line 1, column 2")),
+            (r#"[{"op":"replace","path":"/1","value":3}]"#, None),
+            (r#"[{"op":"remove","path":"/1"},{"op":"add","path":"/-","value":3}]"#, None),
+        ] {
+            let change = Change::Patch(Bytes::from_static(patch.as_bytes()));
+            let made = Made::Scanned(Vec::new());
+            let mut advance = Advance { document: new.clone(), change: change.clone(), unproven: None, made };
+            advance.settle(|patch, new| prove(&old, patch, new));
+            let failed = advance.unproven.as_ref().map(|failed| failed.how.to_string());
+            assert_eq!(failed.as_deref(), how, "{patch}");
+            assert_eq!(advance.change, if how.is_some() { Change::Whole } else { change }, "{patch}");
+        }
+    }
+
+    #[test]
+    fn patches_one_after_another_are_one() {
+        for (patches, joined) in [
+            (&[][..], "[]"),
+            (&["[]", "[]"], "[]"),
+            (&["[]", r#"[{"a":1}]"#, "[ ]", r#"[ {"b":2}, {"c":3} ]"#], r#"[{"a":1},{"b":2},{"c":3}]"#),
+        ] {
+            assert_eq!(concatenate(patches), joined);
+        }
+    }
+}

@@ -101,10 +101,7 @@ impl Feed {
             self.end(Ended::Split);
             return Settled::Split(vary);
         }
-        if let (Some(failed), Some(head)) = (&step.unproven, self.head()) {
-            let unproven = Unproven { failed: failed.clone(), old: head.body.clone(), new: body.clone() };
-            self.outputs.push_back(Output::Unproven(Box::new(unproven)));
-        }
+        self.tell_unproven(&step, &body);
         self.last_body = body.clone();
         self.head_is_last = step.change != Change::Uncounted;
         match (&step.change, &mut self.meta) {
@@ -120,6 +117,14 @@ impl Feed {
         }
         self.now_live(now);
         Settled::Confirmed
+    }
+
+    /// Has a patch that did not stand its proof counted and logged.
+    pub(super) fn tell_unproven(&mut self, step: &Step, body: &Bytes) {
+        if let (Some(failed), Some(head)) = (&step.unproven, self.head()) {
+            let unproven = Unproven { failed: failed.clone(), old: head.body.clone(), new: body.clone() };
+            self.outputs.push_back(Output::Unproven(Box::new(unproven)));
+        }
     }
 
     /// The document in a body, and what leads there from the head: the whole, where there is no head or its resource was

@@ -253,6 +253,21 @@ fn only_a_change_of_the_value_is_published() {
 }
 
 #[test]
+fn a_patch_that_is_not_proven_is_told_with_what_reproduces_it() {
+    let mut bench = Bench::watching("[1]");
+    let body = Bytes::from_static(b"[2]");
+    let document = crate::Document::new(&body, Form::Json, 8).unwrap();
+    let failed =
+        crate::json::Failed { patch: Bytes::from_static(b"[{}]"), how: crate::json::Unproven::Differs };
+    let step =
+        crate::Step { document, change: crate::Change::Whole, back: None, unproven: Some(Box::new(failed)) };
+    bench.feed.tell_unproven(&step, &body);
+    let Some(Output::Unproven(unproven)) = bench.feed.poll_output() else { panic!("it is told") };
+    assert_eq!((&unproven.old[..], &unproven.new[..]), (&b"[1]"[..], &b"[2]"[..]));
+    assert_eq!(&unproven.failed.patch[..], b"[{}]");
+}
+
+#[test]
 fn a_change_that_does_not_count_is_confirmed_and_the_head_stays() {
     let mut bench = Bench::ignoring_at(r#"{"at":1,"a":1}"#);
     let head = bench.feed.head().unwrap().position;
