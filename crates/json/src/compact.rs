@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::parse::BYTE_ORDER_MARK;
+use super::search::{is_white_space, string_end};
 
 /// The text without white space outside strings and without a leading byte order mark; every other byte stays as
 /// it is, so duplicate keys, escapes and number texts do too. One pass; borrowed when there was nothing inside to
@@ -27,7 +28,7 @@ pub fn compact(text: &[u8]) -> Cow<'_, [u8]> {
     let mut at = 0;
     while at < text.len() {
         match text[at] {
-            b'"' => at = after_string(text, at),
+            b'"' => at = string_end(text, at),
             byte if is_white_space(byte) => {
                 if out.is_empty() {
                     out.reserve(text.len());
@@ -44,24 +45,6 @@ pub fn compact(text: &[u8]) -> Cow<'_, [u8]> {
     }
     out.extend_from_slice(&text[pending..]);
     Cow::Owned(out)
-}
-
-/// RFC 8259 §2's four, which are fewer than ASCII's.
-fn is_white_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
-}
-
-/// The place after the string whose opening quote stands at `start`.
-fn after_string(text: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while at < text.len() {
-        match text[at] {
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-    text.len()
 }
 
 #[cfg(test)]

@@ -355,7 +355,7 @@ fn check_depth(texts: Texts<'_>, path: &Pointer, value: &Item) -> Result<(), App
 }
 
 /// Reads one operation of a patch's text.
-fn read(patch: &Document, node: Node) -> Result<RawOp<Node>, OpError> {
+pub(crate) fn read(patch: &Document, node: Node) -> Result<RawOp<Node>, OpError> {
     if node.is_scalar() || patch.kind(node) != b'{' {
         return Err(OpError::NotAnObject);
     }

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use crate::change::ApplyTextError;
 use crate::document::Document;
 use crate::document::tape::{NONE, Node};
-use crate::overlay::Overlay;
-use crate::patch::{OpKind, RawOp};
+use crate::overlay::{Overlay, read};
+use crate::patch::OpKind;
 use crate::search::scalar_end;
 use crate::{MAX_DEPTH, Pointer};
 
@@ -94,15 +94,7 @@ fn replaces_in_order(indexed: &Document, other: &[u8], patch: &Document, forward
 }
 
 fn replacement(patch: &Document, node: Node) -> Option<(Pointer, Node)> {
-    if node.is_scalar() || patch.kind(node) != b'{' {
-        return None;
-    }
-    let operation: RawOp<Node> = RawOp::read(|name| {
-        let member = patch.member(node.container, name.as_bytes())?;
-        let text = (patch.kind(member) == b'"').then(|| patch.string(member));
-        Some((text, member))
-    })
-    .ok()?;
+    let operation = read(patch, node).ok()?;
     (operation.kind == OpKind::Replace).then_some((operation.path, operation.value?))
 }
 
