@@ -61,7 +61,8 @@ impl Version {
         &self.document
     }
 
-    /// What it counts against the window's limit while it is the head, in bytes.
+    /// What it counts against the window's limit while it is the head, in bytes: its texts, not the index, which the head
+    /// has whatever the limit is.
     fn weight(&self) -> usize {
         let own_text = if self.document.text_len() == self.body.len() { 0 } else { self.document.text_len() };
         self.body.len() + own_text + self.patch.as_ref().map_or(0, Bytes::len)
@@ -163,12 +164,15 @@ impl Window {
     }
 
     /// The patches from the version at `offset` to the head, one after another in one; none where one of them is
-    /// missing.
-    pub fn patches_since(&self, offset: Offset) -> Option<Bytes> {
+    /// missing, or where it would not be shorter than `most` bytes.
+    pub fn patches_since(&self, offset: Offset, most: usize) -> Option<Bytes> {
         let Place::Past(index) = self.place_of(offset)? else { return None };
         let older = self.past.range(index + 1..).map(|past| past.patch.as_ref());
         let patches: Option<Vec<&Bytes>> = older.chain([self.head.as_ref()?.patch.as_ref()]).collect();
-        Some(json::concatenate(&patches?))
+        let patches = patches?;
+        // Each has a bracket more than the comma that follows it in one.
+        let length = 1 + patches.iter().map(|patch| patch.len() - 1).sum::<usize>();
+        (length < most).then(|| json::concatenate(&patches))
     }
 
     /// The versions kept.
@@ -326,10 +330,11 @@ mod tests {
         for offset in kept {
             assert_eq!(window.body_of(Offset(offset)), Some((body(offset), Form::Json)));
         }
-        let patches = window.patches_since(Offset(17)).unwrap();
+        let patches = window.patches_since(Offset(17), usize::MAX).unwrap();
         let old = json::Document::parse(body(17), 8).unwrap();
         assert_eq!(json::apply(&old, &patches).unwrap().body(), &body(19));
-        assert_eq!(window.patches_since(Offset(19)), None);
+        assert_eq!(window.patches_since(Offset(17), patches.len()), None, "not shorter");
+        assert_eq!(window.patches_since(Offset(19), usize::MAX), None);
     }
 
     #[test]

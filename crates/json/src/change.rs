@@ -335,8 +335,10 @@ pub fn tree_diff(old: &Value, new: &Value) -> Patch {
     let (Ok(from), Ok(to)) = (document(old), document(new)) else { return replaced() };
     match diff(&from, &to, &Identities::default()) {
         Change::None => Patch::default(),
-        Change::Patch(patch) => Patch::parse(&patch).unwrap_or_else(|_| replaced()),
-        Change::Whole => replaced(),
+        Change::Patch(patch) if prove(&from, &patch, &to).is_ok() => {
+            Patch::parse(&patch).unwrap_or_else(|_| replaced())
+        }
+        Change::Patch(_) | Change::Whole => replaced(),
     }
 }
 

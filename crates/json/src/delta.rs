@@ -50,7 +50,7 @@ impl Delta {
             at = end;
         }
         delta.literal(&older[at..]);
-        let delta = Delta { pieces: delta.pieces, literals: Bytes::from(delta.literals) };
+        let delta = Delta { pieces: delta.pieces, literals: Bytes::from(delta.literals.into_boxed_slice()) };
         (delta.memory() < older.len()).then_some(delta)
     }
 
@@ -92,7 +92,8 @@ impl<'a> Rewound<'a> {
         Rewound { parts: vec![text], ends: vec![text.len()] }
     }
 
-    /// Takes the text back to the version before. Costs the pieces of the delta, each a binary search among the parts.
+    /// Takes the text back to the version before. Costs the parts that the text is in, and
+    /// the pieces of the delta.
     pub fn back(&self, delta: &'a Delta) -> Rewound<'a> {
         let mut rewound = Rewound { parts: Vec::new(), ends: Vec::new() };
         let mut literals = &delta.literals[..];

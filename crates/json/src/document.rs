@@ -4,13 +4,14 @@
 //! allowed; the index is that of exactly this text. Both are shared, so clones are cheap.
 //!
 //! Memory: the text, 4 bytes for each value and container end, 20 for each container. That is about half of the text
-//! again for usual documents, and at most eleven times the text, for one of nothing but empty arrays.
+//! again for usual documents, and at most fourteen times the text, for one of nothing but empty arrays.
 
 pub(crate) mod follow;
 pub(crate) mod in_place;
 pub(crate) mod scan;
 pub(crate) mod tape;
 mod value;
+pub(crate) mod walk;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -53,15 +53,24 @@ fn merge_objects(old: &Document, a: Node, new: &Document, b: Node, out: &mut Vec
     let mut finder = Members::of(old, a.container);
     for member in new.children(b.container) {
         let origin = finder.find(new, member);
-        if origin.is_some_and(|origin| equal(old, origin, new, member)) {
-            continue;
-        }
-        comma(out);
-        write_key(new, member, out);
         let is_object =
             |document: &Document, node: Node| !node.is_scalar() && document.is_object(node.container);
-        match origin.filter(|&origin| is_object(old, origin) && is_object(new, member)) {
-            Some(origin) => merge_objects(old, origin, new, member, out)?,
+        let both_objects = origin.filter(|&origin| is_object(old, origin) && is_object(new, member));
+        if both_objects.is_none() && origin.is_some_and(|origin| equal(old, origin, new, member)) {
+            continue;
+        }
+        let before = out.len();
+        comma(out);
+        write_key(new, member, out);
+        let value = out.len();
+        match both_objects {
+            Some(origin) => {
+                merge_objects(old, origin, new, member, out)?;
+                if out.len() == value + 2 {
+                    // Nothing in it changed.
+                    out.truncate(before);
+                }
+            }
             None => write_value(new, member, out)?,
         }
     }

@@ -365,3 +365,23 @@ pub(crate) fn read(patch: &Document, node: Node) -> Result<RawOp<Node>, OpError>
         Some((text, member))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{ApplyErrorKind, ApplyTextError, Document, MAX_DEPTH, apply, prove};
+
+    #[test]
+    fn a_name_is_what_a_key_says_and_not_how_it_is_written() {
+        let document = |text: &'static str| Document::parse(text, MAX_DEPTH).expect("a document");
+        let old = document(r#"{"\n":1,"kept":"something that is longer than the patch would be"}"#);
+        // The pointer's token is a backslash and an n.
+        let patch = br#"[{"op":"replace","path":"/\\n","value":2}]"#;
+        match apply(&old, patch) {
+            Err(ApplyTextError::Apply(error)) => assert!(matches!(error.kind, ApplyErrorKind::NotFound(_))),
+            other => panic!("{other:?}"),
+        }
+        let new = document(r#"{"\n":2,"kept":"something that is longer than the patch would be"}"#);
+        assert!(prove(&old, patch, &new).is_err());
+        assert!(prove(&old, br#"[{"op":"replace","path":"/\n","value":2}]"#, &new).is_ok());
+    }
+}

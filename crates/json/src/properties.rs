@@ -19,8 +19,25 @@ const EXOTIC_NUMBERS: [&str; 8] = [
 ];
 
 fn names() -> impl Strategy<Value = String> {
-    prop::sample::select(vec!["", "a", "b", "id", "name", "a/b", "~", "~1", "0", "-", "é😀", "\"\\\n\u{0}"])
-        .prop_map(str::to_owned)
+    prop::sample::select(vec![
+        "",
+        "a",
+        "b",
+        "id",
+        "name",
+        "a/b",
+        "~",
+        "~1",
+        "0",
+        "-",
+        "é😀",
+        "\"\\\n\u{0}",
+        "\n",
+        "\\n",
+        "\"",
+        "\\\"",
+    ])
+    .prop_map(str::to_owned)
 }
 
 fn plain_numbers() -> impl Strategy<Value = Value> {

@@ -10,7 +10,8 @@ use bytes::Bytes;
 
 use crate::change::ApplyTextError;
 use crate::document::Document;
-use crate::document::tape::{NONE, Node};
+use crate::document::tape::Node;
+use crate::document::walk::Walker;
 use crate::overlay::{Overlay, read};
 use crate::patch::OpKind;
 use crate::search::scalar_end;
@@ -38,7 +39,8 @@ impl std::error::Error for Unproven {}
 
 /// Proves that `patch` turns `old` into `new`, number texts included.
 ///
-/// Costs a scan of the patch, the ways of its operations, and a comparison of the documents' bytes.
+/// Costs a scan of the patch, a walk along the containers that its paths lead through, and a comparison of the
+/// documents' bytes.
 pub fn prove(old: &Document, patch: &[u8], new: &Document) -> Result<(), Unproven> {
     let refused = |error| Unproven::Refused(ApplyTextError::Patch(error));
     let patch = parse(patch).map_err(|error| refused(error.into()))?;
@@ -68,11 +70,12 @@ fn replaces_in_order(indexed: &Document, other: &[u8], patch: &Document, forward
         return false;
     }
     let ours = indexed.bytes();
+    let mut walker = Walker::new(indexed);
     // Both texts are seen to be equal, or exchanged, up to these places.
     let (mut at, mut there) = (0, 0);
     for operation in patch.children(root.container) {
         let Some((path, value)) = replacement(patch, operation) else { return false };
-        let Some(node) = find(indexed, &path) else { return false };
+        let Some(node) = walker.find(&path) else { return false };
         let (start, end) = (indexed.start(node), indexed.end(node));
         if start < at {
             return false;
@@ -96,63 +99,6 @@ fn replaces_in_order(indexed: &Document, other: &[u8], patch: &Document, forward
 fn replacement(patch: &Document, node: Node) -> Option<(Pointer, Node)> {
     let operation = read(patch, node).ok()?;
     (operation.kind == OpKind::Replace).then_some((operation.path, operation.value?))
-}
-
-/// The value at a pointer.
-pub(crate) fn find(document: &Document, path: &Pointer) -> Option<Node> {
-    let mut node = document.root();
-    for token in path.tokens() {
-        if node.is_scalar() {
-            return None;
-        }
-        node = if document.is_object(node.container) {
-            document.member(node.container, token.as_bytes())?
-        } else {
-            element(document, node.container, crate::pointer::array_index(&token)?)?
-        };
-    }
-    Some(node)
-}
-
-/// The element of an array at an index: a binary search among the containers, because between those every element has
-/// one entry.
-fn element(document: &Document, array: u32, index: usize) -> Option<Node> {
-    let index = u32::try_from(index).ok()?;
-    let containers = &document.tape().containers;
-    let it = &containers[array as usize];
-    // The containers inside the array, each standing for the element that it lies in.
-    let element_of = |mut inner: u32| {
-        while containers[inner as usize].parent != array {
-            inner = containers[inner as usize].parent;
-        }
-        inner
-    };
-    let (mut low, mut high) = (array + 1, it.next);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if containers[element_of(middle) as usize].ordinal <= index {
-            low = middle + 1
-        } else {
-            high = middle
-        }
-    }
-    let last = (low > array + 1).then(|| element_of(low - 1));
-    let node = match last {
-        Some(container) if containers[container as usize].ordinal == index => {
-            Node { entry: containers[container as usize].open, container }
-        }
-        Some(before) => {
-            let before = &containers[before as usize];
-            Node { entry: before.close + (index - before.ordinal), container: NONE }
-        }
-        None => Node { entry: it.open + 1 + index, container: NONE },
-    };
-    // Behind the last element stands the array's end, or the next container.
-    let is_scalar_there = node.container == NONE && node.entry < it.close && {
-        let start = document.tape().starts[node.entry as usize] as usize;
-        !matches!(document.bytes()[start], b'[' | b'{' | b']' | b'}')
-    };
-    (node.container != NONE || is_scalar_there).then_some(node)
 }
 
 /// The place after the value that begins at `start` of a text that is well-formed.

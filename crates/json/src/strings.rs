@@ -71,7 +71,8 @@ fn has_escape(left: &[u8], right: &[u8]) -> bool {
 /// Whether a string says this.
 #[inline(always)]
 pub(crate) fn is(raw: &[u8], name: &[u8]) -> bool {
-    raw == name || (raw.contains(&b'\\') && decode(raw).as_bytes() == name)
+    // An escape looks like what it says to nobody: `\n` is one character, and a name may be these two.
+    if raw.contains(&b'\\') { decode(raw).as_bytes() == name } else { raw == name }
 }
 
 #[cfg(test)]
@@ -90,5 +91,6 @@ mod tests {
         }
         assert!(same(br"\u0041", b"A") && same(b"/", br"\/"));
         assert!(!same(br"\u0041", b"B") && !same(b"A", b"B"));
+        assert!(is(br"\n", b"\n") && !is(br"\n", br"\n") && is(br"\\n", br"\n"));
     }
 }

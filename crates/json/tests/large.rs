@@ -250,3 +250,24 @@ fn a_thousand_patches_compose() {
     assert!(composed.len() < 200, "{}", String::from_utf8_lossy(&composed));
     assert_eq!(compose(&documents[0], &[], &Identities::default()).expect("nothing applies"), "[]");
 }
+
+#[test]
+fn a_wide_object_with_many_edits_is_proven_in_order() {
+    let object = |step: usize| {
+        let members =
+            (0..60_000).map(|n| format!(r#""key{n:06}":{}"#, n + if n % 5 == 0 { step } else { 0 }));
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    };
+    assert!(matches!(check(&object(0), &object(1_000_000)), Change::Patch(_)));
+}
+
+#[test]
+fn a_large_part_is_followed_once_however_often_it_could_be() {
+    let many = vec!["1"; 100_000].join(",");
+    check(&format!("[[777777],[{many}]]"), &format!("[[777777],{}[2]]", "[1],[777777],".repeat(1_000)));
+    let old = document(format!(r#"{{"a":[{many}]}}"#));
+    let new = format!(r#"{{{}"b":1}}"#, r#""a":[1],"#.repeat(1_000));
+    let error =
+        advance(&old, new.into(), MAX_DEPTH, &Identities::default()).expect_err("keys that are there twice");
+    assert!(error.is_well_formed());
+}

@@ -82,8 +82,9 @@ impl Feed {
         let returns = self.status.state == State::Gone;
         let meta = Meta::new(started, fields);
         let same_form = self.head().is_none_or(|head| head.form == form);
+        let is_heads_body = self.head().is_some_and(|head| head.body == body);
         if !returns && same_form && self.head().is_some() && self.last_body == body {
-            self.meta = Some(meta);
+            self.confirmed_by(meta, is_heads_body);
             self.now_live(now);
             return Settled::Confirmed;
         }
@@ -104,19 +105,25 @@ impl Feed {
         self.tell_unproven(&step, &body);
         self.last_body = body.clone();
         self.head_is_last = step.change != Change::Uncounted;
-        match (&step.change, &mut self.meta) {
-            (Change::None, _) => self.meta = Some(meta),
-            (Change::Uncounted, Some(known)) => known.replace(meta),
-            (Change::Uncounted | Change::Patch(_) | Change::Whole, _) => {
-                self.publish(body, form, step, meta.validators.clone());
-                if returns {
-                    self.window.forget_before_head();
-                }
-                self.meta = Some(meta);
+        if matches!(step.change, Change::None | Change::Uncounted) {
+            self.confirmed_by(meta, is_heads_body);
+        } else {
+            self.publish(body, form, step, meta.validators.clone());
+            if returns {
+                self.window.forget_before_head();
             }
+            self.meta = Some(meta);
         }
         self.now_live(now);
         Settled::Confirmed
+    }
+
+    /// An answer came that leaves the head as it is. Its fields hold, but those that describe another body than the head's.
+    fn confirmed_by(&mut self, meta: Meta, is_heads_body: bool) {
+        match &mut self.meta {
+            Some(known) if !is_heads_body => known.replace(meta),
+            _ => self.meta = Some(meta),
+        }
     }
 
     /// Has a patch that did not stand its proof counted and logged.

@@ -77,9 +77,8 @@ impl Feed {
             json::Change::Patch(patch) => Some(patch),
             json::Change::Whole => None,
         };
-        let joined = self.window.patches_since(from);
         let most = patch.as_ref().map_or(head.text_len(), Bytes::len);
         // Each of them was proven, so all of them are right one after another.
-        joined.filter(|joined| joined.len() < most).or(patch)
+        self.window.patches_since(from, most).or(patch)
     }
 }

@@ -103,13 +103,17 @@ fn pair<'a>(old: &Document, new: &Document, strays: &'a Strays) -> Option<(Node,
         let wanted = hash(text);
         let from = gone.partition_point(|it| it.0 < wanted);
         let same = gone.get(from).filter(|it| it.0 == wanted && old.span(it.1) == text)?;
-        let source = old.tape().locate(same.1.entry, 0).0;
-        let is_inside = !same.1.is_scalar() && {
-            let (first, last) = old.extent(same.1);
-            (first..=last).contains(&old.tape().containers[come.container as usize].open)
+        let source = old.tape().locate(same.1.entry, None).0;
+        let target = old.tape().containers[come.container as usize].open;
+        let is_inside = |(first, last): (u32, u32)| (first..=last).contains(&target);
+        let encloses = |container: u32| {
+            let it = &old.tape().containers[container as usize];
+            is_inside((it.open, it.close))
         };
-        // Within one container the walk has found it already, or could not.
-        (source != come.container && !is_inside).then_some((same.1, come))
+        // Taken out of an array around its target, it would shift the target's own index. Within one container the walk
+        // has found it already, or could not.
+        let shifts = !old.is_object(source) && encloses(source);
+        (!shifts && source != come.container && !is_inside(old.extent(same.1))).then_some((same.1, come))
     })
 }
 
@@ -137,7 +141,7 @@ fn pointer_to(document: &Document, entry: u32) -> Vec<u8> {
         return Vec::new();
     }
     let mut steps = Vec::new();
-    let (mut entry, (mut container, mut ordinal)) = (entry, tape.locate(entry, 0));
+    let (mut entry, (mut container, mut ordinal)) = (entry, tape.locate(entry, None));
     while container != NONE {
         steps.push((container, entry, ordinal));
         let it = &tape.containers[container as usize];

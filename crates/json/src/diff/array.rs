@@ -19,14 +19,15 @@ impl Differ<'_> {
         let ours: Vec<Node> = self.old.children(old).collect();
         let theirs: Vec<Node> = self.new.children(new).collect();
         let (before, after) = self.equal_ends((old, &ours), (new, &theirs));
-        let (ours, theirs) = (&ours[before..ours.len() - after], &theirs[before..theirs.len() - after]);
+        let all = theirs;
+        let (ours, theirs) = (&ours[before..ours.len() - after], &all[before..all.len() - after]);
 
         let most = ours.len().max(theirs.len());
         if most > MAX_ELEMENTS && !ours.is_empty() && !theirs.is_empty() {
             return Err(TooDear);
         }
         let script = self.script((old, ours), (new, theirs), before);
-        self.rearrange(old, (ours, theirs), (before, after), &script, limit)?;
+        self.rearrange(old, (ours, &all), (before, after), &script, limit)?;
         for (place, &element) in theirs.iter().enumerate() {
             if let Some(index) = script.origins[place].filter(|_| !script.equal[place]) {
                 let token = self.draft.enter_element(before + place);
@@ -71,12 +72,13 @@ impl Differ<'_> {
     fn rearrange(
         &mut self,
         array: u32,
-        (old, new): (&[Node], &[Node]),
+        (old, all): (&[Node], &[Node]),
         ends: (usize, usize),
         script: &Script,
         limit: usize,
     ) -> Result<(), TooDear> {
         let mut length = ends.0 + script.old_len + ends.1;
+        let new = &all[ends.0..all.len() - ends.1];
         let steps = steps(script, ends, length);
         for step in steps {
             match step {
@@ -95,11 +97,11 @@ impl Differ<'_> {
                 Step::Add(to, place) => {
                     self.draft.shift(length - to)?;
                     length += 1;
-                    let twin = if script.moves { None } else { self.twin(new, script, place) };
-                    match twin {
-                        Some(twin) => self.draft.copy_element(ends.0 + twin, to),
+                    match self.twin(all, ends, script, (place, length - 1)) {
+                        Some(from) => self.draft.copy_element(from, to),
                         None => {
                             self.comes(new[place], array, ends.0 + place);
+                            self.draft.check_room(self.new.span(new[place]).len(), limit)?;
                             let token = self.draft.enter_element(to);
                             self.draft.add(self.new.span(new[place]));
                             self.draft.leave(token);
@@ -112,18 +114,32 @@ impl Differ<'_> {
         Ok(())
     }
 
-    /// An element before the added one that is the same, stands in its final place already, and is long enough for a
-    /// copy to be shorter than the value. Only the nearest are looked at.
-    fn twin(&self, new: &[Node], script: &Script, place: usize) -> Option<usize> {
-        let text = self.new.span(new[place]);
-        let digits = 2 * place.max(1).ilog10() as usize;
-        if text.len() < r#""from":"","#.len() + self.draft.path().len() + digits {
+    /// Where an element stands that is the same as one to be added, stays as it is, and is long enough for a copy to be
+    /// shorter than the value. `new` are all new elements, `ends` counts the equal ones before and after, `length` is the
+    /// array's at this time. Only the nearest are looked at.
+    fn twin(
+        &self,
+        new: &[Node],
+        ends: (usize, usize),
+        script: &Script,
+        (place, length): (usize, usize),
+    ) -> Option<usize> {
+        let text = self.new.span(new[ends.0 + place]);
+        let digits = 2 * (ends.0 + place).max(1).ilog10() as usize;
+        // Where elements move, others may stand between.
+        if script.moves || text.len() < r#""from":"","#.len() + self.draft.path().len() + digits {
             return None;
         }
-        (place.saturating_sub(NEAR)..place).rev().find(|&other| {
-            let is_final = script.origins[other].is_none() || script.equal[other];
-            is_final && self.new.span(new[other]) == text
-        })
+        let is_same = |other: usize| self.new.span(new[other]) == text;
+        let here = ends.0 + place;
+        let before = (here.saturating_sub(NEAR)..here).rev().find(|&other| {
+            let in_script = other.checked_sub(ends.0);
+            let is_final =
+                in_script.is_none_or(|other| script.origins[other].is_none() || script.equal[other]);
+            is_final && is_same(other)
+        });
+        let behind = || (ends.1 > 0 && is_same(new.len() - ends.1)).then_some(length - ends.1);
+        before.or_else(behind)
     }
 }
 

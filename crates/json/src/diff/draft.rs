@@ -28,6 +28,7 @@ const MAX_SHIFTS: usize = 1 << 26;
 #[derive(Clone, Copy)]
 pub(crate) struct Mark {
     out: usize,
+    path: usize,
     shifts: usize,
 }
 
@@ -52,16 +53,18 @@ impl Draft {
 
     pub(crate) fn finish(mut self) -> Bytes {
         self.out.push(b']');
-        Bytes::from(self.out)
+        // Without the room that was reserved for more: patches are kept.
+        Bytes::from(self.out.into_boxed_slice())
     }
 
     pub(crate) fn mark(&self) -> Mark {
-        Mark { out: self.out.len(), shifts: self.shifts }
+        Mark { out: self.out.len(), path: self.path.len(), shifts: self.shifts }
     }
 
-    /// Takes back what was written since.
+    /// Takes back what was written since, and comes back up to the place of then.
     pub(crate) fn rewind(&mut self, mark: Mark) {
         self.out.truncate(mark.out);
+        self.path.truncate(mark.path);
         self.shifts = mark.shifts;
     }
 
@@ -160,6 +163,11 @@ impl Draft {
     /// Whether more was written than is worth it.
     pub(crate) fn check(&self, limit: usize) -> Result<(), TooDear> {
         if self.out.len() > limit { Err(TooDear) } else { Ok(()) }
+    }
+
+    /// Whether a value of this length is more than is worth it, before it is written.
+    pub(crate) fn check_room(&self, value: usize, limit: usize) -> Result<(), TooDear> {
+        if self.out.len().saturating_add(value) > limit { Err(TooDear) } else { Ok(()) }
     }
 
     fn comma(&mut self) {

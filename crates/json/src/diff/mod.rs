@@ -112,7 +112,9 @@ impl<'a> Differ<'a> {
             }
             _ => {}
         }
-        self.draft.replace(self.new.span(new));
+        let text = self.new.span(new);
+        self.draft.check_room(text.len(), limit)?;
+        self.draft.replace(text);
         self.draft.check(limit)
     }
 

@@ -182,19 +182,17 @@ impl Writer<'_> {
 
     fn weigh(&mut self, top: &Open, end: usize) {
         let text = &self.new[top.start..end];
-        let edits = self.draft.since(top.mark);
-        // Of a text with white space the compact length counts; it is looked for only where it could matter.
-        if self.indexed.is_compact() || (!top.dear && edits * 8 < text.len()) {
-            if top.dear || edits > self.draft.replace_cost_at(top.mark, text.len()) {
-                self.draft.rewind(top.mark);
-                self.draft.replace(text);
+        // Of a text with white space the compact length counts; it has about the white space that its document has.
+        let length = match self.indexed.is_compact() {
+            true => text.len(),
+            false => {
+                (text.len() as u64 * self.indexed.text_len() as u64 / self.indexed.bytes().len() as u64)
+                    as usize
             }
-            return;
-        }
-        let text = compact(text);
-        if top.dear || edits > self.draft.replace_cost_at(top.mark, text.len()) {
+        };
+        if top.dear || self.draft.since(top.mark) > self.draft.replace_cost_at(top.mark, length) {
             self.draft.rewind(top.mark);
-            self.draft.replace(&text);
+            self.draft.replace(&compact(text));
         }
     }
 }

@@ -266,3 +266,61 @@ fn arrays_of_millions_are_replaced_where_matching_would_take_too_much_memory() {
     assert!(length(list("0,1,", many, "2")) < 100);
     assert!(length(list("0,1,", many, "3")) > many);
 }
+
+#[test]
+fn what_leaves_one_container_for_another_moves() {
+    let card = |name: &str| format!(r#"{{"title":"{name} {LONG}"}}"#);
+    let (a, b, c) = (card("a"), card("b"), card("c"));
+    // Lists of a board.
+    check(
+        &format!(r#"[{{"cards":[{a},{b}]}},{{"cards":[{c}]}}]"#),
+        &format!(r#"[{{"cards":[{b}]}},{{"cards":[{c},{a}]}}]"#),
+        &[r#"{"op":"move","from":"/0/cards/0","path":"/1/cards/1"}"#],
+    );
+    // To another key, with an edit beside it.
+    let more = card("more");
+    check(
+        &format!(r#"{{"draft":{{"more":{more},"text":{a},"n":1}},"kept":{b}}}"#),
+        &format!(r#"{{"draft":{{"more":{more},"n":2}},"kept":{b},"pub/lished":{a}}}"#),
+        &[
+            r#"{"op":"move","from":"/draft/text","path":"/pub~1lished"}"#,
+            r#"{"op":"replace","path":"/draft/n","value":2}"#,
+        ],
+    );
+    // Into its own neighbour: taken out first, it would shift the place that it goes to.
+    let old = value(&format!("[{a},[{b}],[{c}]]"));
+    let patch = checked(&old, &value(&format!("[[{b}],[{c},{a}]]")));
+    assert!(patch.0.iter().all(|operation| operation.name() != "move"), "{patch}");
+}
+
+#[test]
+fn what_stands_beside_its_twin_is_copied() {
+    let card = |name: &str| format!(r#"{{"title":"{name} {LONG}"}}"#);
+    let (a, b, c) = (card("a"), card("b"), card("c"));
+    check(&format!("[{a},{b}]"), &format!("[{a},{b},{b}]"), &[r#"{"op":"copy","from":"/1","path":"/2"}"#]);
+    check(
+        &format!("[{a},{b}]"),
+        &format!("[{a},{c},{b},{b}]"),
+        &[&format!(r#"{{"op":"add","path":"/1","value":{c}}}"#), r#"{"op":"copy","from":"/2","path":"/2"}"#],
+    );
+    check(
+        "[1,2,3,4,5,6,7,8,9]",
+        "[1,2,3,4,5,6,7,8,9,9,9]",
+        &[r#"{"op":"replace","path":"","value":[1,2,3,4,5,6,7,8,9,9,9]}"#],
+    );
+}
+
+#[test]
+fn a_reversed_list_is_put_in_order_from_one_end() {
+    let names = ["a", "b", "c", "d"];
+    let reversed: Vec<&str> = names.iter().rev().copied().collect();
+    check(
+        &rows(&names),
+        &rows(&reversed),
+        &[
+            r#"{"op":"move","from":"/3","path":"/0"}"#,
+            r#"{"op":"move","from":"/3","path":"/1"}"#,
+            r#"{"op":"move","from":"/3","path":"/2"}"#,
+        ],
+    );
+}

@@ -60,12 +60,15 @@ pub(super) struct Trail<'a> {
     in_order: bool,
     /// The place after the last of those members.
     reached: usize,
-    /// How many members have keys that were not found in the earlier text.
+    /// The members whose keys were not found in the earlier text.
     strangers: Vec<KeySpan>,
     /// The place that is expected next.
     next: usize,
     /// How many elements in a row were unknown.
     misses: usize,
+    /// The place after the last child that was given as a guide. Each is given once, so that all guides together cost no
+    /// more than the earlier text.
+    guided: usize,
 }
 
 impl<'a> Trail<'a> {
@@ -77,11 +80,12 @@ impl<'a> Trail<'a> {
 
     /// What is expected to have stood in the place of the next element, if that is worth having.
     pub(super) fn guide_for_next(&mut self) -> Option<Node> {
-        let child = *self.children.get(self.next)?;
-        self.worth_guiding(child)
+        self.worth_guiding(self.next)
     }
 
-    fn worth_guiding(&self, child: Node) -> Option<Node> {
+    fn worth_guiding(&mut self, place: usize) -> Option<Node> {
+        let child = *self.children.get(place).filter(|_| place >= self.guided)?;
+        self.guided = place + 1;
         let worth = !child.is_scalar() && self.like.end(child) - self.like.start(child) >= WORTH_GUIDING;
         worth.then_some(child)
     }
@@ -101,7 +105,7 @@ impl<'a> Trail<'a> {
         self.in_order &= place >= self.reached;
         self.reached = place + 1;
         self.next = place + 1;
-        self.worth_guiding(self.children[place])
+        self.worth_guiding(place)
     }
 
     /// Whether `keys`, all of the object that was scanned along this trail, are known to differ from each other, so
@@ -155,6 +159,7 @@ impl<'a> Scanner<'a> {
             strangers: Vec::new(),
             next: 0,
             misses: 0,
+            guided: 0,
         })
     }
 

@@ -75,7 +75,7 @@ fn difference_at(
     (at, there): (usize, usize),
 ) -> Option<Difference> {
     let (ours, tape) = (indexed.bytes(), indexed.tape());
-    let (from, near) = last.map_or((0, 0), |last| (last.entry as usize, last.container));
+    let from = last.map_or(0, |last| last.entry as usize);
     let entry = gallop(&tape.starts, from, |&start| start as usize <= at).checked_sub(1)?;
     // A number may go on where its container ended.
     let is_close = |entry: usize| matches!(ours[tape.starts[entry] as usize], b'}' | b']');
@@ -97,7 +97,11 @@ fn difference_at(
         return None;
     }
     let entry = entry as u32;
-    let (container, ordinal) = if tape.containers.is_empty() { (NONE, 0) } else { tape.locate(entry, near) };
+    let (container, ordinal) = if tape.containers.is_empty() {
+        (NONE, 0)
+    } else {
+        tape.locate(entry, last.map(|last| (last.entry, last.container, last.ordinal)))
+    };
     let (old, new) = (&ours[start..end], &other[other_start..other_end]);
     let both_strings = old[0] == b'"' && new[0] == b'"';
     let is_same = both_strings && strings::same(&old[1..old.len() - 1], &new[1..new.len() - 1]);

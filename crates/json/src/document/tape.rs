@@ -71,10 +71,18 @@ impl Tape {
 
     /// The container that directly holds an entry that is not the root, and how many siblings stand before it.
     ///
-    /// `near` is a container that opened before the entry (the root's did before every other). Costs a search from there
-    /// and a step for each level.
-    pub(crate) fn locate(&self, entry: u32, near: u32) -> (u32, u32) {
+    /// `last` is an earlier scalar with its container and place there. Costs a search from there, and a step for each level
+    /// that lies between the two.
+    pub(crate) fn locate(&self, entry: u32, last: Option<(u32, u32, u32)>) -> (u32, u32) {
+        let near = last.map_or(0, |last| last.1);
         let opened = gallop(&self.containers, near as usize, |container| container.open < entry);
+        if let Some((before, container, ordinal)) = last
+            && self.containers[opened - 1].open < before
+            && entry < self.containers[container as usize].close
+        {
+            // Only scalars, one entry each, stand between the two.
+            return (container, ordinal + (entry - before));
+        }
         let mut container = opened as u32 - 1;
         let mut before = None;
         loop {

@@ -1,14 +1,19 @@
 //! Field controls decided from where scalars changed, without a tree.
 
-use super::FieldControls;
+use std::borrow::Cow;
+
+use super::{FieldControls, Tolerance};
 use crate::document::Document;
 use crate::document::in_place::Difference;
 use crate::document::tape::NONE;
-use crate::{Number, Step};
+use crate::document::walk::Walker;
+use crate::path::Reached;
+use crate::{JsonPath, Number, Step, strings};
 
 /// Whether any of the scalars that changed in place counts; none where that takes more than their places.
 ///
-/// `indexed` is the document that was sent last, `other` the text that has the same structure.
+/// `indexed` is the document that was sent last, `other` the text that has the same structure. Costs a step of each path
+/// for each container with such scalars and for each of them.
 pub(crate) fn any_counts(
     controls: &FieldControls,
     indexed: &Document,
@@ -21,68 +26,145 @@ pub(crate) fn any_counts(
     let payload = match controls.payload() {
         root if root.is_root() => None,
         // Without a payload the whole documents are compared; both have it or neither, because the structure is equal.
-        payload => crate::prove::find(indexed, payload).map(|node| indexed.extent(node)),
+        payload => Walker::new(indexed).find(payload).map(|node| indexed.extent(node)),
     };
+    let mut way = Way { controls, indexed, levels: Vec::new() };
     for it in differences.iter().filter(|it| !it.is_same) {
         if payload.is_some_and(|(first, last)| it.entry < first || it.entry > last) {
             continue;
         }
-        let names = names(indexed, it);
-        let location = || names.iter().rev().map(Name::step);
-        if controls.ignores(location())? || is_tolerated(controls, location(), indexed, other, it)? {
-            continue;
+        let at = way.at(it);
+        let tolerance =
+            || at.tolerance(controls).is_some_and(|tolerance| covers(tolerance, indexed, other, it));
+        if !at.ignored && !tolerance() {
+            return Some(true);
         }
-        return Some(true);
     }
     Some(false)
 }
 
-/// A step whose name is its own.
-enum Name<'a> {
-    Member(std::borrow::Cow<'a, str>),
-    Element(usize),
+/// How far the paths have come at a value.
+#[derive(Clone)]
+struct Reach {
+    /// It is ignored, or something around it is.
+    ignored: bool,
+    ignores: Vec<Reached>,
+    tolerances: Vec<Reached>,
 }
 
-impl Name<'_> {
-    fn step(&self) -> Step<'_> {
+impl Reach {
+    fn at_root(controls: &FieldControls) -> Reach {
+        // Every path is local, so each has a start.
+        let start = |path: &JsonPath| path.start().unwrap_or(Reached::NOWHERE);
+        let reach = Reach {
+            ignored: false,
+            ignores: controls.ignored.iter().map(start).collect(),
+            tolerances: controls.tolerances.iter().map(|(path, _)| start(path)).collect(),
+        };
+        Reach { ignored: reach.selects_ignored(controls), ..reach }
+    }
+
+    fn below(&self, controls: &FieldControls, step: Step<'_>) -> Reach {
+        let ignores =
+            controls.ignored.iter().zip(&self.ignores).map(|(path, reached)| path.step(*reached, step));
+        let tolerances = controls.tolerances.iter().zip(&self.tolerances);
+        let reach = Reach {
+            ignored: self.ignored,
+            ignores: ignores.collect(),
+            tolerances: tolerances.map(|((path, _), reached)| path.step(*reached, step)).collect(),
+        };
+        Reach { ignored: self.ignored || reach.selects_ignored(controls), ..reach }
+    }
+
+    fn selects_ignored(&self, controls: &FieldControls) -> bool {
+        controls.ignored.iter().zip(&self.ignores).any(|(path, reached)| path.is_selected(*reached))
+    }
+
+    /// The largest tolerance whose path selects the value.
+    fn tolerance(&self, controls: &FieldControls) -> Option<Tolerance> {
+        let paths = controls.tolerances.iter().zip(&self.tolerances);
+        let selected = paths.filter(|((path, _), reached)| path.is_selected(**reached));
+        selected.map(|((_, tolerance), _)| *tolerance).reduce(Tolerance::max)
+    }
+}
+
+/// The containers around the scalar that is being looked at, with how far the paths have come there.
+struct Way<'a> {
+    controls: &'a FieldControls,
+    indexed: &'a Document,
+    levels: Vec<(u32, Reach)>,
+}
+
+impl Way<'_> {
+    fn at(&mut self, it: &Difference) -> Reach {
+        if it.container == NONE {
+            return Reach::at_root(self.controls);
+        }
+        self.go_to(it.container);
+        let step = self.step(it.container, it.entry, it.ordinal);
+        match self.levels.last() {
+            Some((_, reach)) => reach.below(self.controls, step.as_step()),
+            None => Reach::at_root(self.controls),
+        }
+    }
+
+    fn go_to(&mut self, target: u32) {
+        let containers = &self.indexed.tape().containers;
+        let inner = containers[target as usize];
+        self.levels.retain(|(container, _)| {
+            let it = containers[*container as usize];
+            it.open <= inner.open && inner.close <= it.close
+        });
+        let around = self.levels.last().map(|(container, _)| *container);
+        let mut missing = Vec::new();
+        let mut container = target;
+        while Some(container) != around && container != NONE {
+            missing.push(container);
+            container = containers[container as usize].parent;
+        }
+        for container in missing.into_iter().rev() {
+            let it = containers[container as usize];
+            let reach = match self.levels.last() {
+                Some((outer, reach)) => {
+                    let step = self.step(*outer, it.open, it.ordinal);
+                    reach.below(self.controls, step.as_step())
+                }
+                None => Reach::at_root(self.controls),
+            };
+            self.levels.push((container, reach));
+        }
+    }
+
+    fn step(&self, container: u32, entry: u32, ordinal: u32) -> OwnStep<'_> {
+        if !self.indexed.is_object(container) {
+            return OwnStep::Index(ordinal as usize);
+        }
+        let start = self.indexed.tape().starts[entry as usize] as usize;
+        OwnStep::Name(strings::decode(self.indexed.raw_key_before(start)))
+    }
+}
+
+/// A step that has its name.
+enum OwnStep<'a> {
+    Name(Cow<'a, str>),
+    Index(usize),
+}
+
+impl OwnStep<'_> {
+    fn as_step(&self) -> Step<'_> {
         match self {
-            Name::Member(name) => Step::Name(name),
-            Name::Element(index) => Step::Index(*index),
+            OwnStep::Name(name) => Step::Name(name),
+            OwnStep::Index(index) => Step::Index(*index),
         }
     }
 }
 
-/// The steps from a scalar up to the root.
-fn names<'a>(indexed: &'a Document, it: &Difference) -> Vec<Name<'a>> {
-    let tape = indexed.tape();
-    let mut names = Vec::new();
-    let (mut entry, mut container, mut ordinal) = (it.entry, it.container, it.ordinal);
-    while container != NONE {
-        names.push(if indexed.is_object(container) {
-            let start = tape.starts[entry as usize] as usize;
-            Name::Member(crate::strings::decode(indexed.raw_key_before(start)))
-        } else {
-            Name::Element(ordinal as usize)
-        });
-        let it = &tape.containers[container as usize];
-        (entry, ordinal, container) = (it.open, it.ordinal, it.parent);
-    }
-    names
-}
-
-fn is_tolerated<'a>(
-    controls: &FieldControls,
-    location: impl IntoIterator<Item = Step<'a>> + Clone,
-    indexed: &Document,
-    other: &[u8],
-    it: &Difference,
-) -> Option<bool> {
-    let Some(tolerance) = controls.tolerance(location)? else { return Some(false) };
+fn covers(tolerance: Tolerance, indexed: &Document, other: &[u8], it: &Difference) -> bool {
     let start = indexed.tape().starts[it.entry as usize] as usize;
     let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<Number>().ok();
     let old = number(&indexed.bytes()[start..it.end as usize]);
     let new = number(&other[it.other.0 as usize..it.other.1 as usize]);
-    Some(old.zip(new).is_some_and(|(old, new)| tolerance.covers(&old, &new)))
+    old.zip(new).is_some_and(|(old, new)| tolerance.covers(&old, &new))
 }
 
 #[cfg(test)]
