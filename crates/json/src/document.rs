@@ -288,9 +288,15 @@ fn key_quotes(bytes: &[u8], value_start: usize) -> (usize, usize) {
     }
     let close = at;
     loop {
-        at -= 1;
+        // Most keys are short; a long one is searched by words.
+        let near = (at.saturating_sub(32)..at).rev().find(|&at| bytes[at] == b'"');
+        at = match near.or_else(|| memchr::memrchr(b'"', &bytes[..at])) {
+            Some(quote) => quote,
+            // A member's value has a key.
+            None => return (0, close),
+        };
         // A quote in a key is escaped; before the key's own stand a bracket, a comma or white space.
-        if bytes[at] == b'"' && bytes[at - 1] != b'\\' {
+        if bytes[at - 1] != b'\\' {
             return (at, close);
         }
     }

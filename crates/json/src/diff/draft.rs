@@ -108,6 +108,14 @@ impl Draft {
         self.value(value);
     }
 
+    /// Replaces what is at a path that was written down before.
+    pub(crate) fn replace_at(&mut self, path: &[u8], value: &[u8]) {
+        self.comma();
+        self.out.extend_from_slice(b"{\"op\":\"replace\",\"path\":\"");
+        self.out.extend_from_slice(path);
+        self.value(value);
+    }
+
     pub(crate) fn add(&mut self, value: &[u8]) {
         self.begin(b"{\"op\":\"add\",\"path\":\"");
         self.value(value);

@@ -33,6 +33,7 @@ pub(crate) fn write(
         open: Vec::new(),
         way: Vec::new(),
         shift: 0,
+        deferred: None,
     };
     if indexed.root().is_scalar() {
         if differences.iter().any(|it| !it.is_same) {
@@ -46,6 +47,7 @@ pub(crate) fn write(
     while !writer.open.is_empty() {
         writer.leave();
     }
+    writer.flush();
     writer.draft.finish()
 }
 
@@ -63,6 +65,17 @@ struct Open {
     dear: bool,
 }
 
+/// A container that is to be replaced, and not written yet: what encloses it may be replaced, too, and then its text need
+/// not be copied at every level.
+struct Deferred {
+    /// The pointer to it.
+    path: Vec<u8>,
+    /// Where its new text begins and ends.
+    text: (usize, usize),
+    /// What writing it takes.
+    cost: usize,
+}
+
 struct Writer<'a> {
     indexed: &'a Document,
     new: &'a [u8],
@@ -73,6 +86,8 @@ struct Writer<'a> {
     way: Vec<u32>,
     /// How far the places after the present one have moved from the indexed text to the other.
     shift: isize,
+    /// The last edit, if it is put off.
+    deferred: Option<Deferred>,
 }
 
 impl Writer<'_> {
@@ -94,6 +109,7 @@ impl Writer<'_> {
         if top.dear {
             return;
         }
+        debug_assert!(self.deferred.is_none(), "going to a container writes what was put off");
         let indexed = self.indexed;
         let place = if indexed.is_object(it.container) {
             let start = indexed.tape().starts[it.entry as usize] as usize;
@@ -127,6 +143,7 @@ impl Writer<'_> {
             }
             self.leave();
         }
+        self.flush();
         let around = self.open.last().map(|top| top.container);
         self.way.clear();
         let mut container = target;
@@ -190,9 +207,19 @@ impl Writer<'_> {
                     as usize
             }
         };
-        if top.dear || self.draft.since(top.mark) > self.draft.replace_cost_at(top.mark, length) {
+        let put_off = self.deferred.as_ref().map_or(0, |deferred| deferred.cost);
+        let cost = self.draft.replace_cost_at(top.mark, length);
+        if top.dear || self.draft.since(top.mark) + put_off > cost {
             self.draft.rewind(top.mark);
-            self.draft.replace(&compact(text));
+            let path = self.draft.path().to_vec();
+            self.deferred = Some(Deferred { path, text: (top.start, end), cost });
+        }
+    }
+
+    /// Writes what was put off.
+    fn flush(&mut self) {
+        if let Some(Deferred { path, text: (start, end), .. }) = self.deferred.take() {
+            self.draft.replace_at(&path, &compact(&self.new[start..end]));
         }
     }
 }
