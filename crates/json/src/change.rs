@@ -62,8 +62,8 @@ impl Advance {
 
     /// Whether the difference from `old`, the document that was advanced from, counts under these controls.
     ///
-    /// Costs the places of the scalars that changed, where all paths of the controls are local and nothing else changed;
-    /// else the trees of both documents.
+    /// Costs the places of the scalars that changed, or a walk over what the paths lead through, where all paths of the
+    /// controls are local; else the trees of both documents.
     pub fn counts(&self, old: &Document, controls: &FieldControls) -> bool {
         if controls.is_none() {
             return self.change != Change::None;
@@ -72,6 +72,9 @@ impl Advance {
             && let Some(counts) = fields::any_counts(controls, old, self.document.bytes(), differences)
         {
             return counts;
+        }
+        if let Some(differ) = fields::differ(controls, old, &self.document) {
+            return differ;
         }
         controls.counts(&old.to_value(), &self.document.to_value())
     }
@@ -98,7 +101,8 @@ pub struct Failed {
 /// What leads from `old` to `new`, not proven: [`prove`](crate::prove()) does that.
 ///
 /// Costs about a comparison of bytes where scalars changed in place; else a walk over what differs, with n log n for the
-/// elements of changed arrays. Never more than a few times the parsing of both documents.
+/// elements of changed arrays. A few times the parsing of both documents;
+/// some ten times for ones that are made to be slow.
 ///
 /// ```
 /// use tidegate_json::{Change, Document, Identities, MAX_DEPTH, diff};
@@ -129,8 +133,12 @@ fn patch_between(old: &Document, new: &Document, identities: &Identities) -> Byt
 /// ```
 /// use tidegate_json::{Change, Document, Identities, MAX_DEPTH, advance};
 /// let old = Document::parse(r#"{"symbol":"ACME","last":101.1,"venue":"XNAS"}"#, MAX_DEPTH)?;
-/// let body = r#"{"symbol":"ACME","last":101.1,"venue":"XNAS"}"#;
-/// assert_eq!(advance(&old, body.into(), MAX_DEPTH, &Identities::default())?.change, Change::None);
+/// let same = r#"{"symbol":"ACME", "last":101.1, "venue":"XNAS"}"#;
+/// assert_eq!(advance(&old, same.into(), MAX_DEPTH, &Identities::default())?.change, Change::None);
+/// let old = Document::parse(r#"[{"id":1,"last":101.1,"venue":"XNAS"},{"id":2,"last":7,"venue":"XLON"}]"#, MAX_DEPTH)?;
+/// let body = r#"[{"id":1,"last":101.10,"venue":"XNAS"},{"id":2,"last":7,"venue":"XLON"}]"#;
+/// let step = advance(&old, body.into(), MAX_DEPTH, &Identities::default())?;
+/// assert_eq!(step.change, Change::Patch(r#"[{"op":"replace","path":"/0/last","value":101.10}]"#.into()));
 /// # Ok::<(), tidegate_json::ParseError>(())
 /// ```
 pub fn advance(

@@ -1,14 +1,12 @@
 //! Field controls decided from where scalars changed, without a tree.
 
-use std::borrow::Cow;
-
-use super::{FieldControls, Tolerance};
+use super::FieldControls;
+use super::reach::{OwnStep, Reach, covers};
 use crate::document::Document;
 use crate::document::in_place::Difference;
 use crate::document::tape::NONE;
 use crate::document::walk::Walker;
-use crate::path::Reached;
-use crate::{JsonPath, Number, Step, strings};
+use crate::strings;
 
 /// Whether any of the scalars that changed in place counts; none where that takes more than their places.
 ///
@@ -34,58 +32,15 @@ pub(crate) fn any_counts(
             continue;
         }
         let at = way.at(it);
-        let tolerance =
-            || at.tolerance(controls).is_some_and(|tolerance| covers(tolerance, indexed, other, it));
-        if !at.ignored && !tolerance() {
+        let start = indexed.tape().starts[it.entry as usize] as usize;
+        let old = &indexed.bytes()[start..it.end as usize];
+        let new = &other[it.other.0 as usize..it.other.1 as usize];
+        let tolerated = || at.tolerance(controls).is_some_and(|tolerance| covers(tolerance, old, new));
+        if !at.ignored && !tolerated() {
             return Some(true);
         }
     }
     Some(false)
-}
-
-/// How far the paths have come at a value.
-#[derive(Clone)]
-struct Reach {
-    /// It is ignored, or something around it is.
-    ignored: bool,
-    ignores: Vec<Reached>,
-    tolerances: Vec<Reached>,
-}
-
-impl Reach {
-    fn at_root(controls: &FieldControls) -> Reach {
-        // Every path is local, so each has a start.
-        let start = |path: &JsonPath| path.start().unwrap_or(Reached::NOWHERE);
-        let reach = Reach {
-            ignored: false,
-            ignores: controls.ignored.iter().map(start).collect(),
-            tolerances: controls.tolerances.iter().map(|(path, _)| start(path)).collect(),
-        };
-        Reach { ignored: reach.selects_ignored(controls), ..reach }
-    }
-
-    fn below(&self, controls: &FieldControls, step: Step<'_>) -> Reach {
-        let ignores =
-            controls.ignored.iter().zip(&self.ignores).map(|(path, reached)| path.step(*reached, step));
-        let tolerances = controls.tolerances.iter().zip(&self.tolerances);
-        let reach = Reach {
-            ignored: self.ignored,
-            ignores: ignores.collect(),
-            tolerances: tolerances.map(|((path, _), reached)| path.step(*reached, step)).collect(),
-        };
-        Reach { ignored: self.ignored || reach.selects_ignored(controls), ..reach }
-    }
-
-    fn selects_ignored(&self, controls: &FieldControls) -> bool {
-        controls.ignored.iter().zip(&self.ignores).any(|(path, reached)| path.is_selected(*reached))
-    }
-
-    /// The largest tolerance whose path selects the value.
-    fn tolerance(&self, controls: &FieldControls) -> Option<Tolerance> {
-        let paths = controls.tolerances.iter().zip(&self.tolerances);
-        let selected = paths.filter(|((path, _), reached)| path.is_selected(**reached));
-        selected.map(|((_, tolerance), _)| *tolerance).reduce(Tolerance::max)
-    }
 }
 
 /// The containers around the scalar that is being looked at, with how far the paths have come there.
@@ -142,29 +97,6 @@ impl Way<'_> {
         let start = self.indexed.tape().starts[entry as usize] as usize;
         OwnStep::Name(strings::decode(self.indexed.raw_key_before(start)))
     }
-}
-
-/// A step that has its name.
-enum OwnStep<'a> {
-    Name(Cow<'a, str>),
-    Index(usize),
-}
-
-impl OwnStep<'_> {
-    fn as_step(&self) -> Step<'_> {
-        match self {
-            OwnStep::Name(name) => Step::Name(name),
-            OwnStep::Index(index) => Step::Index(*index),
-        }
-    }
-}
-
-fn covers(tolerance: Tolerance, indexed: &Document, other: &[u8], it: &Difference) -> bool {
-    let start = indexed.tape().starts[it.entry as usize] as usize;
-    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<Number>().ok();
-    let old = number(&indexed.bytes()[start..it.end as usize]);
-    let new = number(&other[it.other.0 as usize..it.other.1 as usize]);
-    old.zip(new).is_some_and(|(old, new)| tolerance.covers(&old, &new))
 }
 
 #[cfg(test)]

@@ -19,13 +19,16 @@
 
 mod compare;
 mod in_place;
+mod reach;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod tolerance;
 
 use crate::{JsonPath, Pointer, Step, Value};
 
 pub(crate) use in_place::any_counts;
+pub(crate) use texts::differ;
 pub use tolerance::Tolerance;
 
 /// What decides whether the difference of two documents counts. None of it by default: then every difference does.

@@ -1,7 +1,9 @@
 //! What counts and what does not.
 
 use super::*;
-use crate::{MAX_DEPTH, parse};
+use proptest::prelude::*;
+
+use crate::{Document, Identities, MAX_DEPTH, advance, parse};
 
 fn document(text: &str) -> Value {
     parse(text.as_bytes(), MAX_DEPTH).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -20,6 +22,19 @@ fn controls(payload: &str, ignored: &[&str], tolerances: &[(&str, f64)]) -> Fiel
 fn check(controls: &FieldControls, old: &str, new: &str, counts: bool) {
     assert_eq!(controls.counts(&document(old), &document(new)), counts, "{controls:?}: {old} to {new}");
     assert_eq!(controls.counts(&document(new), &document(old)), counts, "{controls:?}: {new} to {old}");
+    check_texts(controls, old, new);
+    check_texts(controls, new, old);
+}
+
+/// What is decided from texts is what is decided from trees.
+fn check_texts(controls: &FieldControls, old: &str, new: &str) {
+    let counts = controls.counts(&document(old), &document(new));
+    let from = Document::parse(old.to_owned(), MAX_DEPTH).unwrap();
+    let to = Document::parse(new.to_owned(), MAX_DEPTH).unwrap();
+    let by_texts = texts::differ(controls, &from, &to);
+    assert_eq!(by_texts, controls.is_local().then_some(counts), "{controls:?}: {old} to {new}");
+    let advance = advance(&from, new.to_owned().into(), MAX_DEPTH, &Identities::default()).unwrap();
+    assert_eq!(advance.counts(&from, controls), counts, "{controls:?}: {old} to {new}");
 }
 
 #[test]
@@ -186,4 +201,35 @@ fn what_a_location_alone_decides() {
     assert_eq!(filtered.ignores([Step::Name("at")]), Some(true));
     assert_eq!(filtered.ignores(row("last")), None);
     assert_eq!(filtered.tolerance(row("last")), None);
+}
+
+/// Small documents with few names, so that paths select something.
+fn documents() -> impl Strategy<Value = String> {
+    let scalar = prop::sample::select(vec!["1", "1.1", "1.10", "2", "\"x\"", "\"\\u0078\"", "null", "true"]);
+    scalar.prop_map(str::to_owned).prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|list| format!("[{}]", list.join(","))),
+            prop::collection::btree_map(prop::sample::select(vec!["a", "b", "at"]), inner, 0..4).prop_map(
+                |members| {
+                    let members: Vec<_> =
+                        members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                    format!("{{{}}}", members.join(","))
+                }
+            ),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn texts_say_what_trees_say(
+        old in documents(),
+        new in documents(),
+        payload in prop::sample::select(vec!["", "/a", "/0", "/a/b"]),
+        ignored in prop::collection::vec(prop::sample::select(vec!["$.at", "$..at", "$.a[*].b", "$[0]", "$.*"]), 0..3),
+        tolerated in prop::collection::vec(prop::sample::select(vec!["$..*", "$.a", "$[*]"]), 0..2),
+    ) {
+        let tolerances: Vec<_> = tolerated.into_iter().map(|path| (path, 0.5)).collect();
+        check_texts(&controls(payload, &ignored, &tolerances), &old, &new);
+    }
 }
