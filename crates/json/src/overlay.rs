@@ -4,7 +4,7 @@
 //! time, into references to the parts inside; everything else stays a reference. So applying costs the operations and
 //! the containers on their ways, and comparing the outcome with another text is mostly comparing bytes.
 //!
-//! It shares nothing with how patches are made: a diff is proven with it.
+//! It takes nothing from how a patch was made but its text: a diff is proven with it.
 //!
 //! Invariant: an overlay whose patch failed is thrown away, so a patch applies whole or not at all.
 

@@ -219,7 +219,12 @@ impl Writer<'_> {
     /// Writes what was put off.
     fn flush(&mut self) {
         if let Some(Deferred { path, text: (start, end), .. }) = self.deferred.take() {
-            self.draft.replace_at(&path, &compact(&self.new[start..end]));
+            let text = &self.new[start..end];
+            // Both texts have the same white space, or none.
+            match self.indexed.is_compact() {
+                true => self.draft.replace_at(&path, text),
+                false => self.draft.replace_at(&path, &compact(text)),
+            }
         }
     }
 }
