@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::origin::{Body, FetchRequest};
 use crate::published::Published;
-use crate::shard::{Command, FeedId, FeedPort, SubscriberId};
+use crate::shard::{FeedCommand, FeedId, FeedPort, SubscriberId};
 use crate::stats::FeedStats;
 
 /// Numbers a shard.
@@ -71,15 +71,13 @@ pub struct Current {
 }
 
 /// What an owner is asked.
-pub enum Message<S> {
-    /// Somebody wants the stream, on this transport.
+pub enum Message {
+    /// Somebody wants the stream. Its connection comes to the shard by itself, once it was told that it may begin.
     Subscribe {
         /// The subscriber's name.
         id: SubscriberId,
         /// Its shard.
         shard: ShardIndex,
-        /// Its transport.
-        sink: S,
         /// What it said in `Last-Event-ID`.
         resume: Resume,
         /// Where the answer goes.
@@ -133,11 +131,11 @@ pub struct FeedReport {
 }
 
 /// What the task around an owner is to do.
-pub enum Action<S, P> {
+pub enum Action<P> {
     /// Ask the origin and report with [`Owner::handle_fetched`](super::Owner::handle_fetched).
     Fetch(Fetching, FetchRequest),
     /// Tell a shard.
-    Tell(ShardIndex, Command<S, P>),
+    Tell(ShardIndex, FeedCommand<P>),
     /// Log a patch that did not stand its proof.
     Unproven(Box<Unproven>),
     /// Nobody needs the feed any more.

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::api::canonical_text;
 use super::check::{Book, Promise};
 use super::document::canonical;
-use super::pipe::Pipe;
+use super::pipe::{Pipe, PipeSink};
 
 /// What a client says in `Last-Event-ID` when it connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,13 +59,24 @@ struct Held {
 struct Connection {
     subscriber: SubscriberId,
     pipe: Pipe,
-    reply: Option<oneshot::Receiver<Reply<Attached>>>,
+    /// The answer that it waits for, and the other end of its connection until then.
+    reply: Option<(oneshot::Receiver<Reply<Attached>>, PipeSink)>,
     decoder: Decoder,
     /// What it said when it connected; `None` for nothing.
     said: Option<Resume>,
     noted: bool,
     updates: usize,
     statuses: usize,
+}
+
+/// What became of a request for a stream.
+pub(super) enum Answer {
+    /// Nothing yet, or nothing new.
+    None,
+    /// It may begin; the shard is to have the other end of its connection.
+    Admitted(SubscriberId, PipeSink),
+    /// It was refused.
+    Refused,
 }
 
 /// A client of one resource.
@@ -86,7 +97,6 @@ impl Client {
     pub fn connect(
         &mut self,
         subscriber: SubscriberId,
-        pipe: Pipe,
         reply: oneshot::Receiver<Reply<Attached>>,
         with: ResumeWith,
         foreign: Option<Position>,
@@ -108,10 +118,11 @@ impl Client {
             _ => Resume::Nowhere,
         };
         self.status = None;
+        let (pipe, sink) = Pipe::new();
         self.connection = Some(Connection {
             subscriber,
             pipe,
-            reply: Some(reply),
+            reply: Some((reply, sink)),
             decoder: Decoder::new(),
             said: (resume != Resume::Nowhere).then_some(resume),
             noted: false,
@@ -158,20 +169,20 @@ impl Client {
         Some(self.status.as_ref()?.state)
     }
 
-    /// Takes the answer to its request, if it has come. False: it was refused.
-    pub(super) fn take_reply(&mut self, book: &mut Book) -> bool {
-        let Some(connection) = &mut self.connection else { return true };
-        let Some(reply) = &mut connection.reply else { return true };
+    /// Takes the answer to its request, if it has come.
+    pub(super) fn take_reply(&mut self, book: &mut Book) -> Answer {
+        let Some(connection) = &mut self.connection else { return Answer::None };
+        let Some((mut reply, sink)) = connection.reply.take() else { return Answer::None };
         match reply.try_recv() {
-            Err(oneshot::error::TryRecvError::Empty) => true,
-            Ok(Reply::Have(_)) => {
-                connection.reply = None;
-                true
+            Err(oneshot::error::TryRecvError::Empty) => {
+                connection.reply = Some((reply, sink));
+                Answer::None
             }
-            Ok(_) => false,
+            Ok(Reply::Have(_)) => Answer::Admitted(connection.subscriber, sink),
+            Ok(_) => Answer::Refused,
             Err(oneshot::error::TryRecvError::Closed) => {
                 book.violated(Promise::AlwaysCurrent, "a request for a stream was never answered");
-                false
+                Answer::Refused
             }
         }
     }

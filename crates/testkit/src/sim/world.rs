@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tidegate_core::{Fetching, Jitter, Outcome, Position, Time};
 use tidegate_hub::owner::{Action, Current, Message, Reply, Resume, ShardIndex};
 use tidegate_hub::shard::{Command, Shard, SubscriberId};
@@ -14,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::api::{Fault, LONGEST_FETCH};
 use super::check::{Book, Promise, Tally, Violation};
-use super::client::{Client, ResumeWith};
+use super::client::{Answer, Client, ResumeWith};
 use super::feeds::{INTERVAL, Outbox, Resource, SimPort};
 use super::pipe::{Pipe, PipeSink};
 use super::script::{Act, Script, Setup};
@@ -29,7 +30,7 @@ enum Way {
 }
 
 enum Event {
-    ToOwner(usize, Message<PipeSink>),
+    ToOwner(usize, Message),
     ToShard(usize, Command<PipeSink, SimPort>),
     Fetched(usize, Fetching, Fetched),
 }
@@ -75,7 +76,7 @@ impl World {
             ways: HashMap::new(),
             outbox: Rc::new(RefCell::new(Vec::new())),
             resources: (0..setup.resources).map(|index| Resource::new(index, &setup)).collect(),
-            shards: (0..setup.shards).map(|_| Shard::new(clock, rng.bits())).collect(),
+            shards: (0..setup.shards).map(|_| Shard::new(clock, rng.bits(), setup.most_pinned)).collect(),
             clients: (0..setup.clients).map(|_| Client::default()).collect(),
             readers: Vec::new(),
             book: Book::default(),
@@ -223,14 +224,13 @@ impl World {
         }
         self.serial += 1;
         let (id, shard) = (SubscriberId(self.serial), ShardIndex(index % self.shards.len()));
-        let (pipe, sink) = Pipe::new();
         let (reply, answer) = oneshot::channel();
         let foreign = match with {
             ResumeWith::Foreign(other) => self.position_elsewhere(index, usize::from(other)),
             _ => None,
         };
-        let resume: Resume = self.clients[index].connect(id, pipe, answer, with, foreign);
-        let message = Message::Subscribe { id, shard, sink, resume, reply };
+        let resume: Resume = self.clients[index].connect(id, answer, with, foreign);
+        let message = Message::Subscribe { id, shard, resume, reply };
         let resource = index % self.resources.len();
         self.send(Way::ClientToOwner(index), Event::ToOwner(resource, message));
     }
@@ -318,6 +318,7 @@ impl World {
         }
         for shard in &mut self.shards {
             shard.handle_timeout(now);
+            while shard.work(now) {}
         }
         self.after_shards();
     }
@@ -326,6 +327,7 @@ impl World {
         match event {
             Event::ToShard(shard, command) => {
                 self.shards[shard].handle(self.now, command);
+                while self.shards[shard].work(self.now) {}
                 self.after_shards();
             }
             Event::ToOwner(index, message) => {
@@ -367,7 +369,10 @@ impl World {
                     self.events.insert(at, Event::Fetched(index, fetching, fetched));
                 }
                 Action::Tell(shard, command) => {
-                    self.send(Way::OwnerToShard(index, shard.0), Event::ToShard(shard.0, command));
+                    self.send(
+                        Way::OwnerToShard(index, shard.0),
+                        Event::ToShard(shard.0, Command::Feed(command)),
+                    );
                 }
                 Action::Unproven(unproven) => panic!("{unproven:?}"),
                 Action::Retire => self.resources[index].owner = None,
@@ -444,11 +449,19 @@ impl World {
     fn flow(&mut self) {
         for index in 0..self.clients.len() {
             let Some(pipe) = self.clients[index].pipe().cloned() else { continue };
-            if !self.clients[index].take_reply(&mut self.book) {
-                self.disconnect(index);
-                continue;
+            match self.clients[index].take_reply(&mut self.book) {
+                Answer::None => {}
+                Answer::Admitted(id, sink) => {
+                    let shard = index % self.shards.len();
+                    let command = Command::Connect(id, sink, Bytes::new());
+                    self.send(Way::ClientToShard(index), Event::ToShard(shard, command));
+                }
+                Answer::Refused => {
+                    self.disconnect(index);
+                    continue;
+                }
             }
-            let finished = pipe.pump();
+            let finished = pipe.takes_again();
             let arrived = pipe.take_arrived();
             if !arrived.is_empty() {
                 self.clients[index].receive(&arrived, &mut self.book);
