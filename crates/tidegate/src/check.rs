@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::config::{Config, Environment, RouteConfig, RoutePolicy, Sourced, display_duration, render};
+use crate::config::{
+    Config, Environment, RouteConfig, RoutePolicy, Sourced, Tls, day_and_time, display_duration, render,
+};
 
 /// The exit code for a configuration that is right.
 pub const EXIT_RIGHT: u8 = 0;
@@ -26,7 +28,8 @@ pub fn run(
 ) -> io::Result<u8> {
     match Config::load(path, environment) {
         Ok(config) => {
-            writeln!(out, "The configuration is right. Listening on {}.\n", config.listen)?;
+            let over = if config.tls.is_some() { " over TLS" } else { "" };
+            writeln!(out, "The configuration is right. Listening on {}{over}.\n", config.listen)?;
             out.write_all(summary(&config).as_bytes())?;
             Ok(EXIT_RIGHT)
         }
@@ -51,7 +54,16 @@ pub fn summary(config: &Config) -> String {
     text.push_str("\nThe first route that matches a path is the one for it:\n");
     let header = ["route", "origin", "live", "poll", "linger", "heartbeat", "ignores"];
     table(&mut text, &header, config.routes.iter().map(route_row));
+    if let Some(tls) = &config.tls {
+        text.push_str(&format!("\n{}\n", certificate(tls)));
+    }
     text
+}
+
+/// What a person wants to know of the certificate.
+fn certificate(tls: &Tls) -> String {
+    let (from, until) = (day_and_time(tls.validity.from), day_and_time(tls.validity.until));
+    format!("The certificate in {} is valid from {from} until {until}.", tls.certificate)
 }
 
 fn route_row(route: &RouteConfig) -> Vec<String> {
@@ -149,10 +161,10 @@ F:7:10: error: there is no origin named "b"
  7 | origin = "b"
    |          ^^^
   help: did you mean "a"?
-F:8:10: error: `poll`: "1ms" is not between 50ms and 24h
+F:8:10: error: `poll`: "1ms" is not between 5ms and 24h
  8 |   poll = "1ms"
    |          ^^^^^
-  help: write at least 50ms and at most 24h
+  help: write at least 5ms and at most 24h
 4 problems found
 "#;
         assert_eq!(err, expected);

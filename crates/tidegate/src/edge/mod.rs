@@ -18,6 +18,7 @@ mod plain;
 mod query;
 pub(crate) mod server;
 mod stream;
+pub mod tls;
 
 pub use build::BuildError;
 pub use gateway::Gateway;
