@@ -11,6 +11,7 @@ use tidegate_core::{Failure, FailureKind, Fetching, Outcome, SharedRequest, Stat
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tracing::{debug, error};
 
+use crate::frame::Coding;
 use crate::heavy::heavily;
 use crate::origin::Fetched;
 use crate::owner::{Action, Message, Owner, outcome_name};
@@ -70,7 +71,7 @@ impl FeedTask {
                     // The table holds a sender until the task retires.
                     let Some(message) = message else { return };
                     let weighs = match &message {
-                        Message::StepFrom(..) => owner.feed().head().map_or(0, |head| head.body.len()),
+                        Message::StepFrom(..) | Message::Subscribe { coding: Coding::Gzip, .. } => owner.feed().head().map_or(0, |head| head.body.len()),
                         _ => 0,
                     };
                     let now = self.hub.clock.now();

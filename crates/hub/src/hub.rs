@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::Clock;
 use crate::feed_task::FeedTask;
+use crate::frame::Coding;
 use crate::origin::Body;
 use crate::owner::{Attached, Current, FeedReport, Message, Reply, Resume};
 use crate::registry::{Delivery, Registry};
@@ -48,6 +49,8 @@ pub enum Refused {
     TooManyFeeds,
     /// As many streams are open as the limit allows.
     TooManyStreams,
+    /// As many streams of this feed are open as the limit allows.
+    TooManyOfFeed,
     /// The hub is shutting down.
     Closing,
     /// The feed was lost to a bug.
@@ -91,15 +94,20 @@ impl Hub {
     }
 
     /// Subscribes. Comes back when the stream can begin or is refused.
-    pub async fn subscribe(&self, wanted: Wanted<'_>, resume: Resume) -> Result<Subscription, Refused> {
+    pub async fn subscribe(
+        &self,
+        wanted: Wanted<'_>,
+        resume: Resume,
+        coding: Coding,
+    ) -> Result<Subscription, Refused> {
         let permit = self.streams.clone().try_acquire_owned().map_err(|_| Refused::TooManyStreams)?;
         let id = SubscriberId(self.registry.next_id());
         let shard = self.registry.next_shard();
         // Before the channel of the answer, so that it is dropped after it.
         let announced = Announced::new(id, self.registry.shard(shard).clone());
         let attached: Attached =
-            self.ask(wanted, |reply| Message::Subscribe { id, shard, resume, reply }).await?;
-        Ok(Subscription { announced, permit, content_type: attached.content_type })
+            self.ask(wanted, |reply| Message::Subscribe { id, shard, resume, coding, reply }).await?;
+        Ok(Subscription { announced, permit, coding, content_type: attached.content_type })
     }
 
     /// The current representation, once. `insists`: only one that the origin confirms from now on.
@@ -164,6 +172,7 @@ impl Hub {
                 Reply::Answered(answer) => return Err(Refused::Answered(answer)),
                 Reply::Raw(raw, unfit) => return Err(Refused::Raw(raw, unfit)),
                 Reply::Bypass => return Err(Refused::Bypass),
+                Reply::Full => return Err(Refused::TooManyOfFeed),
                 Reply::Split(vary) => self.registry.learn(request.resource(), vary),
             }
         }

@@ -31,7 +31,7 @@ mod subscription;
 mod unproven;
 
 pub use clock::Clock;
-pub use frame::Frame;
+pub use frame::{Coding, Frame};
 pub use hub::{Hub, HubLimits, Refused, Wanted};
 pub use origin::{Body, BoxError, FetchRequest, Fetched, Origin};
 pub use owner::{Current, FeedReport, Resume, Source};

@@ -54,6 +54,11 @@ impl Published {
         Some(self.patch.as_ref()?.get_or_init(|| patch_event(self.version.position, patch)))
     }
 
+    /// Packs what subscribers who have the version before get next, for those who want gzip.
+    pub(crate) fn pack(&self) {
+        self.patch_event().unwrap_or_else(|| self.snapshot_event()).segment();
+    }
+
     /// The body in gzip (RFC 1952), for plain readers. Made once; those who ask meanwhile wait for it.
     pub async fn gzip(&self) -> &Bytes {
         let make = || {

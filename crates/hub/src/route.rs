@@ -21,6 +21,8 @@ pub struct Route {
     pub heartbeat: Duration,
     /// Streams that fell behind get the net effect of what they missed; else every update, joined.
     pub conflate: bool,
+    /// Streams of one feed at one time.
+    pub max_streams: usize,
     /// Request fields that do not choose the content.
     pub irrelevant: Vec<HeaderName>,
     /// What a key holds from the beginning, beside what the origin's answers turn out to name in `Vary`.

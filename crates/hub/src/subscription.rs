@@ -8,8 +8,9 @@ use http::HeaderValue;
 use http_body::Frame;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::frame::Coding;
 use crate::origin::BoxError;
-use crate::shard::{Command, SubscriberId};
+use crate::shard::{Command, Opening, SubscriberId};
 use crate::shard_thread::{ShardHandle, Transport};
 use crate::slot::{StreamBody, slot};
 use crate::socket::{Connection, SocketSink};
@@ -28,7 +29,7 @@ impl Announced {
         Announced { id, shard: Some(shard) }
     }
 
-    fn connect(mut self, transport: impl FnOnce(SubscriberId, &ShardHandle) -> Transport, opening: Bytes) {
+    fn connect(mut self, transport: impl FnOnce(SubscriberId, &ShardHandle) -> Transport, opening: Opening) {
         if let Some(shard) = self.shard.take() {
             let transport = transport(self.id, &shard);
             shard.tell(Command::Connect(self.id, transport, opening));
@@ -48,28 +49,36 @@ impl Drop for Announced {
 pub struct Subscription {
     pub(crate) announced: Announced,
     pub(crate) permit: OwnedSemaphorePermit,
+    pub(crate) coding: Coding,
     /// The media type of the representation.
     pub content_type: Option<HeaderValue>,
 }
 
 impl Subscription {
-    /// Begins the stream on a connection of its own, which the shard serves from now on: first `opening`, the head of
-    /// the answer, then what there is.
-    pub fn connect(self, connection: Connection, opening: Bytes) {
-        let permit = self.permit;
-        self.announced.connect(|_, _| Transport::Socket(SocketSink::new(connection, permit)), opening);
+    /// How its bytes are coded; the head of the answer has to say so.
+    pub fn coding(&self) -> Coding {
+        self.coding
+    }
+
+    /// Begins the stream on a connection of its own, which the shard serves from now on: first `head`, that of the
+    /// answer, then what there is.
+    pub fn connect(self, connection: Connection, head: Bytes) {
+        let Subscription { announced, permit, coding, .. } = self;
+        let opening = Opening { head, coding };
+        announced.connect(|_, _| Transport::Socket(SocketSink::new(connection, permit)), opening);
     }
 
     /// Begins the stream as the body of an answer that somebody else writes.
     pub fn into_body(self) -> CountedBody {
         let mut body = None;
+        let opening = Opening { head: Bytes::new(), coding: self.coding };
         self.announced.connect(
             |id, shard| {
                 let (sink, stream) = slot(id, shard.clone());
                 body = Some(stream);
                 Transport::Slot(sink)
             },
-            Bytes::new(),
+            opening,
         );
         CountedBody { body, _permit: self.permit }
     }

@@ -12,8 +12,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body_util::{BodyExt, Full};
 use tidegate_core::{Failure, FailureKind, Form, Outcome, Policy, Representation, Unfit, WindowLimits};
 use tidegate_hub::{
-    Body, BoxError, Clock, CountedBody, FetchRequest, Fetched, Hub, HubLimits, Origin, Refused, Resume,
-    Route, Source, Subscription, Wanted,
+    Body, BoxError, Clock, Coding, CountedBody, FetchRequest, Fetched, Hub, HubLimits, Origin, Refused,
+    Resume, Route, Source, Subscription, Wanted,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -91,6 +91,7 @@ impl Bench {
             policy,
             heartbeat: HOUR,
             conflate: true,
+            max_streams: usize::MAX,
             irrelevant: Vec::new(),
             considered: tidegate_core::Vary::none(),
             counters: Arc::default(),
@@ -117,7 +118,13 @@ impl Bench {
 
     async fn subscription(&self, target: &str) -> Result<Subscription, Refused> {
         let none = HeaderMap::new();
-        self.hub.subscribe(Wanted { route: &self.route, target, fields: &none }, Resume::Nowhere).await
+        self.hub
+            .subscribe(
+                Wanted { route: &self.route, target, fields: &none },
+                Resume::Nowhere,
+                Coding::Identity,
+            )
+            .await
     }
 
     /// Comes back when no feed is left.

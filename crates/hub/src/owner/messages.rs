@@ -9,6 +9,7 @@ use tidegate_core::{
 };
 use tokio::sync::oneshot;
 
+use crate::frame::Coding;
 use crate::origin::{Body, FetchRequest};
 use crate::published::Published;
 use crate::shard::{FeedCommand, FeedId, FeedPort, SubscriberId};
@@ -33,6 +34,8 @@ pub enum Reply<T> {
     Raw(Box<Response<Body>>, Option<Unfit>),
     /// The origin's answer may not be shared, or cannot be a document: ask it yourself.
     Bypass,
+    /// The feed has as many streams as it may.
+    Full,
     /// The answer depends on fields that the key does not hold: ask again with a key that does.
     Split(Vary),
 }
@@ -80,6 +83,8 @@ pub enum Message {
         shard: ShardIndex,
         /// What it said in `Last-Event-ID`.
         resume: Resume,
+        /// How its stream is coded.
+        coding: Coding,
         /// Where the answer goes.
         reply: oneshot::Sender<Reply<Attached>>,
     },

@@ -25,6 +25,7 @@ pub use self::messages::{
     Action, Attached, Current, FeedReport, Lineage, Message, PortFactory, Reply, Resume, ShardIndex, Source,
     outcome_name,
 };
+use crate::frame::Coding;
 use crate::origin::{Body, FetchRequest, Fetched};
 use crate::published::{Published, StatusView, patch_event};
 use crate::route::Route;
@@ -37,6 +38,7 @@ enum Waiter {
         id: SubscriberId,
         shard: ShardIndex,
         resume: Resume,
+        coding: Coding,
         reply: oneshot::Sender<Reply<Attached>>,
     },
     Reader {
@@ -67,6 +69,8 @@ pub struct Owner<F: PortFactory> {
     shards: HashMap<ShardIndex, usize>,
     /// Steps to the present head, made once.
     steps: HashMap<Offset, Step>,
+    /// Some of its subscribers want gzip: what they get is packed here, not on their shards.
+    packs: bool,
     counters: Arc<FeedCounters>,
     ports: F,
     actions: Vec<Action<F::Port>>,
@@ -89,6 +93,7 @@ impl<F: PortFactory> Owner<F> {
             waiting: Vec::new(),
             shards: HashMap::new(),
             steps: HashMap::new(),
+            packs: false,
             ports,
             actions: Vec::new(),
             raw: None,
@@ -135,9 +140,12 @@ impl<F: PortFactory> Owner<F> {
     /// Somebody asks something.
     pub fn handle(&mut self, now: Time, message: Message) {
         match message {
-            Message::Subscribe { id, shard, resume, reply } => {
+            Message::Subscribe { reply, .. } if self.feed.subscribers() >= self.route.max_streams => {
+                let _ = reply.send(Reply::Full);
+            }
+            Message::Subscribe { id, shard, resume, coding, reply } => {
                 let own = !self.feed.is_fetching();
-                let waiter = Waiter::Subscriber { own, id, shard, resume, reply };
+                let waiter = Waiter::Subscriber { own, id, shard, resume, coding, reply };
                 match self.feed.handle_subscribe(now) {
                     Wait::Ready => self.admit(waiter),
                     Wait::Until(fetch) => self.waiting.push((fetch, waiter)),
@@ -184,6 +192,9 @@ impl<F: PortFactory> Owner<F> {
                 Output::Fetch(plan) => self.fetch(plan),
                 Output::Publish(version) => {
                     let head = Arc::new(Published::new(version));
+                    if self.packs {
+                        head.pack();
+                    }
                     self.counters.published();
                     self.head = Some(head.clone());
                     self.steps.clear();
@@ -241,7 +252,8 @@ impl<F: PortFactory> Owner<F> {
 
     /// Attaches a subscriber to its shard, at the position that it can prove.
     fn admit(&mut self, waiter: Waiter) {
-        let (Waiter::Subscriber { id, shard, resume, reply, .. }, Some(head)) = (waiter, self.head.clone())
+        let (Waiter::Subscriber { id, shard, resume, coding, reply, .. }, Some(head)) =
+            (waiter, self.head.clone())
         else {
             return;
         };
@@ -254,6 +266,14 @@ impl<F: PortFactory> Owner<F> {
                 Resumed::Unproven => Start::Unproven,
             },
         };
+        if coding == Coding::Gzip {
+            self.packs = true;
+            match start {
+                Start::At(offset) if offset == head.offset() => {}
+                Start::At(offset) if offset.next() == head.offset() => head.pack(),
+                _ => _ = head.snapshot_event().segment(),
+            }
+        }
         *self.shards.entry(shard).or_default() += 1;
         self.counters.streamed();
         let subscriber = NewSubscriber {
@@ -276,6 +296,7 @@ impl<F: PortFactory> Owner<F> {
             if *count == 0 {
                 self.shards.remove(&shard);
             }
+            self.packs &= !self.shards.is_empty();
             self.feed.handle_unsubscribe(now);
         }
     }
@@ -394,6 +415,13 @@ impl<F: PortFactory> Owner<F> {
             }
             Some(Update::None | Update::Snapshot(_)) | None => Step::Snapshot,
         });
+        if self.packs {
+            match (&*step, &self.head) {
+                (Step::Patch(_, frame), _) => _ = frame.segment(),
+                (Step::Snapshot, Some(head)) => _ = head.snapshot_event().segment(),
+                (Step::Snapshot, None) => {}
+            }
+        }
         self.actions.push(Action::Tell(shard, FeedCommand::Step(self.id, from, step.clone())));
     }
 }

@@ -52,7 +52,11 @@ const SHARD: ShardIndex = ShardIndex(0);
 
 impl Bench {
     fn new(request: &[(&'static str, &'static str)]) -> Bench {
-        let route = Route {
+        Bench::with(request, |_| {})
+    }
+
+    fn with(request: &[(&'static str, &'static str)], change: impl FnOnce(&mut Route)) -> Bench {
+        let mut route = Route {
             scope: "r".to_owned(),
             origin: Arc::new(NoOrigin),
             policy: Policy {
@@ -65,10 +69,12 @@ impl Bench {
             },
             heartbeat: Duration::from_secs(15),
             conflate: true,
+            max_streams: usize::MAX,
             irrelevant: Vec::new(),
             considered: Vary::none(),
             counters: Arc::default(),
         };
+        change(&mut route);
         let none = Vary::none();
         let rules = SharingRules { scope: "r", irrelevant: &[], vary: &none, nonce: 0 };
         let request = SharedRequest::new("/q", &fields(request), rules);
@@ -126,7 +132,13 @@ impl Bench {
 
     fn subscribe(&mut self, id: u64, resume: Resume) -> Receiver<Reply<Attached>> {
         let (reply, answer) = oneshot::channel();
-        let message = Message::Subscribe { id: SubscriberId(id), shard: SHARD, resume, reply };
+        let message = Message::Subscribe {
+            id: SubscriberId(id),
+            shard: SHARD,
+            resume,
+            coding: Coding::Identity,
+            reply,
+        };
         self.owner.handle(self.now, message);
         self.act();
         answer
@@ -203,6 +215,7 @@ fn answered(status: u16) -> Outcome {
 fn kind<T>(answer: &mut Receiver<Reply<T>>) -> &'static str {
     match answer.try_recv() {
         Ok(Reply::Have(_)) => "have",
+        Ok(Reply::Full) => "full",
         Ok(Reply::Failed(_)) => "failed",
         Ok(Reply::Answered(_)) => "answered",
         Ok(Reply::Unconfirmed(_)) => "unconfirmed",
@@ -410,4 +423,18 @@ fn a_split_tells_who_waits_what_the_key_lacks() {
     bench.fetched(fresh("[1]", &[("vary", "user-agent")]));
     assert_eq!((kind(&mut stream), kind(&mut reader)), ("split", "split"));
     assert!(bench.retired);
+}
+
+#[test]
+fn a_full_feed_refuses_and_has_room_again() {
+    let mut bench = Bench::with(&[], |route| route.max_streams = 2);
+    for _ in 0..2 {
+        bench.watch();
+    }
+    let mut third = bench.subscribe(3, Resume::Nowhere);
+    assert_eq!(kind(&mut third), "full", "those who wait count");
+    bench.fetched(fresh("[1]", &[]));
+    bench.owner.handle(bench.now, Message::Unsubscribed(FeedId(1), SHARD));
+    let mut fourth = bench.subscribe(4, Resume::Nowhere);
+    assert_eq!(kind(&mut fourth), "have");
 }

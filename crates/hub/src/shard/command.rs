@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidegate_core::Offset;
 
-use crate::frame::Frame;
+use crate::frame::{Coding, Frame};
 use crate::published::{Published, StatusView};
 use crate::stats::FeedCounters;
 
@@ -96,6 +96,15 @@ pub struct Manner {
     pub conflate: bool,
 }
 
+/// How a stream begins on its connection.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    /// What is to be written before all else: the head of the answer, where nobody else writes it.
+    pub head: Bytes,
+    /// How what follows is coded.
+    pub coding: Coding,
+}
+
 /// One step over several versions.
 #[derive(Debug, Clone)]
 pub enum Step {
@@ -123,8 +132,8 @@ pub enum FeedCommand<P> {
 pub enum Command<S, P> {
     /// By the owner of a feed.
     Feed(FeedCommand<P>),
-    /// Here is the connection of a subscriber that was admitted, and what is to be written on it before all else.
-    Connect(SubscriberId, S, Bytes),
+    /// Here is the connection of a subscriber that was admitted.
+    Connect(SubscriberId, S, Opening),
     /// The subscriber's connection is gone, or will never come.
     Detach(SubscriberId),
     /// The subscriber's connection has room again.

@@ -26,7 +26,7 @@ const STEP_LIFE: u64 = 64;
 
 /// What comes next for a subscriber.
 pub(super) enum Next {
-    Frame(Bytes, Progress, Counted),
+    Frame(Frame, Progress, Counted),
     /// The step to the head is being made; whether this subscriber was the first to need it.
     Awaited(Offset),
     /// It is at the head.
@@ -63,7 +63,7 @@ pub(super) struct FeedView<P> {
     pub(super) pass: Pass,
     head: Arc<Published>,
     pub(super) status: StatusView,
-    status_event: Option<Bytes>,
+    status_event: Option<Frame>,
     steps: HashMap<Offset, Asked>,
     /// The patches up to the head, without a gap, where every update is to be told.
     kept: VecDeque<(Offset, Frame)>,
@@ -159,7 +159,7 @@ impl<P: FeedPort> FeedView<P> {
         let from = match at.cursor {
             Cursor::Unproven => {
                 let after = Progress { cursor: Cursor::Fresh, ..at };
-                return Next::Frame(note(UNPROVEN), after, Counted::default());
+                return Next::Frame(Frame::new(note(UNPROVEN)), after, Counted::default());
             }
             Cursor::Fresh => return self.snapshot(at),
             Cursor::At(offset) if offset == head => return Next::Nothing,
@@ -167,18 +167,19 @@ impl<P: FeedPort> FeedView<P> {
         };
         if from.next() == head {
             return match self.head.patch_event() {
-                Some(patch) => update(patch.plain().clone(), at, head, 1, 0),
+                Some(patch) => update(patch.clone(), at, head, 1, 0),
                 None => self.snapshot(at),
             };
         }
         if !at.updated
+            && at.told.is_none()
             && let Some((to, patch)) = self.kept_after(from)
         {
             // Alone, because the first status comes between the first update and the second.
-            return update(patch.plain().clone(), at, *to, 1, 0);
+            return update(patch.clone(), at, *to, 1, 0);
         }
         if let Some((updates, joined)) = self.joined_from(from) {
-            return update(joined.plain().clone(), at, head, updates, 0);
+            return update(joined, at, head, updates, 0);
         }
         match self.steps.get_mut(&from) {
             Some(Asked { step: Some((to, frame)), left, .. }) => {
@@ -186,7 +187,7 @@ impl<P: FeedPort> FeedView<P> {
                     *left = left.saturating_sub(1);
                 }
                 match frame {
-                    Some(frame) => update(frame.plain().clone(), at, *to, 1, to.0 - from.0 - 1),
+                    Some(frame) => update(frame.clone(), at, *to, 1, to.0 - from.0 - 1),
                     None => self.snapshot(at),
                 }
             }
@@ -224,7 +225,7 @@ impl<P: FeedPort> FeedView<P> {
             Cursor::Fresh | Cursor::Unproven => 0,
         };
         let counted = Counted { updates: 1, snapshot: true, conflated: skipped };
-        Next::Frame(self.head.snapshot_event().plain().clone(), at.moved_to(head), counted)
+        Next::Frame(self.head.snapshot_event().clone(), at.moved_to(head), counted)
     }
 
     /// The status that a subscriber at the head was not told yet, and how far it is then. `retry` draws when it
@@ -236,20 +237,21 @@ impl<P: FeedPort> FeedView<P> {
         now: Time,
         clock: &Clock,
         retry: impl FnOnce() -> Duration,
-    ) -> Option<(Bytes, Progress)> {
+    ) -> Option<(Frame, Progress)> {
         let newest = self.status.status.sequence;
         if at.told == Some(newest) {
             return None;
         }
         let after = Progress { told: Some(newest), ..at };
         if at.told.is_none() {
-            return Some((self.status.first_event(now, clock, unproven, retry()), after));
+            let first = self.status.first_event(now, clock, unproven, retry());
+            return Some((Frame::new(first), after));
         }
-        let event = self.status_event.get_or_insert_with(|| self.status.event(now, clock));
+        let event = self.status_event.get_or_insert_with(|| Frame::new(self.status.event(now, clock)));
         Some((event.clone(), after))
     }
 }
 
-fn update(frame: Bytes, at: Progress, to: Offset, updates: u64, conflated: u64) -> Next {
+fn update(frame: Frame, at: Progress, to: Offset, updates: u64, conflated: u64) -> Next {
     Next::Frame(frame, at.moved_to(to), Counted { updates, snapshot: false, conflated })
 }

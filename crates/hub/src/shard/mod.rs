@@ -29,18 +29,20 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use bytes::Bytes;
 use slab::Slab;
 use tidegate_core::{Jitter, Offset, Time};
+use tidegate_wire::sse::HEARTBEAT;
 
 pub use self::command::{
-    Command, FeedCommand, FeedId, FeedPort, Manner, NewSubscriber, Sink, Start, Step, SubscriberId, Written,
+    Command, FeedCommand, FeedId, FeedPort, Manner, NewSubscriber, Opening, Sink, Start, Step, SubscriberId,
+    Written,
 };
 use self::feed_view::FeedView;
 use self::pins::Pins;
 pub(crate) use self::serve::Tally;
 use self::subscriber::{Cursor, Ending, Plan, Progress, Subscriber};
 use crate::clock::Clock;
+use crate::frame::{Coded, Coding, Frame};
 use crate::published::StatusView;
 
 /// The subscribers of one event loop.
@@ -60,6 +62,7 @@ pub struct Shard<S, P> {
     most_pinned: usize,
     /// Used again and again.
     plan: Plan,
+    heartbeat: Frame,
     next_heartbeats: Time,
     closing: bool,
 }
@@ -94,6 +97,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             pins: Pins::default(),
             most_pinned,
             plan: Plan::default(),
+            heartbeat: Frame::new(HEARTBEAT),
             next_heartbeats: Time::default(),
             closing: false,
         }
@@ -186,7 +190,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             port.unsubscribed();
             let retry = retry(&mut self.jitter);
             let last = status.first_event(now, &self.clock, false, retry);
-            Box::new(Ending { last: Some(last), until: now + LAST_WORDS })
+            Box::new(Ending { last: Some(Frame::new(last)), until: now + LAST_WORDS })
         });
         let cursor = match start {
             Start::Fresh => Cursor::Fresh,
@@ -202,7 +206,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             feed,
             place: 0,
             sink: None,
-            progress: Progress { cursor, updated: false, told: None },
+            progress: Progress { cursor, updated: false, told: None, coded: Coded::begin(Coding::Identity) },
             pending: None,
             pin: None,
             blocked: false,
@@ -234,12 +238,18 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         view.members.push(key);
     }
 
-    fn connect(&mut self, now: Time, id: SubscriberId, sink: S, opening: Bytes) {
+    fn connect(&mut self, now: Time, id: SubscriberId, sink: S, opening: Opening) {
         // Without a name it was let go of; so is its connection.
         let Some(key) = self.names.get(&id).copied() else { return };
         let subscriber = &mut self.subscribers[key];
         subscriber.sink = Some(sink);
-        subscriber.pending = (!opening.is_empty()).then_some((opening, 0));
+        let coded = Coded::begin(opening.coding);
+        let first = match coded.header() {
+            [] => opening.head,
+            header => [&opening.head[..], header].concat().into(),
+        };
+        subscriber.progress.coded = coded;
+        subscriber.pending = (!first.is_empty()).then_some((first, 0));
         subscriber.last_sent = now;
         self.queue(key);
     }
@@ -269,7 +279,8 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             let unproven =
                 subscriber.unproven && progress.told.is_none() && progress.cursor != Cursor::Unproven;
             let last = status.first_event(now, &self.clock, unproven, retry);
-            subscriber.ending = Some(Box::new(Ending { last: Some(last), until: now + LAST_WORDS }));
+            subscriber.ending =
+                Some(Box::new(Ending { last: Some(Frame::new(last)), until: now + LAST_WORDS }));
             self.ending.push(subscriber.id);
             self.queue(key);
         }

@@ -1,7 +1,6 @@
 //! The work of a shard: writing to connections.
 
 use tidegate_core::Time;
-use tidegate_wire::sse::HEARTBEAT;
 
 use super::command::{FeedId, FeedPort, Sink};
 use super::feed_view::Next;
@@ -126,7 +125,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
 
     /// Gives a subscriber what it lacks, as far as its connection takes it.
     fn serve(&mut self, now: Time, key: usize, tally: &mut Tally) -> Turn {
-        let Shard { subscribers, feeds, plan, .. } = self;
+        let Shard { subscribers, feeds, plan, heartbeat, .. } = self;
         let Some(subscriber) = subscribers.get_mut(key) else { return Turn::Over };
         if !subscriber.is_open() {
             return Turn::Over;
@@ -137,8 +136,8 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             plan.push(frame.clone(), at, Counted::default());
         }
         if let Some(ending) = &mut subscriber.ending {
-            if let Some(last) = ending.last.clone() {
-                plan.push(last, at, Counted::default());
+            if let Some(last) = &ending.last {
+                plan.push(at.coded.write_last(last), at, Counted::default());
             }
         } else if let Some(view) = feeds.get_mut(&subscriber.feed) {
             while plan.frames.len() < MOST_FRAMES {
@@ -150,8 +149,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
                 match next {
                     Next::Frame(frame, after, counted) => {
                         subscriber.awaits &= counted.updates == 0;
-                        plan.push(frame, after, counted);
-                        at = after;
+                        at = plan.push_frame(&frame, after, counted);
                     }
                     Next::Awaited(from) => {
                         if !subscriber.awaits {
@@ -164,13 +162,12 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
                         let retry = || retry(&mut self.jitter);
                         let status = view.next_status(at, subscriber.unproven, now, &self.clock, retry);
                         let Some((frame, after)) = status else { break };
-                        plan.push(frame, after, Counted::default());
-                        at = after;
+                        at = plan.push_frame(&frame, after, Counted::default());
                     }
                 }
             }
             if std::mem::take(&mut subscriber.heartbeat_due) && plan.frames.is_empty() {
-                plan.push(HEARTBEAT, at, Counted::default());
+                plan.push_frame(heartbeat, at, Counted::default());
             }
         }
         self.write(now, key, tally)

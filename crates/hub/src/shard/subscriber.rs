@@ -7,6 +7,7 @@ use tidegate_core::{Offset, Time};
 
 use super::command::{FeedId, SubscriberId, Written};
 use super::pins::Pin;
+use crate::frame::{Coded, Frame};
 
 /// The last version handed to a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(super) struct Progress {
     pub(super) updated: bool,
     /// The sequence number of the last status sent; none before the first.
     pub(super) told: Option<u64>,
+    /// How it is coded.
+    pub(super) coded: Coded,
 }
 
 impl Progress {
@@ -70,9 +73,18 @@ impl Plan {
         self.after.clear();
     }
 
-    pub(super) fn push(&mut self, frame: Bytes, after: Progress, counted: Counted) {
-        self.frames.push(frame);
+    /// Bytes as they are to go out.
+    pub(super) fn push(&mut self, bytes: Bytes, after: Progress, counted: Counted) {
+        self.frames.push(bytes);
         self.after.push((after, counted));
+    }
+
+    /// A frame, coded as the stream is. Gives how far the subscriber is then.
+    pub(super) fn push_frame(&mut self, frame: &Frame, mut after: Progress, counted: Counted) -> Progress {
+        let (bytes, coded) = after.coded.write(frame);
+        after.coded = coded;
+        self.push(bytes, after, counted);
+        after
     }
 }
 
@@ -80,7 +92,7 @@ impl Plan {
 #[derive(Debug)]
 pub(super) struct Ending {
     /// The last frame, until it is begun.
-    pub(super) last: Option<Bytes>,
+    pub(super) last: Option<Frame>,
     /// When it is cut.
     pub(super) until: Time,
 }

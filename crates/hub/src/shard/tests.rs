@@ -5,6 +5,8 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::*;
 use crate::frame::Frame;
 use crate::published::{Published, StatusView};
@@ -142,7 +144,7 @@ impl Bench {
     ) {
         self.announce(id, true, start, head, status);
         let sink = TestSink { wire: wire.clone(), patient };
-        self.tell(Command::Connect(SubscriberId(id), sink, Bytes::new()));
+        self.tell(Command::Connect(SubscriberId(id), sink, Opening::default()));
     }
 
     fn announce(&mut self, id: u64, waits: bool, start: Start, head: &Arc<Published>, status: StatusView) {
@@ -333,7 +335,7 @@ fn a_connection_whose_subscriber_left_is_closed() {
     bench.announce(1, true, Start::Fresh, &version(1, false), live(1));
     bench.tell(Command::Detach(SubscriberId(1)));
     let sink = TestSink { wire: wire.clone(), patient: false };
-    bench.tell(Command::Connect(SubscriberId(1), sink, Bytes::new()));
+    bench.tell(Command::Connect(SubscriberId(1), sink, Opening::default()));
     assert!(wire.closed.get() && wire.take().is_empty());
     assert_eq!(bench.port.left.get(), 1);
 }
@@ -344,7 +346,9 @@ fn a_connection_gets_its_opening_first_and_what_came_before_it() {
     bench.announce(1, true, Start::At(Offset(1)), &version(1, false), live(1));
     bench.publish(&version(2, true));
     let sink = TestSink { wire: wire.clone(), patient: false };
-    bench.tell(Command::Connect(SubscriberId(1), sink, Bytes::from_static(b"HTTP/1.1 200 OK\r\n\r\n")));
+    let head = Bytes::from_static(b"HTTP/1.1 200 OK\r\n\r\n");
+    let opening = Opening { head, ..Opening::default() };
+    bench.tell(Command::Connect(SubscriberId(1), sink, opening));
     let frames = wire.take();
     assert!(frames[0].starts_with("HTTP/1.1") && kinds(&frames[1..]) == ["patch", "status"], "{frames:?}");
     assert_eq!(wire.writes.get(), 1, "all in one write");

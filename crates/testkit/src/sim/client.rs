@@ -1,7 +1,11 @@
 //! A client: decodes, applies, keeps what it has over reconnects, and says what it last processed.
 
+use std::io::Write;
+
+use flate2::write::GzDecoder;
 use tidegate_core::Position;
 use tidegate_core::json::{self, Patch, Value};
+use tidegate_hub::Coding;
 use tidegate_hub::owner::{Attached, Reply, Resume};
 use tidegate_hub::shard::SubscriberId;
 use tidegate_wire::sse::{Decoder, Item, Received};
@@ -62,6 +66,8 @@ struct Connection {
     /// The answer that it waits for, and the other end of its connection until then.
     reply: Option<(oneshot::Receiver<Reply<Attached>>, PipeSink)>,
     decoder: Decoder,
+    /// Reads gzip, where it takes that.
+    unpacker: Option<GzDecoder<Vec<u8>>>,
     /// What it said when it connected; `None` for nothing.
     said: Option<Resume>,
     noted: bool,
@@ -80,8 +86,8 @@ pub(super) enum Answer {
 }
 
 /// A client of one resource.
-#[derive(Default)]
 pub struct Client {
+    coding: Coding,
     held: Option<Held>,
     earlier: Vec<Held>,
     connection: Option<Connection>,
@@ -92,6 +98,16 @@ pub struct Client {
 const EARLIER: usize = 6;
 
 impl Client {
+    /// One that takes this coding, and has nothing yet.
+    pub fn new(coding: Coding) -> Client {
+        Client { coding, held: None, earlier: Vec::new(), connection: None, status: None }
+    }
+
+    /// How its streams are coded.
+    pub fn coding(&self) -> Coding {
+        self.coding
+    }
+
     /// Begins to connect. `foreign` is the position that [`ResumeWith::Foreign`] stands for. Gives what goes into
     /// the request.
     pub fn connect(
@@ -124,6 +140,7 @@ impl Client {
             pipe,
             reply: Some((reply, sink)),
             decoder: Decoder::new(),
+            unpacker: (self.coding == Coding::Gzip).then(|| GzDecoder::new(Vec::new())),
             said: (resume != Resume::Nowhere).then_some(resume),
             noted: false,
             updates: 0,
@@ -164,6 +181,11 @@ impl Client {
         Some(self.held.as_ref()?.content.canonical())
     }
 
+    /// Updates that it got on this connection.
+    pub fn updates(&self) -> Option<usize> {
+        Some(self.connection.as_ref()?.updates)
+    }
+
     /// The state that it was told last on this connection.
     pub fn state(&self) -> Option<State> {
         Some(self.status.as_ref()?.state)
@@ -191,7 +213,17 @@ impl Client {
     pub(super) fn receive(&mut self, bytes: &[u8], book: &mut Book) {
         let mut items = Vec::new();
         let Some(connection) = &mut self.connection else { return };
-        if connection.decoder.feed(bytes, &mut items).is_err() {
+        let bytes = match &mut connection.unpacker {
+            None => bytes.to_vec(),
+            Some(unpacker) => {
+                let unpacked = unpacker.write_all(bytes).and_then(|()| unpacker.flush());
+                if let Err(error) = unpacked {
+                    book.violated(Promise::NeverWrong, format!("not gzip: {error}"));
+                }
+                std::mem::take(unpacker.get_mut())
+            }
+        };
+        if connection.decoder.feed(&bytes, &mut items).is_err() {
             book.violated(Promise::NeverWrong, "an event that no client could hold");
         }
         for item in items {

@@ -100,6 +100,7 @@ impl Resource {
             policy,
             heartbeat: setup.heartbeat,
             conflate: setup.conflate,
+            max_streams: usize::MAX,
             irrelevant: Vec::new(),
             considered: tidegate_core::Vary::none(),
             counters: Arc::default(),

@@ -11,7 +11,6 @@ use tidegate_hub::shard::{Sink, Written};
 struct State {
     credit: usize,
     arrived: Vec<u8>,
-    updates: usize,
     /// It was asked to take more than it was allowed to, and the shard waits to hear of it.
     blocked: bool,
     /// The end of what arrived is in the middle of a frame.
@@ -34,7 +33,6 @@ impl Pipe {
         let state = Rc::new(RefCell::new(State {
             credit: usize::MAX,
             arrived: Vec::new(),
-            updates: 0,
             blocked: false,
             torn: false,
             closed: false,
@@ -62,11 +60,6 @@ impl Pipe {
     /// What arrived since the last time.
     pub fn take_arrived(&self) -> Vec<u8> {
         std::mem::take(&mut self.0.borrow_mut().arrived)
-    }
-
-    /// Snapshots and patches that the shard began so far.
-    pub fn updates(&self) -> usize {
-        self.0.borrow().updates
     }
 
     /// Whether a frame arrived in part.
@@ -101,8 +94,6 @@ impl Sink for PipeSink {
                 break;
             }
             assert!(index > 0 || (skip > 0) == state.torn, "a frame goes on where it broke off");
-            let is_update = frame.starts_with(b"event: snapshot") || frame.starts_with(b"event: patch");
-            state.updates += usize::from(is_update && rest.len() == frame.len());
             state.arrived.extend_from_slice(&rest[..count]);
             state.torn = count < rest.len();
             bytes += count;

@@ -34,6 +34,8 @@ pub struct Setup {
     pub window_bytes: usize,
     /// Whether who fell behind gets the net effect of what it missed, or every update.
     pub conflate: bool,
+    /// Whether every other client takes gzip.
+    pub gzip: bool,
     /// How many bytes unfinished writes may keep on a shard.
     pub most_pinned: usize,
 }
@@ -89,14 +91,14 @@ fn setup() -> impl Strategy<Value = Setup> {
     // Heartbeats now and then, or none that could make up for something forgotten.
     let heartbeat = prop_oneof![Just(4u64), Just(100_000)].prop_map(Duration::from_secs);
     let pinned = prop_oneof![1 => 0usize..2_000, 3 => Just(1_000_000)];
-    let manner = (prop::bool::weighted(0.7), pinned);
+    let manner = (prop::bool::weighted(0.7), any::<bool>(), pinned);
     (numbers, any::<bool>(), any::<bool>(), (lag, heartbeat), (window, manner)).prop_map(
         |(
             (resources, clients, shards, seed),
             etags,
             credentials,
             (lag, heartbeat),
-            ((versions, window_bytes), (conflate, most_pinned)),
+            ((versions, window_bytes), (conflate, gzip, most_pinned)),
         )| Setup {
             resources,
             clients,
@@ -109,6 +111,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             versions,
             window_bytes,
             conflate,
+            gzip,
             most_pinned,
         },
     )
