@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 use crate::config::{
     Config, Environment, RouteConfig, RoutePolicy, Sourced, Tls, day_and_time, display_duration, render,
@@ -16,7 +17,8 @@ pub const EXIT_RIGHT: u8 = 0;
 /// The exit code for one that is not.
 pub const EXIT_WRONG: u8 = 1;
 
-/// Checks a file. Problems go to `err`, the summary of a right one to `out`; the result is the exit code.
+/// Checks a file. Problems go to `err`, the summary of a right one to `out`; the result is the exit code. A certificate
+/// that is not valid now is a warning: it is right at another time.
 ///
 /// # Errors
 /// If writing fails.
@@ -31,6 +33,11 @@ pub fn run(
             let over = if config.tls.is_some() { " over TLS" } else { "" };
             writeln!(out, "The configuration is right. Listening on {}{over}.\n", config.listen)?;
             out.write_all(summary(&config).as_bytes())?;
+            if let Some(problem) =
+                config.tls.as_ref().and_then(|tls| tls.problem_at(SystemTime::now().into()))
+            {
+                writeln!(err, "warning: {problem}")?;
+            }
             Ok(EXIT_RIGHT)
         }
         Err(errors) => {

@@ -44,10 +44,8 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
             "the limit of open files is too low for that many streams: raise it with `ulimit -n`, or lower `max_streams`"
         );
     }
-    if let Some(tls) = &config.tls
-        && let Some(problem) = tls.validity.problem_at(SystemTime::now().into())
-    {
-        warn!("the certificate in {} {problem}: clients will not trust it", tls.certificate);
+    if let Some(problem) = config.tls.as_ref().and_then(|tls| tls.problem_at(SystemTime::now().into())) {
+        warn!("{problem}");
     }
     info!(%address, routes = config.routes.len(), "listening");
     gateway.clone().serve(listener, stop).await;

@@ -60,7 +60,7 @@ pub const SETTINGS: &[Setting] = &[
         default: None,
         example: "\"key.pem\"",
         about: "A file with the certificate's private key in PEM form: PKCS #8, or the older forms of RSA and EC keys. It \
-                must not be encrypted. RSA from 2048 bits on, ECDSA on P-256 or P-384, and Ed25519 are accepted.",
+                must not be encrypted. RSA of 2048 to 4096 bits, ECDSA on P-256 or P-384, and Ed25519 are accepted.",
         reason: "ECDSA on P-256 is the cheapest when everybody connects at once: a signature of RSA takes many times \
                  as long.",
     },

@@ -17,11 +17,12 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
+use tidegate_wire::Timestamp;
 
 use super::error::Problem;
 use super::read::{At, Fields, Reader};
 use super::source::safe;
-use super::validity::Validity;
+use super::validity::{Validity, day_and_time};
 use super::value::{Sourced, ValueError};
 
 /// The checked material of a listener that speaks TLS.
@@ -181,6 +182,24 @@ fn belongs(material: &CertifiedKey, certificate: &Sourced<String>) -> Result<(),
     }
 }
 
+impl Tls {
+    /// What to tell people about the certificate, if it is not valid at a moment.
+    pub fn problem_at(&self, now: Timestamp) -> Option<String> {
+        let Validity { from, until } = self.validity;
+        let problem = if now < from {
+            format!("is valid only from {} on", day_and_time(from))
+        } else if now > until {
+            format!("expired on {}", day_and_time(until))
+        } else {
+            return None;
+        };
+        Some(format!(
+            "the certificate in \"{}\" {problem}: clients do not trust it",
+            safe(&self.certificate.to_string())
+        ))
+    }
+}
+
 impl MaterialError {
     /// What is wrong, to be read after the file's path.
     pub fn reason(&self) -> Cow<'static, str> {
@@ -232,7 +251,7 @@ impl MaterialError {
             Self::EncryptedKey => {
                 "decrypt it with `openssl pkey -in FILE -out key.pem`, and let only this user read the result"
             }
-            Self::BadKey => "use RSA of 2048 to 8192 bits, ECDSA on P-256 or P-384, or Ed25519",
+            Self::BadKey => "use RSA of 2048 to 4096 bits, ECDSA on P-256 or P-384, or Ed25519",
             Self::Mismatch { .. } => "name the certificate and the key that were made for each other",
             Self::NotFirst { .. } => {
                 "put the server's own certificate first, and after it those that lead to the root"

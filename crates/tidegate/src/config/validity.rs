@@ -37,14 +37,6 @@ impl Validity {
         let mut times = Der(fields.take(SEQUENCE)?);
         Some(Self { from: times.time()?, until: times.time()? })
     }
-
-    /// What to tell people about it at a moment, if it is not valid then.
-    pub fn problem_at(&self, now: Timestamp) -> Option<String> {
-        if now < self.from {
-            return Some(format!("is valid only from {} on", day_and_time(self.from)));
-        }
-        (now > self.until).then(|| format!("expired on {}", day_and_time(self.until)))
-    }
 }
 
 /// A moment to the second, for people: `2026-01-31 09:30:00 UTC`.
@@ -113,18 +105,6 @@ mod tests {
         };
         check((1975, 1, 1), (2049, 12, 31), ("1975-01-01 00:00:00 UTC", "2049-12-31 00:00:00 UTC"));
         check((2026, 2, 28), (2050, 1, 1), ("2026-02-28 00:00:00 UTC", "2050-01-01 00:00:00 UTC"));
-    }
-
-    #[test]
-    fn a_moment_inside_is_no_problem() {
-        let validity = Validity::of(&certificate((2026, 1, 2), (2026, 3, 4))).unwrap();
-        let check = |now: &str, expected: Option<&str>| {
-            assert_eq!(validity.problem_at(now.parse().unwrap()).as_deref(), expected, "{now}");
-        };
-        check("2026-01-01T23:59:59Z", Some("is valid only from 2026-01-02 00:00:00 UTC on"));
-        check("2026-01-02T00:00:00Z", None);
-        check("2026-03-04T00:00:00Z", None);
-        check("2026-03-04T00:00:01Z", Some("expired on 2026-03-04 00:00:00 UTC"));
     }
 
     #[test]

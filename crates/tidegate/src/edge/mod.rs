@@ -9,6 +9,7 @@
 //!
 //! It must not know how a feed works; it asks the hub, and turns what the hub says into HTTP, here and nowhere else.
 
+pub mod admission;
 pub(crate) mod answer;
 pub(crate) mod asked;
 mod build;
@@ -16,6 +17,7 @@ mod cors;
 mod gateway;
 mod plain;
 mod query;
+pub mod refused_sockets;
 pub(crate) mod server;
 mod stream;
 pub mod tls;

@@ -90,6 +90,32 @@ fn a_pair_that_belongs_together() {
 }
 
 #[test]
+fn a_certificate_that_is_not_valid_now_is_a_warning() {
+    let folder = Folder::new();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2020, 1, 2);
+    params.not_after = rcgen::date_time_ymd(2020, 3, 4);
+    folder.write("certificate.pem", pem("CERTIFICATE", params.self_signed(&key).unwrap().der()));
+    folder.write("key.pem", pem("PRIVATE KEY", &key.serialize_der()));
+    let tls = folder.load().unwrap().tls.unwrap();
+    let said = |text: &str| format!("the certificate in \"certificate.pem\" {text}: clients do not trust it");
+    let check = |now: &str, expected: Option<&str>| {
+        assert_eq!(tls.problem_at(now.parse().unwrap()), expected.map(said), "{now}");
+    };
+    check("2020-01-01T23:59:59Z", Some("is valid only from 2020-01-02 00:00:00 UTC on"));
+    check("2020-01-02T00:00:00Z", None);
+    check("2020-03-04T00:00:00Z", None);
+    check("2020-03-04T00:00:01Z", Some("expired on 2020-03-04 00:00:00 UTC"));
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let code = crate::check::run(&folder.0.join("t.toml"), &unset, &mut out, &mut err).unwrap();
+    let (out, err) = (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap());
+    assert_eq!(code, crate::check::EXIT_RIGHT);
+    assert!(out.contains("until 2020-03-04 00:00:00 UTC.\n"), "{out}");
+    assert_eq!(err, format!("warning: {}\n", said("expired on 2020-03-04 00:00:00 UTC")));
+}
+
+#[test]
 fn without_the_table_there_is_none() {
     let config = super::parse(&format!("{ORIGIN}{ROUTE}")).unwrap();
     assert_eq!((config.tls.is_none(), config.scheme()), (true, "http"));
