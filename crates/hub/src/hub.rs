@@ -141,6 +141,13 @@ impl Hub {
         self.max_streams - self.streams.available_permits()
     }
 
+    /// Ends some streams, because memory runs short: those that keep the most, then those that came last.
+    pub fn shed(&self) {
+        for shard in self.registry.shards() {
+            shard.tell(Command::Shed);
+        }
+    }
+
     /// Comes back when no stream is open.
     pub async fn without_streams(&self) {
         let all = u32::try_from(self.max_streams).unwrap_or(u32::MAX);

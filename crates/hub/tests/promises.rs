@@ -59,7 +59,7 @@ fn asked_by(clients: usize, script: &Script) -> usize {
 fn the_scripts_reach_what_is_promised() {
     let mut runner = TestRunner::deterministic();
     let mut worlds = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..300 {
         let script = script(60..120).new_tree(&mut runner).expect("nothing is rejected").current();
         worlds.push(World::play(&script).tally());
     }

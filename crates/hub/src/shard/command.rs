@@ -140,6 +140,8 @@ pub enum Command<S, P> {
     Ready(SubscriberId),
     /// Something came from the subscriber's other side.
     Hear(SubscriberId),
+    /// Memory runs short: some streams end, so that the others can stay.
+    Shed,
     /// Everything ends: each stream is told when to come back.
     Shutdown,
 }

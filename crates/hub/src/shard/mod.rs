@@ -76,6 +76,12 @@ const RETRY: (f64, f64) = (1.0, 3.0);
 /// How long a stream that ends may take to pass on what it was given.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// One in so many streams is shed at a time.
+const SHED_SHARE: usize = 50;
+
+/// At least so many streams are shed at a time.
+const LEAST_SHED: usize = 8;
+
 /// When a client should come back.
 fn retry(jitter: &mut Jitter) -> Duration {
     jitter.scale(Duration::from_secs(1), RETRY.0, RETRY.1)
@@ -175,6 +181,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
                 }
             }
             Command::Hear(id) => self.hear(id),
+            Command::Shed => self.shed(now),
             Command::Shutdown => self.shutdown(now),
         }
     }
@@ -272,17 +279,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     fn end(&mut self, now: Time, feed: FeedId, status: &StatusView) {
         let Some(view) = self.feeds.remove(&feed) else { return };
         for key in view.members {
-            let retry = retry(&mut self.jitter);
-            let subscriber = &mut self.subscribers[key];
-            // Who was not told by the note keeps its position, and will be told next time.
-            let progress = subscriber.progress;
-            let unproven =
-                subscriber.unproven && progress.told.is_none() && progress.cursor != Cursor::Unproven;
-            let last = status.first_event(now, &self.clock, unproven, retry);
-            subscriber.ending =
-                Some(Box::new(Ending { last: Some(Frame::new(last)), until: now + LAST_WORDS }));
-            self.ending.push(subscriber.id);
-            self.queue(key);
+            self.dismiss(now, key, status);
         }
     }
 
@@ -325,19 +322,59 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         if let Some(pin) = subscriber.pin {
             self.pins.release(pin);
         }
-        if subscriber.ending.is_some() {
-            return;
+        if subscriber.ending.is_none() {
+            self.leave_feed(subscriber.feed, subscriber.place);
         }
-        let Some(view) = self.feeds.get_mut(&subscriber.feed) else { return };
+    }
+
+    /// Takes the member at `place` out of a feed.
+    fn leave_feed(&mut self, feed: FeedId, place: usize) {
+        let Some(view) = self.feeds.get_mut(&feed) else { return };
         view.port.unsubscribed();
-        view.members.swap_remove(subscriber.place);
-        if let Some(moved) = view.members.get(subscriber.place) {
-            self.subscribers[*moved].place = subscriber.place;
+        view.members.swap_remove(place);
+        if let Some(moved) = view.members.get(place) {
+            self.subscribers[*moved].place = place;
             // It may not have had its turn yet, and its new place had it already.
-            view.pass.again |= subscriber.place < view.pass.next;
+            view.pass.again |= place < view.pass.next;
         }
         if view.members.is_empty() {
-            self.feeds.remove(&subscriber.feed);
+            self.feeds.remove(&feed);
         }
+    }
+
+    /// Ends some streams: those that keep the most in memory first, then those that came last.
+    fn shed(&mut self, now: Time) {
+        let mut count = (self.subscribers.len() / SHED_SHARE).max(LEAST_SHED);
+        while count > 0
+            && let Some(key) = self.pins.oldest()
+        {
+            self.remove(key);
+            count -= 1;
+        }
+        let mut newest: Vec<_> = self.names.iter().map(|(id, key)| (id.0, *key)).collect();
+        newest.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+        for (_, key) in newest.into_iter().take(count) {
+            let subscriber = &self.subscribers[key];
+            let (feed, place) = (subscriber.feed, subscriber.place);
+            if subscriber.ending.is_some() {
+                continue;
+            }
+            let Some(status) = self.feeds.get(&feed).map(|view| view.status.clone()) else { continue };
+            self.leave_feed(feed, place);
+            self.dismiss(now, key, &status);
+        }
+    }
+
+    /// Has a subscriber's stream end, with the status and when to come back.
+    fn dismiss(&mut self, now: Time, key: usize, status: &StatusView) {
+        let retry = retry(&mut self.jitter);
+        let subscriber = &mut self.subscribers[key];
+        // Who was not told by the note keeps its position, and will be told next time.
+        let progress = subscriber.progress;
+        let unproven = subscriber.unproven && progress.told.is_none() && progress.cursor != Cursor::Unproven;
+        let last = Frame::new(status.first_event(now, &self.clock, unproven, retry));
+        subscriber.ending = Some(Box::new(Ending { last: Some(last), until: now + LAST_WORDS }));
+        self.ending.push(subscriber.id);
+        self.queue(key);
     }
 }

@@ -477,3 +477,24 @@ fn shutdown_closes_all_those_on_their_way_and_stops_the_polls() {
     }
     assert_eq!((bench.shard.subscribers(), bench.port.left.get()), (0, 2));
 }
+
+#[test]
+fn shedding_ends_those_that_came_last_and_tells_them_when_to_come_back() {
+    let mut bench = Bench::new();
+    let wires: Vec<_> = (1..21)
+        .map(|id| {
+            let wire = Rc::new(Wire::default());
+            bench.attach_to(id, &wire, false, Start::At(Offset(1)), &version(1, false), live(1));
+            wire.take();
+            wire
+        })
+        .collect();
+    bench.tell(Command::Shed);
+    let closed = |wire: &Rc<Wire>| wire.closed.get();
+    assert!(!wires[..12].iter().any(closed) && wires[12..].iter().all(closed));
+    let frames = wires[19].take();
+    assert!(kinds(&frames) == ["status"] && frames[0].contains("retry: "), "{frames:?}");
+    assert_eq!((bench.shard.subscribers(), bench.port.left.get()), (12, 8));
+    bench.publish(&version(2, true));
+    assert!(wires[..12].iter().all(|wire| kinds(&wire.take()) == ["patch"]));
+}
