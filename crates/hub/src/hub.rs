@@ -14,6 +14,7 @@ use crate::owner::{Attached, Current, FeedReport, Message, Reply, Resume};
 use crate::registry::{Delivery, Registry};
 use crate::route::Route;
 use crate::shard::{Command, SubscriberId};
+use crate::stats::{WayCounters, WayStats};
 use crate::subscription::{Announced, Subscription};
 
 /// The hub's limits.
@@ -74,6 +75,7 @@ pub struct Hub {
     registry: Arc<Registry>,
     streams: Arc<Semaphore>,
     max_streams: usize,
+    ways: Arc<WayCounters>,
 }
 
 impl Hub {
@@ -85,7 +87,7 @@ impl Hub {
     ) -> std::io::Result<Hub> {
         let registry = Registry::start(clock, limits.feeds, limits.shards, limits.pinned, entropy)?;
         let streams = Arc::new(Semaphore::new(limits.streams));
-        Ok(Hub { registry: Arc::new(registry), streams, max_streams: limits.streams })
+        Ok(Hub { registry: Arc::new(registry), streams, max_streams: limits.streams, ways: Arc::default() })
     }
 
     /// The hub's clock.
@@ -107,7 +109,8 @@ impl Hub {
         let announced = Announced::new(id, self.registry.shard(shard).clone());
         let attached: Attached =
             self.ask(wanted, |reply| Message::Subscribe { id, shard, resume, coding, reply }).await?;
-        Ok(Subscription { announced, permit, coding, content_type: attached.content_type })
+        let ways = self.ways.clone();
+        Ok(Subscription { announced, permit, coding, ways, content_type: attached.content_type })
     }
 
     /// The current representation, once. `insists`: only one that the origin confirms from now on.
@@ -134,6 +137,11 @@ impl Hub {
             reports.extend(answer.await.ok());
         }
         reports
+    }
+
+    /// Streams begun since the start, by how they came to their connections.
+    pub fn ways(&self) -> WayStats {
+        self.ways.read()
     }
 
     /// Streams open now.

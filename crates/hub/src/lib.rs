@@ -38,5 +38,5 @@ pub use owner::{Current, FeedReport, Resume, Source};
 pub use problems::problem_of;
 pub use route::Route;
 pub use socket::{Connection, Secure, Socket};
-pub use stats::{FeedCounters, FeedStats};
+pub use stats::{FeedCounters, FeedStats, Way, WayStats};
 pub use subscription::{CountedBody, Subscription};

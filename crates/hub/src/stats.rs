@@ -68,6 +68,51 @@ pub struct FeedStats {
     pub streams: u64,
 }
 
+/// How a stream came to its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// It was the first request, and its shard writes it.
+    First,
+    /// It was a later request on a connection that was taken out of the HTTP library's hands for its shard.
+    TakenOver,
+    /// It goes through the HTTP library.
+    Through,
+}
+
+/// Streams begun, by how they came to their connections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WayStats {
+    /// [`Way::First`].
+    pub first: u64,
+    /// [`Way::TakenOver`].
+    pub taken_over: u64,
+    /// [`Way::Through`].
+    pub through: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct WayCounters {
+    first: AtomicU64,
+    taken_over: AtomicU64,
+    through: AtomicU64,
+}
+
+impl WayCounters {
+    pub(crate) fn count(&self, way: Way) {
+        let counter = match way {
+            Way::First => &self.first,
+            Way::TakenOver => &self.taken_over,
+            Way::Through => &self.through,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> WayStats {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        WayStats { first: get(&self.first), taken_over: get(&self.taken_over), through: get(&self.through) }
+    }
+}
+
 impl FeedCounters {
     /// Counters whose counts count in `whole`, too.
     pub fn within(whole: Arc<FeedCounters>) -> FeedCounters {

@@ -1,6 +1,7 @@
 //! A stream that may begin, and the ways in which it does.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use crate::shard::{Command, Opening, SubscriberId};
 use crate::shard_thread::{ShardHandle, Transport};
 use crate::slot::{StreamBody, slot};
 use crate::socket::{Connection, SocketSink};
+use crate::stats::{Way, WayCounters};
 
 /// Tells the shard when a subscriber that was announced will never have a connection.
 ///
@@ -50,6 +52,7 @@ pub struct Subscription {
     pub(crate) announced: Announced,
     pub(crate) permit: OwnedSemaphorePermit,
     pub(crate) coding: Coding,
+    pub(crate) ways: Arc<WayCounters>,
     /// The media type of the representation.
     pub content_type: Option<HeaderValue>,
 }
@@ -61,15 +64,17 @@ impl Subscription {
     }
 
     /// Begins the stream on a connection of its own, which the shard serves from now on: first `head`, that of the
-    /// answer, then what there is.
-    pub fn connect(self, connection: Connection, head: Bytes) {
-        let Subscription { announced, permit, coding, .. } = self;
+    /// answer, then what there is. `way` is for the statistics.
+    pub fn connect(self, connection: Connection, head: Bytes, way: Way) {
+        let Subscription { announced, permit, coding, ways, .. } = self;
+        ways.count(way);
         let opening = Opening { head, coding };
         announced.connect(|_, _| Transport::Socket(SocketSink::new(connection, permit)), opening);
     }
 
     /// Begins the stream as the body of an answer that somebody else writes.
     pub fn into_body(self) -> CountedBody {
+        self.ways.count(Way::Through);
         let mut body = None;
         let opening = Opening { head: Bytes::new(), coding: self.coding };
         self.announced.connect(

@@ -50,7 +50,22 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     info!(%address, routes = config.routes.len(), "listening");
     gateway.clone().serve(listener, stop).await;
     gateway.tunnels().close().await;
-    info!("closed");
+    let (totals, ways) = (gateway.totals(), gateway.ways());
+    info!(
+        sends = totals.sends,
+        frames = totals.frames,
+        bytes = totals.bytes,
+        snapshots = totals.snapshots,
+        patches = totals.patches,
+        joined = totals.joined,
+        conflated = totals.conflated,
+        unpinned = totals.unpinned,
+        fetches = totals.fetches,
+        first_requests = ways.first,
+        taken_over = ways.taken_over,
+        through_http = ways.through,
+        "closed"
+    );
     Ok(())
 }
 

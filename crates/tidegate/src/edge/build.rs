@@ -80,6 +80,7 @@ impl Gateway {
             bytes: in_memory(*config.limits.window),
             versions: *config.limits.window_versions,
         };
+        let totals = Arc::new(FeedCounters::default());
         let max_streams = *config.limits.max_streams_per_feed;
         // Who has no cross-origin policy here leaves it to the origin, and many answer `Origin` without saying `Vary`.
         let considered = match config.cors {
@@ -91,9 +92,9 @@ impl Gateway {
             let index = config.origins.iter().position(|origin| Arc::ptr_eq(origin, &route.origin))?;
             let origin = origins[index].clone();
             let pattern = route.pattern.clone();
-            let live = route
-                .live()
-                .map(|policy| live_route(&pattern, &origin, policy, window, max_streams, considered.clone()));
+            let live = route.live().map(|policy| {
+                live_route(&pattern, &origin, policy, window, max_streams, considered.clone(), totals.clone())
+            });
             let live = live.map(Arc::new);
             Some(GatewayRoute { pattern: PathPattern::clone(&pattern), origin, live })
         };
@@ -101,6 +102,7 @@ impl Gateway {
         Ok(Gateway {
             hub,
             routes,
+            totals,
             cors: Cors::new(config.cors.clone()),
             tunnels: Tunnels::default(),
             head_timeout: *config.limits.request_head_timeout,
@@ -124,6 +126,7 @@ fn live_route(
     window: WindowLimits,
     max_streams: usize,
     considered: Vary,
+    totals: Arc<FeedCounters>,
 ) -> Route {
     Route {
         scope: format!("{} {pattern}", origin.name()),
@@ -141,6 +144,6 @@ fn live_route(
         max_streams,
         considered,
         irrelevant: policy.ignore_headers.iter().map(|name| HeaderName::clone(name)).collect(),
-        counters: Arc::new(FeedCounters::default()),
+        counters: Arc::new(FeedCounters::within(totals)),
     }
 }

@@ -16,7 +16,7 @@ use http::uri::Scheme;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use rustls::ServerConfig;
-use tidegate_hub::Body;
+use tidegate_hub::{Body, Way};
 use tidegate_wire::{Problem, ProblemKind};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -168,15 +168,15 @@ impl Listening {
             }
             Decided::Stream(subscription, head) => {
                 let head = stream::wire_head(&head, SystemTime::now());
-                self.hand_over(io, Leaving { subscription, head }, &client, admitted);
+                self.hand_over(io, Leaving { subscription, head }, Way::First, &client, admitted);
             }
         }
     }
 
     /// Gives a stream's connection to its shard.
-    fn hand_over(&self, io: ClientIo, leaving: Leaving, client: &Client, admitted: Admitted) {
+    fn hand_over(&self, io: ClientIo, leaving: Leaving, way: Way, client: &Client, admitted: Admitted) {
         match io.into_connection(self.gateway.send_buffer, Box::new(admitted)) {
-            Ok(connection) => leaving.subscription.connect(connection, leaving.head),
+            Ok(connection) => leaving.subscription.connect(connection, leaving.head, way),
             Err(error) => warn!(%error, client = %client.address, "a stream cannot begin on its connection"),
         }
     }
@@ -200,7 +200,7 @@ impl Listening {
         let stop = &self.stop;
         Box::pin(with_hyper(gate, answer, self.gateway.head_timeout, stop, client.address)).await;
         if let Some((io, leaving)) = exit.taken() {
-            self.hand_over(io, leaving, &client, admitted);
+            self.hand_over(io, leaving, Way::TakenOver, &client, admitted);
         }
     }
 

@@ -10,7 +10,10 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use rustls::ServerConfig;
 use tidegate_core::negotiation::{self, Reading};
 use tidegate_core::{Answer, Failure, Position, caching};
-use tidegate_hub::{Body, FeedReport, FeedStats, Hub, Refused, Route, Subscription, Wanted, problem_of};
+use tidegate_hub::{
+    Body, FeedCounters, FeedReport, FeedStats, Hub, Refused, Route, Subscription, Wanted, WayStats,
+    problem_of,
+};
 use tidegate_wire::{Blame, Problem, ProblemKind};
 use tracing::{debug, error};
 
@@ -26,6 +29,8 @@ use crate::proxy::{self, Client, Tunnels};
 pub struct Gateway {
     pub(super) hub: Hub,
     pub(super) routes: Vec<GatewayRoute>,
+    /// The counts of all live routes together.
+    pub(super) totals: Arc<FeedCounters>,
     pub(super) cors: Cors,
     pub(super) tunnels: Tunnels,
     pub(super) head_timeout: Duration,
@@ -78,6 +83,16 @@ impl Gateway {
     /// What was counted on the live route that `path` matches, over all its feeds, since the start.
     pub fn route_stats(&self, path: &str) -> Option<FeedStats> {
         Some(self.route(path)?.live.as_ref()?.counters.read())
+    }
+
+    /// What was counted on all live routes, since the start.
+    pub fn totals(&self) -> FeedStats {
+        self.totals.read()
+    }
+
+    /// Streams begun since the start, by how they came to their connections.
+    pub fn ways(&self) -> WayStats {
+        self.hub.ways()
     }
 
     fn route(&self, path: &str) -> Option<&GatewayRoute> {
