@@ -8,6 +8,10 @@ use std::time::Duration;
 
 use crate::time::{Jitter, Time};
 
+/// How many of a feed's first intervals are shortened, and to which share of them at most: feeds that begin together,
+/// because all their clients came back at once, are spread over the interval after these.
+const SETTLING: (u32, f64) = (2, 0.5);
+
 /// The most that an interval is stretched or shortened by jitter, as a share of it.
 const SPREAD: f64 = 0.05;
 
@@ -22,13 +26,15 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 pub(crate) struct Schedule {
     interval: Duration,
     failures: u32,
+    /// Cycles that are still to spread this feed's polls among those of others.
+    settling: u32,
     jitter: Jitter,
 }
 
 impl Schedule {
     /// A schedule with this interval; `seed` spreads it.
     pub(crate) fn new(interval: Duration, seed: u64) -> Schedule {
-        Schedule { interval, failures: 0, jitter: Jitter::new(seed) }
+        Schedule { interval, failures: 0, settling: SETTLING.0, jitter: Jitter::new(seed) }
     }
 
     /// The most time between the starts of two cycles while the origin answers.
@@ -39,7 +45,12 @@ impl Schedule {
     /// The origin answered a cycle that began at `started`: when the next one begins.
     pub(crate) fn after_success(&mut self, started: Time, now: Time) -> Time {
         self.failures = 0;
-        let next = started + self.jitter.scale(self.interval, 1.0 - SPREAD, 1.0 + SPREAD);
+        let (least, most) = match self.settling {
+            0 => (1.0 - SPREAD, 1.0 + SPREAD),
+            _ => (SETTLING.1, 1.0),
+        };
+        self.settling = self.settling.saturating_sub(1);
+        let next = started + self.jitter.scale(self.interval, least, most);
         next.max(now)
     }
 
@@ -63,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_interval_counts_from_the_cycles_start_with_jitter() {
-        let mut schedule = Schedule::new(Duration::from_millis(1000), 7);
+        let mut schedule = settled(7);
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..200 {
             let next = schedule.after_success(at(5000), at(5300));
@@ -71,6 +82,30 @@ mod tests {
             seen.insert(next);
         }
         assert!(seen.len() > 100, "the interval is spread");
+    }
+
+    fn settled(seed: u64) -> Schedule {
+        let mut schedule = Schedule::new(Duration::from_millis(1000), seed);
+        (0..SETTLING.0).for_each(|_| _ = schedule.after_success(at(0), at(0)));
+        schedule
+    }
+
+    #[test]
+    fn feeds_that_begin_together_are_spread_over_the_interval() {
+        let mut tenths = [0; 10];
+        for seed in 0..1000 {
+            let mut schedule = Schedule::new(Duration::from_millis(1000), seed);
+            let mut next = at(0);
+            for _ in 0..SETTLING.0 {
+                let after = schedule.after_success(next, next);
+                assert!(
+                    after >= next + Duration::from_millis(500) && after <= next + Duration::from_millis(1000)
+                );
+                next = after;
+            }
+            tenths[next.since_start().as_millis() as usize % 1000 / 100] += 1;
+        }
+        assert!(tenths.iter().all(|count| *count > 10), "{tenths:?}");
     }
 
     #[test]
