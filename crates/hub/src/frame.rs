@@ -68,11 +68,17 @@ impl Coded {
 
     /// The bytes of a frame on this stream, and the state after it.
     pub(crate) fn write(self, frame: &Frame) -> (Bytes, Coded) {
+        let (bytes, after) = self.write_shared(frame);
+        (bytes.clone(), after)
+    }
+
+    /// The same, where the bytes need not outlive the frame.
+    pub(crate) fn write_shared(self, frame: &Frame) -> (&Bytes, Coded) {
         match self {
-            Coded::Plain => (frame.plain().clone(), self),
+            Coded::Plain => (frame.plain(), self),
             Coded::Gzip(running) => {
                 let segment = frame.segment();
-                (segment.bytes().clone(), Coded::Gzip(running.after(segment)))
+                (segment.bytes(), Coded::Gzip(running.after(segment)))
             }
         }
     }

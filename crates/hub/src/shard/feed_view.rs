@@ -44,6 +44,29 @@ struct Asked {
     left: usize,
 }
 
+/// What nearly every member of a feed is to get next: the patch to the head.
+#[derive(Debug)]
+pub(super) struct Usual {
+    from: Offset,
+    to: Offset,
+    told: u64,
+    frame: Frame,
+}
+
+impl Usual {
+    /// Whether it is all that a subscriber lacks.
+    pub(super) fn is_all_for(&self, at: Progress) -> bool {
+        at.cursor == Cursor::At(self.from) && at.told == Some(self.told)
+    }
+
+    /// Its bytes for this subscriber, and how far that is then. Nothing is cloned: with each subscriber in turn that
+    /// would be much of the work there is.
+    pub(super) fn write(&self, at: Progress) -> (&Bytes, Progress) {
+        let (bytes, coded) = at.coded.write_shared(&self.frame);
+        (bytes, Progress { coded, ..at.moved_to(self.to) })
+    }
+}
+
 /// Where the work on a feed's members stands.
 #[derive(Debug, Default)]
 pub(super) struct Pass {
@@ -124,6 +147,14 @@ impl<P: FeedPort> FeedView<P> {
             let Some((_, patch)) = self.kept.pop_front() else { break };
             self.kept_bytes -= patch.plain().len();
         }
+    }
+
+    /// What those who have the version before the head get, where that is a patch.
+    pub(super) fn usual(&self) -> Option<Usual> {
+        let to = self.head.offset();
+        let from = Offset(to.0.checked_sub(1)?);
+        let frame = self.head.patch_event()?.clone();
+        Some(Usual { from, to, told: self.status.status.sequence, frame })
     }
 
     /// The status changed.

@@ -3,7 +3,7 @@
 use tidegate_core::Time;
 
 use super::command::{FeedId, FeedPort, Sink};
-use super::feed_view::Next;
+use super::feed_view::{FeedView, Next, Usual};
 use super::subscriber::{Begun, Counted};
 use super::{Shard, retry};
 
@@ -97,11 +97,13 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     /// Serves some of a feed's members. True when all had their turn.
     fn pass(&mut self, now: Time, feed: FeedId) -> bool {
         let (mut tally, mut gone) = (Tally::default(), Vec::new());
+        let usual = self.feeds.get(&feed).and_then(FeedView::usual);
         for _ in 0..PASS_TURN {
             let Some(view) = self.feeds.get_mut(&feed) else { return true };
             let Some(key) = view.members.get(view.pass.next).copied() else { break };
             view.pass.next += 1;
-            match self.serve(now, key, &mut tally) {
+            let turn = usual.as_ref().and_then(|usual| self.serve_usual(now, key, usual, &mut tally));
+            match turn.unwrap_or_else(|| self.serve(now, key, &mut tally)) {
                 Turn::Over => {}
                 Turn::More => self.queue(key),
                 Turn::Gone => gone.push(key),
@@ -121,6 +123,29 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         view.pass.next = 0;
         view.pass.queued = std::mem::take(&mut view.pass.again);
         !view.pass.queued
+    }
+
+    /// Gives a subscriber what nearly everyone lacks, if that is all it lacks.
+    fn serve_usual(&mut self, now: Time, key: usize, usual: &Usual, tally: &mut Tally) -> Option<Turn> {
+        let subscriber = self.subscribers.get_mut(key)?;
+        if subscriber.blocked || subscriber.pending.is_some() || !usual.is_all_for(subscriber.progress) {
+            return None;
+        }
+        let sink = subscriber.sink.as_mut()?;
+        let (bytes, after) = usual.write(subscriber.progress);
+        let Ok(written) = sink.write(std::slice::from_ref(bytes), 0) else { return Some(Turn::Gone) };
+        subscriber.blocked = written.blocked;
+        if written.bytes > 0 {
+            subscriber.progress = after;
+            subscriber.last_sent = now;
+            tally.add(written.bytes, Begun { frames: 1, updates: 1, ..Begun::default() });
+        }
+        if written.bytes == bytes.len() || written.bytes == 0 {
+            return Some(Turn::Over);
+        }
+        subscriber.pending = Some((bytes.clone(), written.bytes));
+        self.pin(key);
+        Some(if written.blocked { Turn::Over } else { Turn::More })
     }
 
     /// Gives a subscriber what it lacks, as far as its connection takes it.
@@ -187,12 +212,8 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             subscriber.last_sent = now;
         }
         let unfinished = written.bytes + skip < planned;
-        if let Some(pin) = subscriber.pin.take() {
-            self.pins.release(pin);
-        }
-        if let (true, Some((frame, _))) = (subscriber.blocked, &subscriber.pending) {
-            subscriber.pin = Some(self.pins.hold(key, frame));
-        }
+        self.pin(key);
+        let subscriber = &mut self.subscribers[key];
         let Some(ending) = &mut subscriber.ending else {
             return if unfinished && !written.blocked { Turn::More } else { Turn::Over };
         };
@@ -208,6 +229,17 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
                 Turn::Over
             }
             _ => Turn::Gone,
+        }
+    }
+
+    /// Takes note of what a subscriber's unfinished write keeps in memory, or does not any more.
+    fn pin(&mut self, key: usize) {
+        let subscriber = &mut self.subscribers[key];
+        if let Some(pin) = subscriber.pin.take() {
+            self.pins.release(pin);
+        }
+        if let (true, Some((frame, _))) = (subscriber.blocked, &subscriber.pending) {
+            subscriber.pin = Some(self.pins.hold(key, frame));
         }
     }
 
