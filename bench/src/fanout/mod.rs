@@ -13,6 +13,8 @@ mod contenders;
 mod cores;
 mod fetcher;
 mod latency;
+mod page;
+mod plot;
 mod proc;
 mod report;
 mod role;
@@ -24,7 +26,7 @@ mod stamp;
 mod stats;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use bench::Bench;
@@ -50,6 +52,23 @@ pub(crate) struct Arguments {
     /// Also write the tables as markdown.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    /// Also write the page, and its plots beside it: `docs/FANOUT.md`.
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// The command that leads to the page again.
+    fn command(&self, page: &Path) -> String {
+        let mut command = "cargo run --release -p tidegate-bench -- fanout".to_owned();
+        for scenario in &self.scenarios {
+            command += &format!(" {}", scenario.name());
+        }
+        if self.quick {
+            command += " --quick";
+        }
+        format!("{command} --page {}", page.display())
+    }
 }
 
 /// `tidegate-bench role`
@@ -79,6 +98,9 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     }
     if let Some(file) = &arguments.markdown {
         fs::write(file, report.to_markdown())?;
+    }
+    if let Some(file) = &arguments.page {
+        page::write(&report, &arguments.command(file), file)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::client::Verified;
 use super::contenders::Contender;
+use super::plot::{Plot, Shape};
 use crate::table::Table;
 use crate::targets::{Limit, Target};
 
@@ -11,6 +12,8 @@ use crate::targets::{Limit, Target};
 #[derive(Debug, Serialize)]
 pub(crate) struct Section {
     pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) plots: Vec<Plot>,
     pub(crate) tables: Vec<Table>,
     pub(crate) targets: Vec<Target>,
     /// What was wrong with what subscribers received, and what the tables cannot say.
@@ -29,8 +32,16 @@ pub(crate) struct Report {
 
 impl Section {
     /// Nothing yet.
-    pub(crate) fn new(name: &'static str) -> Section {
-        Section { name, tables: Vec::new(), targets: Vec::new(), remarks: Vec::new(), figures: Vec::new() }
+    pub(crate) fn new(name: &'static str, title: &'static str) -> Section {
+        Section {
+            name,
+            title,
+            plots: Vec::new(),
+            tables: Vec::new(),
+            targets: Vec::new(),
+            remarks: Vec::new(),
+            figures: Vec::new(),
+        }
     }
 
     /// Adds a target, if there is a figure to hold against it.
@@ -38,6 +49,17 @@ impl Section {
         if let Some(figure) = figure {
             self.targets.push(Target { name: name.into(), figure, limit });
         }
+    }
+
+    /// Draws bars.
+    pub(crate) fn bars(&mut self, name: &str, title: &str, logarithmic: bool, bars: Vec<(String, f64)>) {
+        let shape = Shape::Bars { logarithmic, bars };
+        self.plots.push(Plot { name: name.into(), title: title.into(), shape });
+    }
+
+    /// Draws curves.
+    pub(crate) fn curves(&mut self, name: &str, title: &str, curves: Vec<(String, Vec<(f64, f64)>)>) {
+        self.plots.push(Plot { name: name.into(), title: title.into(), shape: Shape::Curves(curves) });
     }
 
     /// Says what was wrong with what a contender's subscribers received.
@@ -65,6 +87,7 @@ impl Report {
     pub(crate) fn to_text(&self) -> String {
         let mut text = format!("{}\n\n", self.conditions.join("\n"));
         for section in &self.sections {
+            text += &format!("{}\n\n", section.title.to_uppercase());
             section.tables.iter().for_each(|table| text += &table.to_text());
             section.lines().iter().for_each(|line| text += &format!("  {line}\n"));
             text.push('\n');
@@ -78,6 +101,7 @@ impl Report {
         let mut text: String = self.conditions.iter().map(|line| format!("- {line}\n")).collect();
         text.push('\n');
         for section in &self.sections {
+            text += &format!("## {}\n\n", section.title);
             section.tables.iter().for_each(|table| text += &table.to_markdown());
             section.lines().iter().for_each(|line| text += &format!("- {line}\n"));
             text.push('\n');
@@ -95,7 +119,7 @@ impl Report {
         })
     }
 
-    fn verdict(&self) -> String {
+    pub(crate) fn verdict(&self) -> String {
         let targets: Vec<&Target> = self.sections.iter().flat_map(|section| &section.targets).collect();
         let met = targets.iter().filter(|target| target.is_met()).count();
         format!("Targets: {met} met, {} missed.\n", targets.len() - met)
@@ -134,7 +158,7 @@ mod tests {
 
     #[test]
     fn says_which_targets_were_met() {
-        let mut section = Section::new("memory");
+        let mut section = Section::new("memory", "Memory");
         section.remarks.push("all well".into());
         section.target("bytes", Some(400.0), Limit::AtMost(512.0));
         section.target("times", Some(9.5), Limit::AtLeast(10.0));

@@ -66,6 +66,8 @@ pub(crate) struct Measured {
     pub(crate) sends: Option<u64>,
     /// Changes that were pushed and not taken.
     pub(crate) push_failures: u64,
+    /// What the first of those was answered.
+    pub(crate) first_failure: Option<String>,
 }
 
 /// The figures of a stretch that every table takes from.
@@ -264,6 +266,7 @@ impl Session {
             drained: reached.last.saturating_sub(after.last_told) as f64 / 1e9,
             sends,
             push_failures: after.push_failures - before.push_failures,
+            first_failure: after.first_failure,
         })
     }
 
@@ -335,7 +338,11 @@ impl Measured {
         };
         count(self.behind, "subscribers not at the newest version");
         count(self.report.backward, "events older than one before");
-        count(self.push_failures, "changes that were pushed and not taken");
+        let answered = self.first_failure.as_deref().unwrap_or_default();
+        count(
+            self.push_failures,
+            &format!("changes that were pushed and not taken; the first was answered: {answered}"),
+        );
         if !gaps_allowed {
             count(self.report.missed, "versions missed");
         }

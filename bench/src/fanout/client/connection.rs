@@ -17,6 +17,10 @@ use crate::fanout::stamp::Stamp;
 /// The receive buffer of one that will not read: small, so that the server feels it soon. The kernel doubles it.
 const STALLED_BUFFER: usize = 4096;
 
+/// Its segments, as on an Ethernet: the kernel sizes the sender's buffer by them, and would keep megabytes for each by
+/// those of the loopback.
+const STALLED_SEGMENT: u32 = 1460;
+
 /// One subscriber.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -80,6 +84,7 @@ impl Connection {
         socket.set_linger(Some(Duration::ZERO))?;
         if self.stalled {
             socket.set_recv_buffer_size(STALLED_BUFFER)?;
+            socket.set_tcp_mss(STALLED_SEGMENT)?;
         }
         socket.bind(&SocketAddr::from((from, 0)).into())?;
         match socket.connect(&config.server.into()) {

@@ -41,6 +41,8 @@ http {{
     client_body_buffer_size 128k;
     client_max_body_size 16m;
     keepalive_requests 1000000;
+    keepalive_timeout 1h;
+    send_timeout 1h;
     nchan_shared_memory_size 512M;
     server {{
         listen {listen} backlog=4096;

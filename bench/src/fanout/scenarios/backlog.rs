@@ -20,7 +20,7 @@ const CONTENDERS: &[Contender] =
 pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
     let subscribers = bench.either(10_000, 3_000);
     let traffic = Traffic { every: Duration::from_millis(5), changes: bench.either(100, 50), spread: false };
-    let mut section = Section::new("backlog");
+    let mut section = Section::new("backlog", "Backlog");
     let mut table = Table::new(
         "A backlog: an update every 5 ms",
         "Told: versions that the server got; a gateway that asks may see several changes as one. Conflated: versions \
@@ -44,6 +44,7 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
         ],
     );
     let mut costs: HashMap<Contender, f64> = HashMap::new();
+    let mut bars = Vec::new();
     for contender in bench.chosen(CONTENDERS) {
         let mut setup = one_event(contender, subscribers);
         setup.gateway = Gateway { polls: &["5ms", "10ms", "20ms", "50ms"], conflate: Some(false) };
@@ -81,9 +82,11 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
             let name = format!("{}: subscribers not at the head in the end", contender.name());
             section.target(name, Some(measured.behind as f64), Limit::AtMost(0.0));
         }
+        bars.push((contender.name().to_owned(), cost));
         costs.insert(contender, cost);
     }
     section.tables.push(table);
+    section.bars("backlog", "An update every 5 ms: server CPU of an update, ms", false, bars);
     let ours = costs.get(&Contender::Tidegate);
     let beside = |other: Contender| ours.zip(costs.get(&other));
     let ceiling = beside(Contender::Ceiling).map(|(ours, ceiling)| ours / ceiling);

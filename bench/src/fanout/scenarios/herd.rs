@@ -30,7 +30,7 @@ struct Served {
 
 pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
     let subscribers = bench.either(15_000, 3_000);
-    let mut section = Section::new("herd");
+    let mut section = Section::new("herd", "Thundering herd");
     let mut table = Table::new(
         "All reconnect at once, with a resume position",
         "All connections are closed, the resource changes three times, and all connect in one go. Open: until the last \
@@ -48,6 +48,7 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
             "client CPU s",
         ],
     );
+    let mut bars = Vec::new();
     for contender in bench.chosen(CONTENDERS) {
         let Some(mut session) = bench.connected(one_event(contender, subscribers)) else { continue };
         let served = match stampede(&mut session) {
@@ -60,6 +61,7 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
         if let Some(reason) = served.spent.distrust() {
             bench.discarded.push(format!("herd, {}: {reason}; kept all the same", contender.name()));
         }
+        bars.push((contender.name().to_owned(), served.current));
         let [server, client] = [0, 1].map(|group| served.spent.groups[group].total());
         table.push(vec![
             contender.name().into(),
@@ -83,6 +85,7 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
         }
     }
     section.tables.push(table);
+    section.bars("herd", "All reconnect at once: seconds until all are current", false, bars);
     Ok(section)
 }
 

@@ -33,7 +33,7 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
     let subscribers = bench.either(5_000, 1_500);
     let traffic = Traffic { every: Duration::from_millis(100), changes: bench.either(20, 8), spread: false };
     let rounds = bench.either(7, 3);
-    let mut section = Section::new("latency");
+    let mut section = Section::new("latency", "Latency");
     let mut contenders: Vec<Rounds> = Vec::new();
     for contender in bench.chosen(CONTENDERS) {
         let Some(session) = bench.connected(one_event(contender, subscribers)) else { continue };
@@ -59,6 +59,15 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
             all.add(&measured.from_told.counted());
         }
     }
+    let curves = contenders
+        .iter()
+        .map(|one| (one.session.setup.contender.name().to_owned(), one.all.curve()))
+        .collect();
+    section.curves(
+        "latency",
+        "10 updates a second: share of deliveries, ms from when the version was told",
+        curves,
+    );
     section.tables.push(times(&contenders, subscribers));
     section.tables.push(ratios(&contenders, &mut section.targets));
     for contender in &mut contenders {

@@ -24,7 +24,7 @@ const REST: Duration = Duration::from_millis(500);
 pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
     let subscribers = bench.either(15_000, 3_000);
     let traffic = Traffic { every: Duration::from_millis(500), changes: bench.either(6, 3), spread: false };
-    let mut section = Section::new("memory");
+    let mut section = Section::new("memory", "Memory");
     let mut table = Table::new(
         "Memory of a subscriber",
         "Bytes of the server's processes for each subscriber, beyond those without any: resident set as divided among \
@@ -39,6 +39,7 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
             "empty server, MB",
         ],
     );
+    let mut bars = Vec::new();
     for contender in bench.chosen(CONTENDERS) {
         let Some(mut session) = bench.start(one_event(contender, subscribers)) else { continue };
         let mut steps = || -> io::Result<[Memory; 3]> {
@@ -72,6 +73,8 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
         row.extend(cells.map(|bytes| format!("{bytes:.0}").into()));
         row.push(figure(before.pss as f64 / 1e6).into());
         table.push(row);
+        bars.push((format!("{}, idle", contender.name()), idle_pss));
+        bars.push((format!("{}, after traffic", contender.name()), after_pss));
         section.figures.push(json!({
             "contender": contender.name(), "subscribers": subscribers,
             "before": before, "idle": idle, "after": after,
@@ -82,5 +85,6 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
         }
     }
     section.tables.push(table);
+    section.bars("memory", "Bytes of the server's memory for each subscriber", true, bars);
     Ok(section)
 }

@@ -23,7 +23,7 @@ const EVERY: Duration = Duration::from_millis(500);
 
 pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
     let (subscribers, resources) = bench.either((3_000, 100), (600, 20));
-    let mut section = Section::new("published");
+    let mut section = Section::new("published", "The published load");
     let setup = |contender, pace| Setup {
         gateway: Gateway { polls: &["500ms"], conflate: None },
         content: crate::fanout::source::Content::Document { bytes: 50_000 },
@@ -72,6 +72,7 @@ fn load(bench: &mut Bench, section: &mut Section, rows: &[(Setup, bool)]) -> io:
             "source cores",
         ],
     );
+    let mut curves = Vec::new();
     for (setup, spread) in rows {
         let contender = setup.contender;
         if bench.chosen(&[contender]).is_empty() {
@@ -113,6 +114,7 @@ fn load(bench: &mut Bench, section: &mut Section, rows: &[(Setup, bool)]) -> io:
             100.0 * (server + client + source) / cores,
             100.0 * server / (server + client + source)
         ));
+        curves.push((format!("{}, {phases}", contender.name()), measured.from_told.curve()));
         if contender == Contender::Tidegate {
             let name = format!("p99 from the origin's answer, phases {phases}, ms");
             section.target(name, Some(figures.from_told.p99), Limit::AtMost(21.0));
@@ -120,6 +122,11 @@ fn load(bench: &mut Bench, section: &mut Section, rows: &[(Setup, bool)]) -> io:
             section.target(name, Some(measured.report.missed as f64), Limit::AtMost(0.0));
         }
     }
+    section.curves(
+        "published",
+        "The published load: share of deliveries, ms from when the version was told",
+        curves,
+    );
     Ok(table)
 }
 

@@ -19,7 +19,7 @@ const CONTENDERS: &[Contender] =
     &[Contender::Ceiling, Contender::Tidegate, Contender::Nchan, Contender::Axum];
 
 pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
-    let mut section = Section::new("single");
+    let mut section = Section::new("single", "Single events");
     let mut table = Table::new(
         "CPU of a delivered event",
         "Microseconds for each event of 200 bytes delivered to one subscriber, in the server (all its threads, asking \
@@ -41,6 +41,7 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
         ],
     );
     let crowds = bench.either([(1_000, 100, 50), (10_000, 300, 14)], [(1_000, 100, 20), (3_000, 200, 8)]);
+    let mut bars = Vec::new();
     for (subscribers, every, changes) in crowds {
         let traffic = Traffic { every: Duration::from_millis(every), changes, spread: false };
         let mut found: HashMap<Contender, Figures> = HashMap::new();
@@ -70,6 +71,7 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
             section.figures.push(json!({
                 "contender": contender.name(), "subscribers": subscribers, "figures": figures,
             }));
+            bars.push((format!("{}, {subscribers}", contender.name()), total));
             found.insert(contender, figures);
         }
         let Some(ours) = found.get(&Contender::Tidegate) else { continue };
@@ -85,5 +87,6 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
         section.target(format!("sends of an event {to}"), ours.sends_per_event, Limit::AtMost(1.0));
     }
     section.tables.push(table);
+    section.bars("single", "Server CPU of a delivered event, µs", false, bars);
     Ok(section)
 }

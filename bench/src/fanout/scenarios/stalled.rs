@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::one_event;
 use crate::fanout::bench::Bench;
+use crate::fanout::client::Verified;
 use crate::fanout::clock;
 use crate::fanout::contenders::Contender;
 use crate::fanout::latency::Latencies;
@@ -20,6 +21,9 @@ use crate::targets::Limit;
 
 const CONTENDERS: &[Contender] = &[Contender::Tidegate, Contender::Ceiling, Contender::Nchan];
 
+/// Changes before anything is measured: enough to fill what the kernel buffers for those that stall.
+const FILLING: u64 = 60;
+
 /// How the two crowds compare.
 #[derive(Default)]
 struct Compared {
@@ -31,7 +35,7 @@ struct Compared {
 
 pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
     let half = bench.either(5_000, 1_000);
-    let mut section = Section::new("stalled");
+    let mut section = Section::new("stalled", "Stalled readers");
     let mut table = Table::new(
         "Half of the subscribers stop reading",
         "A document of 8 KB, a fifth of which changes ten times a second. Two servers run side by side: one with \
@@ -56,12 +60,15 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
         let Some(mut without) = bench.connected(setup.clone()) else { continue };
         let crowd = Setup { subscribers: 2 * half, stalled: half, ..setup };
         let Some(mut with) = bench.connected(crowd) else { continue };
-        let compared = compare(bench, &mut without, &mut with)?;
+        let compared = compare(bench, &mut section, &mut without, &mut with)?;
 
         with.mark()?;
         let start = clock::now();
         with.resume()?;
         let reached = with.settle()?;
+        let failures = with.report()?.failures;
+        let failures = failures.iter().map(|(reason, number)| format!("{number} streams: {reason}"));
+        section.remark(contender, "stalled, reading again", failures.collect(), Verified::default());
         let caught_up = reached.last.saturating_sub(start) as f64 / 1e9;
         let report = with.report()?;
         let added = |(before, after): (u64, u64)| after as f64 - before as f64;
@@ -102,8 +109,15 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
     Ok(section)
 }
 
-fn compare(bench: &mut Bench, without: &mut Session, with: &mut Session) -> io::Result<Compared> {
-    let traffic = Traffic { every: Duration::from_millis(100), changes: bench.either(20, 15), spread: false };
+fn compare(
+    bench: &mut Bench,
+    section: &mut Section,
+    without: &mut Session,
+    with: &mut Session,
+) -> io::Result<Compared> {
+    let every = Duration::from_millis(100);
+    let traffic = Traffic { every, changes: bench.either(20, 15), spread: false };
+    let filling = Traffic { every, changes: FILLING, spread: false };
     let rest = Duration::from_millis(500);
     sleep(rest);
     let mut compared = Compared::default();
@@ -111,9 +125,15 @@ fn compare(bench: &mut Bench, without: &mut Session, with: &mut Session) -> io::
     compared.memory_with.0 = with.memory()?.pss;
     let p99 = |times: &Latencies| times.quantiles().p99;
     for round in 0..bench.either(4, 2) {
-        // The first round fills the buffers of those that stall.
-        let a = bench.traffic("stalled", with, &traffic, &without.groups().concat());
-        let b = bench.traffic("stalled, readers only", without, &traffic, &with.groups().concat());
+        let traffic = if round == 0 { &filling } else { &traffic };
+        let a = bench.traffic("stalled", with, traffic, &without.groups().concat());
+        let b = bench.traffic("stalled, readers only", without, traffic, &with.groups().concat());
+        for (what, measured) in [("stalled", &a), ("stalled, readers only", &b)] {
+            if let Some(measured) = measured {
+                let faults = measured.faults(false);
+                section.remark(with.setup.contender, what, faults, Verified::default());
+            }
+        }
         if let (Some(a), Some(b)) = (a, b)
             && round > 0
         {

@@ -82,6 +82,8 @@ pub(crate) struct Status {
     pub(crate) unchanged: u64,
     /// What was pushed and not taken.
     pub(crate) push_failures: u64,
+    /// What the first of those was answered.
+    pub(crate) first_failure: Option<String>,
 }
 
 const WAKE: Token = Token(0);
@@ -210,6 +212,7 @@ impl Source {
             found: self.found,
             unchanged: self.unchanged,
             push_failures: self.pusher.as_ref().map_or(0, Pusher::failures),
+            first_failure: self.pusher.as_ref().and_then(Pusher::first_failure),
         }
     }
 

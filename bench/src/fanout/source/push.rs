@@ -5,9 +5,9 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,17 @@ pub(crate) enum Push {
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// Answers that said no, and connections that broke.
-    pub(crate) failures: AtomicU64,
+    failures: AtomicU64,
+    /// What the first of them said.
+    first: OnceLock<String>,
+}
+
+impl Outcome {
+    fn failed(&self, what: String) {
+        self.failures.fetch_add(1, Relaxed);
+        // Only the first is kept.
+        let _ = self.first.set(what);
+    }
 }
 
 /// The way to the thread that pushes.
@@ -60,8 +70,8 @@ impl Pusher {
                         posted_alone(*address, &request)
                     }
                 };
-                if result.is_err() {
-                    told.failures.fetch_add(1, Relaxed);
+                if let Err(error) = result {
+                    told.failed(error.to_string());
                 }
             }
         });
@@ -71,8 +81,13 @@ impl Pusher {
     /// Tells the peer. It happens in order, later.
     pub(crate) fn push(&self, resource: usize, data: &[u8]) {
         if self.sender.send((resource, data.to_vec())).is_err() {
-            self.outcome.failures.fetch_add(1, Relaxed);
+            self.outcome.failed("the thread that pushes has ended".into());
         }
+    }
+
+    /// What the first that was not taken was answered.
+    pub(crate) fn first_failure(&self) -> Option<String> {
+        self.outcome.first.get().cloned()
     }
 
     /// How many were not taken.
@@ -111,7 +126,11 @@ fn posted_alone(address: SocketAddr, request: &[u8]) -> io::Result<()> {
     stream.write_all(request)?;
     let mut status = [0; 12];
     stream.read_exact(&mut status)?;
-    if &status[9..10] == b"2" { Ok(()) } else { Err(io::Error::other("not taken")) }
+    if &status[9..10] == b"2" {
+        Ok(())
+    } else {
+        Err(io::Error::other(String::from_utf8_lossy(&status).into_owned()))
+    }
 }
 
 fn read_answers(stream: TcpStream, outcome: &Outcome) {
@@ -122,7 +141,7 @@ fn read_answers(stream: TcpStream, outcome: &Outcome) {
         if let Some(place) = memchr::memmem::find(&line, b"HTTP/1.1 ")
             && line.get(place + 9) != Some(&b'2')
         {
-            outcome.failures.fetch_add(1, Relaxed);
+            outcome.failed(String::from_utf8_lossy(&line[place..]).trim().to_owned());
         }
         line.clear();
     }
