@@ -11,29 +11,29 @@ use tidegate_core::{Failure, FailureKind, Fetching, Outcome, SharedRequest, Stat
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tracing::{debug, error};
 
+use crate::frame::Coding;
 use crate::heavy::heavily;
 use crate::origin::Fetched;
 use crate::owner::{Action, Message, Owner, outcome_name};
 use crate::published::StatusView;
 use crate::registry::Registry;
 use crate::route::Route;
-use crate::shard::{Command, FeedId};
-use crate::shard_thread::{HubMessage, Ports};
-use crate::slot::SlotSink;
+use crate::shard::{FeedCommand, FeedId};
+use crate::shard_thread::Ports;
 use crate::unproven;
 
-type FeedOwner = Owner<SlotSink, Ports>;
+type FeedOwner = Owner<Ports>;
 type Fetch = Pin<Box<dyn Future<Output = (Fetching, Fetched)> + Send>>;
 
 pub(crate) struct FeedTask {
     pub(crate) hub: Arc<Registry>,
     pub(crate) route: Arc<Route>,
     pub(crate) request: SharedRequest,
-    pub(crate) sender: UnboundedSender<HubMessage>,
+    pub(crate) sender: UnboundedSender<Message>,
 }
 
 impl FeedTask {
-    pub(crate) async fn run(self, mut queue: UnboundedReceiver<HubMessage>) {
+    pub(crate) async fn run(self, mut queue: UnboundedReceiver<Message>) {
         let mut owner = self.begin();
         let mut abandoned =
             Abandoned { hub: self.hub.clone(), sender: self.sender.clone(), feed: owner.id(), armed: true };
@@ -46,7 +46,7 @@ impl FeedTask {
                         let asked = self.route.origin.fetch(request);
                         fetch = Some(Box::pin(async move { (number, asked.await) }));
                     }
-                    Action::Tell(shard, command) => self.hub.shard(shard).tell(command),
+                    Action::Tell(shard, command) => self.hub.shard(shard).tell_of_feed(command),
                     Action::Unproven(unproven) => {
                         unproven::log(path_of(self.request.target()), &self.route.scope, &unproven);
                     }
@@ -71,7 +71,7 @@ impl FeedTask {
                     // The table holds a sender until the task retires.
                     let Some(message) = message else { return };
                     let weighs = match &message {
-                        Message::StepFrom(..) => owner.feed().head().map_or(0, |head| head.body.len()),
+                        Message::StepFrom(..) | Message::Subscribe { coding: Coding::Gzip, .. } => owner.feed().head().map_or(0, |head| head.body.len()),
                         _ => 0,
                     };
                     let now = self.hub.clock.now();
@@ -149,7 +149,7 @@ struct Abandoned {
     hub: Arc<Registry>,
     feed: FeedId,
     armed: bool,
-    sender: UnboundedSender<HubMessage>,
+    sender: UnboundedSender<Message>,
 }
 
 impl Drop for Abandoned {
@@ -172,7 +172,7 @@ impl Drop for Abandoned {
         };
         let view = StatusView { status, fresh_within: std::time::Duration::ZERO };
         for shard in self.hub.shards() {
-            shard.tell(Command::End(self.feed, view.clone()));
+            shard.tell_of_feed(FeedCommand::End(self.feed, view.clone()));
         }
     }
 }

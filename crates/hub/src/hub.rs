@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, Response};
 use tidegate_core::{Answer, Failure, Position, SharedRequest, SharingRules, Unfit, Validators, Vary};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::Clock;
 use crate::feed_task::FeedTask;
+use crate::frame::Coding;
 use crate::origin::Body;
 use crate::owner::{Attached, Current, FeedReport, Message, Reply, Resume};
 use crate::registry::{Delivery, Registry};
 use crate::route::Route;
 use crate::shard::{Command, SubscriberId};
-use crate::shard_thread::HubMessage;
-use crate::slot::{StreamBody, slot};
+use crate::subscription::{Announced, Subscription};
 
 /// The hub's limits.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,8 @@ pub struct HubLimits {
     pub streams: usize,
     /// Shards, each a thread.
     pub shards: usize,
+    /// Bytes that unfinished writes to slow clients may keep in memory, over all shards.
+    pub pinned: usize,
 }
 
 /// How often a request is keyed anew because its answer's `Vary` names something new.
@@ -47,36 +49,12 @@ pub enum Refused {
     TooManyFeeds,
     /// As many streams are open as the limit allows.
     TooManyStreams,
+    /// As many streams of this feed are open as the limit allows.
+    TooManyOfFeed,
     /// The hub is shutting down.
     Closing,
     /// The feed was lost to a bug.
     Lost,
-}
-
-/// A stream that has begun.
-pub struct Stream {
-    /// What is written to the client.
-    pub body: CountedBody,
-    /// The media type of the representation.
-    pub content_type: Option<HeaderValue>,
-}
-
-/// The body of a stream that counts against the limit until it is dropped.
-pub struct CountedBody {
-    body: StreamBody,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl http_body::Body for CountedBody {
-    type Data = bytes::Bytes;
-    type Error = crate::origin::BoxError;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Self::Error>>> {
-        std::pin::Pin::new(&mut self.body).poll_frame(context)
-    }
 }
 
 /// A request for something live.
@@ -105,7 +83,7 @@ impl Hub {
         limits: HubLimits,
         entropy: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> std::io::Result<Hub> {
-        let registry = Registry::start(clock, limits.feeds, limits.shards, entropy)?;
+        let registry = Registry::start(clock, limits.feeds, limits.shards, limits.pinned, entropy)?;
         let streams = Arc::new(Semaphore::new(limits.streams));
         Ok(Hub { registry: Arc::new(registry), streams, max_streams: limits.streams })
     }
@@ -116,20 +94,20 @@ impl Hub {
     }
 
     /// Subscribes. Comes back when the stream can begin or is refused.
-    pub async fn subscribe(&self, wanted: Wanted<'_>, resume: Resume) -> Result<Stream, Refused> {
+    pub async fn subscribe(
+        &self,
+        wanted: Wanted<'_>,
+        resume: Resume,
+        coding: Coding,
+    ) -> Result<Subscription, Refused> {
         let permit = self.streams.clone().try_acquire_owned().map_err(|_| Refused::TooManyStreams)?;
         let id = SubscriberId(self.registry.next_id());
         let shard = self.registry.next_shard();
-        let mut body = None;
-        let attached: Attached = self
-            .ask(wanted, |reply| {
-                let (sink, stream) = slot(id, self.registry.shard(shard).clone());
-                body = Some(stream);
-                Message::Subscribe { id, shard, sink, resume, reply }
-            })
-            .await?;
-        let body = body.ok_or(Refused::Lost)?;
-        Ok(Stream { body: CountedBody { body, _permit: permit }, content_type: attached.content_type })
+        // Before the channel of the answer, so that it is dropped after it.
+        let announced = Announced::new(id, self.registry.shard(shard).clone());
+        let attached: Attached =
+            self.ask(wanted, |reply| Message::Subscribe { id, shard, resume, coding, reply }).await?;
+        Ok(Subscription { announced, permit, coding, content_type: attached.content_type })
     }
 
     /// The current representation, once. `insists`: only one that the origin confirms from now on.
@@ -163,6 +141,20 @@ impl Hub {
         self.max_streams - self.streams.available_permits()
     }
 
+    /// Ends some streams, because memory runs short: those that keep the most, then those that came last.
+    pub fn shed(&self) {
+        for shard in self.registry.shards() {
+            shard.tell(Command::Shed);
+        }
+    }
+
+    /// Comes back when no stream is open.
+    pub async fn without_streams(&self) {
+        let all = u32::try_from(self.max_streams).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        let _ = self.streams.acquire_many(all).await;
+    }
+
     /// Ends all streams, each with the time after which to come back; new ones are refused.
     pub fn shutdown(&self) {
         self.registry.close();
@@ -174,7 +166,7 @@ impl Hub {
     async fn ask<T>(
         &self,
         wanted: Wanted<'_>,
-        mut message: impl FnMut(oneshot::Sender<Reply<T>>) -> HubMessage,
+        mut message: impl FnMut(oneshot::Sender<Reply<T>>) -> Message,
     ) -> Result<T, Refused> {
         for _ in 0..MAX_SPLITS {
             let request = self.shared_request(wanted);
@@ -187,6 +179,7 @@ impl Hub {
                 Reply::Answered(answer) => return Err(Refused::Answered(answer)),
                 Reply::Raw(raw, unfit) => return Err(Refused::Raw(raw, unfit)),
                 Reply::Bypass => return Err(Refused::Bypass),
+                Reply::Full => return Err(Refused::TooManyOfFeed),
                 Reply::Split(vary) => self.registry.learn(request.resource(), vary),
             }
         }
@@ -212,7 +205,7 @@ impl Hub {
     }
 
     /// Gives a message to the feed that the request is for; makes the feed if there is none.
-    fn send(&self, route: &Arc<Route>, request: SharedRequest, message: HubMessage) -> Result<(), Refused> {
+    fn send(&self, route: &Arc<Route>, request: SharedRequest, message: Message) -> Result<(), Refused> {
         if self.registry.is_closing() {
             return Err(Refused::Closing);
         }

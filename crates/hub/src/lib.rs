@@ -4,7 +4,8 @@
 //! - `registry`: what the hub and the feeds' tasks share: the table of feeds above all.
 //! - `owner`, `feed_task`: each feed has one owner with one queue; the task around it makes the fetches that it decides.
 //! - `shard`, `shard_thread`: each shard is a thread that hands updates to its subscribers' sinks.
-//! - `slot`: the sink of a stream that hyper writes.
+//! - `socket`: the sink of a stream that its shard writes itself; `slot`: that of a stream that hyper writes.
+//! - [`Subscription`]: a stream that may begin, on either.
 //! - [`Origin`]: where representations come from; implemented by the program.
 //!
 //! The pure parts ([`owner`], [`shard`]) take the time as an argument and do no I/O, so that the properties that the
@@ -12,6 +13,7 @@
 
 mod clock;
 mod feed_task;
+mod frame;
 mod heavy;
 mod hub;
 mod origin;
@@ -23,14 +25,18 @@ mod route;
 pub mod shard;
 mod shard_thread;
 mod slot;
+mod socket;
 mod stats;
+mod subscription;
 mod unproven;
 
 pub use clock::Clock;
-pub use hub::{CountedBody, Hub, HubLimits, Refused, Stream, Wanted};
+pub use frame::{Coding, Frame};
+pub use hub::{Hub, HubLimits, Refused, Wanted};
 pub use origin::{Body, BoxError, FetchRequest, Fetched, Origin};
 pub use owner::{Current, FeedReport, Resume, Source};
 pub use problems::problem_of;
 pub use route::Route;
-pub use slot::StreamBody;
+pub use socket::{Connection, Secure, Socket};
 pub use stats::{FeedCounters, FeedStats};
+pub use subscription::{CountedBody, Subscription};

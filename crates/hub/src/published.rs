@@ -13,6 +13,7 @@ use tidegate_wire::{self as wire, Continuity};
 use tokio::sync::OnceCell;
 
 use crate::clock::Clock;
+use crate::frame::Frame;
 use crate::heavy::heavily;
 use crate::problems::problem_of;
 
@@ -20,8 +21,8 @@ use crate::problems::problem_of;
 #[derive(Debug)]
 pub struct Published {
     version: Arc<Version>,
-    snapshot: OnceLock<Bytes>,
-    patch: Option<OnceLock<Bytes>>,
+    snapshot: OnceLock<Frame>,
+    patch: Option<OnceLock<Frame>>,
     gzip: OnceCell<Bytes>,
 }
 
@@ -43,14 +44,19 @@ impl Published {
     }
 
     /// The `snapshot` event.
-    pub fn snapshot_event(&self) -> &Bytes {
+    pub fn snapshot_event(&self) -> &Frame {
         self.snapshot.get_or_init(|| snapshot_event(&self.version))
     }
 
     /// The `patch` event from the version before; none where there is no such patch.
-    pub fn patch_event(&self) -> Option<&Bytes> {
+    pub fn patch_event(&self) -> Option<&Frame> {
         let patch = self.version.patch.as_ref()?;
         Some(self.patch.as_ref()?.get_or_init(|| patch_event(self.version.position, patch)))
+    }
+
+    /// Packs what subscribers who have the version before get next, for those who want gzip.
+    pub(crate) fn pack(&self) {
+        self.patch_event().unwrap_or_else(|| self.snapshot_event()).segment();
     }
 
     /// The body in gzip (RFC 1952), for plain readers. Made once; those who ask meanwhile wait for it.
@@ -74,13 +80,13 @@ fn text(bytes: &Bytes) -> &str {
     std::str::from_utf8(bytes).expect("documents and patches are UTF-8")
 }
 
-fn snapshot_event(version: &Version) -> Bytes {
-    Event::snapshot(version.position, text(version.text())).encode()
+fn snapshot_event(version: &Version) -> Frame {
+    Frame::new(Event::snapshot(version.position, text(version.text())).encode())
 }
 
 /// The `patch` event that leads to `position`.
-pub fn patch_event(position: Position, patch: &Bytes) -> Bytes {
-    Event::patch(position, text(patch)).encode()
+pub fn patch_event(position: Position, patch: &Bytes) -> Frame {
+    Frame::new(Event::patch(position, text(patch)).encode())
 }
 
 /// A feed's status as subscribers are told it.

@@ -16,14 +16,14 @@ use tidegate_core::{Binding, Epoch, SharingKey, Vary};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::clock::Clock;
-use crate::owner::{Lineage, ShardIndex};
+use crate::owner::{Lineage, Message, ShardIndex};
 use crate::shard::FeedId;
-use crate::shard_thread::{HubMessage, ShardHandle};
+use crate::shard_thread::{ShardHandle, ShardSettings};
 
 #[derive(Default)]
 struct Table {
-    feeds: HashMap<SharingKey, UnboundedSender<HubMessage>>,
-    epochs: HashMap<Epoch, UnboundedSender<HubMessage>>,
+    feeds: HashMap<SharingKey, UnboundedSender<Message>>,
+    epochs: HashMap<Epoch, UnboundedSender<Message>>,
 }
 
 /// What became of a message.
@@ -31,7 +31,7 @@ pub(crate) enum Delivery {
     /// The feed has it.
     Delivered,
     /// It waits in the queue of a feed that is in the table from now on, and whose task is to be started.
-    Awaits(UnboundedSender<HubMessage>, UnboundedReceiver<HubMessage>),
+    Awaits(UnboundedSender<Message>, UnboundedReceiver<Message>),
     /// There are as many feeds as there may be.
     Full,
 }
@@ -56,10 +56,14 @@ impl Registry {
         clock: Clock,
         max_feeds: usize,
         shards: usize,
+        most_pinned: usize,
         entropy: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> std::io::Result<Registry> {
-        let shards = (0..shards.max(1))
-            .map(|index| ShardHandle::start(ShardIndex(index), clock, entropy()))
+        let shards = shards.max(1);
+        let most_pinned = most_pinned / shards;
+        let settings = || ShardSettings { clock, seed: entropy(), most_pinned };
+        let shards = (0..shards)
+            .map(|index| ShardHandle::start(ShardIndex(index), settings()))
             .collect::<std::io::Result<Vec<_>>>()?;
         Ok(Registry {
             clock,
@@ -129,7 +133,7 @@ impl Registry {
     }
 
     /// Puts a message into the queue of the feed with this key.
-    pub(crate) fn deliver(&self, key: &SharingKey, message: HubMessage) -> Delivery {
+    pub(crate) fn deliver(&self, key: &SharingKey, message: Message) -> Delivery {
         let mut table = self.table();
         let full = table.feeds.len() >= self.max_feeds;
         let (place, message) = match table.feeds.entry(key.clone()) {
@@ -149,22 +153,17 @@ impl Registry {
     }
 
     /// The queues of all feeds.
-    pub(crate) fn feeds(&self) -> Vec<UnboundedSender<HubMessage>> {
+    pub(crate) fn feeds(&self) -> Vec<UnboundedSender<Message>> {
         self.table().feeds.values().cloned().collect()
     }
 
     /// The queue of the feed whose lineage this is.
-    pub(crate) fn feed_of(&self, epoch: Epoch) -> Option<UnboundedSender<HubMessage>> {
+    pub(crate) fn feed_of(&self, epoch: Epoch) -> Option<UnboundedSender<Message>> {
         self.table().epochs.get(&epoch).cloned()
     }
 
     /// Takes a feed out of the table, unless somebody has just asked it something.
-    pub(crate) fn retire(
-        &self,
-        key: &SharingKey,
-        epoch: Epoch,
-        queue: &UnboundedReceiver<HubMessage>,
-    ) -> bool {
+    pub(crate) fn retire(&self, key: &SharingKey, epoch: Epoch, queue: &UnboundedReceiver<Message>) -> bool {
         let mut table = self.table();
         let idle = queue.is_empty();
         if idle {
@@ -175,7 +174,7 @@ impl Registry {
     }
 
     /// Takes a feed out of the table whose task is dying. Looks at everything: this is for bugs.
-    pub(crate) fn abandon(&self, owner: &UnboundedSender<HubMessage>) {
+    pub(crate) fn abandon(&self, owner: &UnboundedSender<Message>) {
         let mut table = self.table();
         table.feeds.retain(|_, feed| !feed.same_channel(owner));
         table.epochs.retain(|_, feed| !feed.same_channel(owner));
@@ -185,7 +184,7 @@ impl Registry {
         self.table().epochs.remove(&epoch);
     }
 
-    pub(crate) fn new_lineage(&self, key: &SharingKey, owner: &UnboundedSender<HubMessage>) -> Lineage {
+    pub(crate) fn new_lineage(&self, key: &SharingKey, owner: &UnboundedSender<Message>) -> Lineage {
         let epoch = Epoch((self.entropy)());
         self.table().epochs.insert(epoch, owner.clone());
         // The secret keeps the id, which clients see, from telling anything about the credentials in the key.
@@ -203,7 +202,8 @@ mod tests {
     #[test]
     fn subscribers_are_spread_over_the_shards_whatever_numbers_lie_between_them() {
         for (shards, between) in [(1, 2), (2, 2), (2, 3), (3, 3), (4, 2)] {
-            let registry = Registry::start(Clock::new(), 8, shards, || 7).expect("threads can be started");
+            let registry =
+                Registry::start(Clock::new(), 8, shards, 1 << 20, || 7).expect("threads can be started");
             let mut on_each = vec![0; shards];
             for _ in 0..5 * shards {
                 on_each[registry.next_shard().0] += 1;

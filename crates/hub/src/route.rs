@@ -19,6 +19,10 @@ pub struct Route {
     pub policy: Policy,
     /// The most time without a byte on a stream.
     pub heartbeat: Duration,
+    /// Streams that fell behind get the net effect of what they missed; else every update, joined.
+    pub conflate: bool,
+    /// Streams of one feed at one time.
+    pub max_streams: usize,
     /// Request fields that do not choose the content.
     pub irrelevant: Vec<HeaderName>,
     /// What a key holds from the beginning, beside what the origin's answers turn out to name in `Vary`.

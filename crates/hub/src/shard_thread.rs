@@ -1,27 +1,62 @@
-//! The thread of a shard: one queue of commands, one loop.
+//! The thread of a shard: one event loop over its sockets and its queue of commands.
 
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
+use std::time::Duration;
 
+use bytes::Bytes;
+use mio::{Events, Poll, Token, Waker};
 use tidegate_core::Offset;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clock::Clock;
 use crate::owner::{Message, PortFactory, ShardIndex};
-use crate::shard::{Command, FeedId, FeedPort, Shard, SubscriberId};
+use crate::shard::{Command, FeedCommand, FeedId, FeedPort, Shard, Sink, SubscriberId, Written};
 use crate::slot::{Notify, SlotSink};
+use crate::socket::SocketSink;
 
-/// A shard's command, with the program's own transport.
-pub(crate) type HubCommand = Command<SlotSink, Port>;
+/// A shard's command, with the program's own transports.
+pub(crate) type HubCommand = Command<Transport, Port>;
 
-/// A message to an owner, with the program's own transport.
-pub(crate) type HubMessage = Message<SlotSink>;
+/// How the hub's streams reach their clients.
+pub(crate) enum Transport {
+    /// Through hyper.
+    Slot(SlotSink),
+    /// By the shard itself.
+    Socket(SocketSink<OwnedSemaphorePermit>),
+}
+
+impl Sink for Transport {
+    fn write(&mut self, frames: &[Bytes], skip: usize) -> io::Result<Written> {
+        match self {
+            Transport::Slot(slot) => slot.write(frames, skip),
+            Transport::Socket(socket) => socket.write(frames, skip),
+        }
+    }
+
+    fn hear(&mut self) -> io::Result<()> {
+        match self {
+            Transport::Slot(slot) => slot.hear(),
+            Transport::Socket(socket) => socket.hear(),
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<bool> {
+        match self {
+            Transport::Slot(slot) => slot.finish(),
+            Transport::Socket(socket) => socket.finish(),
+        }
+    }
+}
 
 /// Speaks to the owner of a feed from a shard.
 pub(crate) struct Port {
     feed: FeedId,
     shard: ShardIndex,
-    owner: UnboundedSender<HubMessage>,
+    owner: UnboundedSender<Message>,
 }
 
 impl FeedPort for Port {
@@ -36,7 +71,7 @@ impl FeedPort for Port {
 }
 
 /// Makes ports to one owner.
-pub(crate) struct Ports(pub(crate) UnboundedSender<HubMessage>);
+pub(crate) struct Ports(pub(crate) UnboundedSender<Message>);
 
 impl PortFactory for Ports {
     type Port = Port;
@@ -48,21 +83,71 @@ impl PortFactory for Ports {
 
 /// Speaks to a shard from anywhere.
 #[derive(Clone)]
-pub(crate) struct ShardHandle(Sender<HubCommand>);
+pub(crate) struct ShardHandle(Arc<Way>);
+
+struct Way {
+    /// Taken when the last handle goes.
+    commands: Option<Sender<HubCommand>>,
+    waker: Waker,
+}
+
+impl Way {
+    fn wake(&self) {
+        if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "a shard cannot be woken; its streams may be late");
+        }
+    }
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        // The thread sees that nobody can tell it anything any more, and ends.
+        self.commands = None;
+        self.wake();
+    }
+}
+
+/// What a shard is started with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ShardSettings {
+    pub(crate) clock: Clock,
+    pub(crate) seed: u64,
+    pub(crate) most_pinned: usize,
+}
+
+/// The token of the queue of commands; subscribers' numbers begin at the other end.
+const COMMANDS: Token = Token(usize::MAX);
+
+/// Events taken from the system at a time.
+const EVENTS: usize = 1024;
+
+/// Commands heeded before sockets have their turn.
+const COMMANDS_TURN: usize = 4096;
 
 impl ShardHandle {
     /// Starts a shard on a thread of its own; it ends when its last handle is dropped.
-    pub(crate) fn start(index: ShardIndex, clock: Clock, seed: u64) -> std::io::Result<ShardHandle> {
+    pub(crate) fn start(index: ShardIndex, settings: ShardSettings) -> io::Result<ShardHandle> {
         let (sender, commands) = mpsc::channel();
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), COMMANDS)?;
+        let ShardSettings { clock, seed, most_pinned } = settings;
+        let shard = Shard::new(clock, seed, most_pinned);
         thread::Builder::new()
             .name(format!("shard-{}", index.0))
-            .spawn(move || run(Shard::new(clock, seed), clock, &commands))?;
-        Ok(ShardHandle(sender))
+            .spawn(move || EventLoop { shard, clock, commands, poll }.run())?;
+        Ok(ShardHandle(Arc::new(Way { commands: Some(sender), waker })))
     }
 
     pub(crate) fn tell(&self, command: HubCommand) {
-        // The thread lives as long as there is a handle.
-        let _ = self.0.send(command);
+        if let Some(commands) = &self.0.commands {
+            // The thread lives as long as there is a handle.
+            let _ = commands.send(command);
+            self.0.wake();
+        }
+    }
+
+    pub(crate) fn tell_of_feed(&self, command: FeedCommand<Port>) {
+        self.tell(Command::Feed(command));
     }
 }
 
@@ -76,17 +161,71 @@ impl Notify for ShardHandle {
     }
 }
 
-fn run(mut shard: Shard<SlotSink, Port>, clock: Clock, commands: &Receiver<HubCommand>) {
-    loop {
-        let command = match shard.poll_timeout() {
-            Some(time) => commands.recv_timeout(clock.until(time)),
-            None => commands.recv().map_err(RecvTimeoutError::from),
-        };
-        match command {
-            Ok(command) => shard.handle(clock.now(), command),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+fn token(id: SubscriberId) -> Token {
+    // Counted from one: no process counts to where the two differ, nor to the other token.
+    Token(usize::try_from(id.0).unwrap_or(usize::MAX - 1))
+}
+
+struct EventLoop {
+    shard: Shard<Transport, Port>,
+    clock: Clock,
+    commands: Receiver<HubCommand>,
+    poll: Poll,
+}
+
+impl EventLoop {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS);
+        let mut more = false;
+        loop {
+            let timeout = match more {
+                true => Some(Duration::ZERO),
+                false => self.shard.poll_timeout().map(|time| self.clock.until(time)),
+            };
+            match self.poll.poll(&mut events, timeout) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    tracing::error!(%error, "a shard's event loop ends: its streams are lost");
+                    return;
+                }
+            }
+            let now = self.clock.now();
+            for event in &events {
+                if event.token() == COMMANDS {
+                    continue;
+                }
+                let id = SubscriberId(event.token().0 as u64);
+                if event.is_readable() || event.is_read_closed() || event.is_error() {
+                    self.shard.handle(now, Command::Hear(id));
+                }
+                if event.is_writable() {
+                    self.shard.handle(now, Command::Ready(id));
+                }
+            }
+            let mut heeded = 0;
+            while heeded < COMMANDS_TURN {
+                match self.commands.try_recv() {
+                    Ok(command) => self.heed(command),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return,
+                }
+                heeded += 1;
+            }
+            more = self.shard.work(now) || heeded == COMMANDS_TURN;
+            self.shard.handle_timeout(now);
         }
-        shard.handle_timeout(clock.now());
+    }
+
+    fn heed(&mut self, mut command: HubCommand) {
+        let now = self.clock.now();
+        if let Command::Connect(id, Transport::Socket(socket), _) = &mut command {
+            let id = *id;
+            if let Err(error) = socket.register(self.poll.registry(), token(id)) {
+                tracing::warn!(%error, "a connection cannot be watched and is closed");
+                command = Command::Detach(id);
+            }
+        }
+        self.shard.handle(now, command);
     }
 }

@@ -1,23 +1,24 @@
-//! The sink of a stream that hyper writes: a slot for one frame between a shard and a response body.
+//! The sink of a stream that hyper writes: a slot between a shard and a response body.
 //!
-//! The shard puts a frame in when the slot is empty; hyper takes it out when the connection has room, and the shard
-//! hears of it. So what a slow connection holds back is one frame, whatever happens meanwhile.
+//! The shard puts in what it has for the subscriber when the slot is empty; hyper takes it out when the connection has
+//! room, and the shard hears of it. So what a slow connection holds back is what one write had, whatever happens
+//! meanwhile.
 
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http_body::Frame;
 
 use crate::origin::BoxError;
-use crate::shard::{Sink, SubscriberId};
+use crate::shard::{Sink, SubscriberId, Written};
 
 #[derive(Debug, Default)]
 struct State {
-    frame: Option<Bytes>,
-    /// What comes after the frame, before the end.
-    last: Option<Bytes>,
+    frames: VecDeque<Bytes>,
     closed: bool,
     /// The body was dropped, and the connection with it.
     gone: bool,
@@ -58,27 +59,30 @@ pub(crate) trait Notify: Send + Sync + 'static {
 pub(crate) struct SlotSink(Arc<Slot>);
 
 impl Sink for SlotSink {
-    fn is_ready(&self) -> bool {
-        let state = self.0.state();
-        state.frame.is_none() && !state.closed
-    }
-
-    fn send(&mut self, frame: Bytes) {
+    fn write(&mut self, frames: &[Bytes], skip: usize) -> io::Result<Written> {
+        if frames.is_empty() || !self.0.state().frames.is_empty() {
+            return Ok(Written { bytes: 0, blocked: !frames.is_empty() });
+        }
+        let bytes = frames.iter().map(Bytes::len).sum::<usize>() - skip;
         self.0.change(|state| {
-            debug_assert!(state.frame.is_none(), "one frame at a time");
-            state.frame = Some(frame);
+            state.frames.extend(frames.iter().cloned());
+            if let Some(first) = state.frames.front_mut() {
+                first.advance(skip);
+            }
         });
+        Ok(Written { bytes, blocked: true })
     }
 
-    fn close(&mut self, last: Bytes) {
-        self.0.change(|state| {
-            state.last = Some(last);
-            state.closed = true;
-        });
+    fn hear(&mut self) -> io::Result<()> {
+        match self.0.state().gone {
+            true => Err(ErrorKind::UnexpectedEof.into()),
+            false => Ok(()),
+        }
     }
 
-    fn is_gone(&self) -> bool {
-        self.0.state().gone
+    fn finish(&mut self) -> io::Result<bool> {
+        self.0.change(|state| state.closed = true);
+        Ok(true)
     }
 }
 
@@ -90,7 +94,7 @@ impl Drop for SlotSink {
 }
 
 /// The connection's side: the body of a streaming answer.
-pub struct StreamBody {
+pub(crate) struct StreamBody {
     slot: Arc<Slot>,
     id: SubscriberId,
     shard: Box<dyn Notify>,
@@ -111,13 +115,13 @@ impl http_body::Body for StreamBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut state = self.slot.state();
-        if let Some(frame) = state.frame.take() {
+        if let Some(frame) = state.frames.pop_front() {
+            let emptied = state.frames.is_empty() && !state.closed;
             drop(state);
-            self.shard.ready(self.id);
+            if emptied {
+                self.shard.ready(self.id);
+            }
             return Poll::Ready(Some(Ok(Frame::data(frame))));
-        }
-        if let Some(last) = state.last.take() {
-            return Poll::Ready(Some(Ok(Frame::data(last))));
         }
         if state.closed {
             return Poll::Ready(None);
@@ -129,7 +133,6 @@ impl http_body::Body for StreamBody {
 
 impl Drop for StreamBody {
     fn drop(&mut self) {
-        // Marked first: a shard that has not heard of the subscriber yet sees it when it does.
         self.slot.state().gone = true;
         self.shard.gone(self.id);
     }
@@ -164,30 +167,30 @@ mod tests {
     }
 
     #[test]
-    fn one_frame_at_a_time_then_the_shard_hears_of_it() {
+    fn what_one_write_had_then_the_shard_hears_of_it() {
         let (sender, heard) = mpsc::channel();
         let (mut sink, mut body) = slot(SubscriberId(1), sender);
-        assert!(poll(&mut body).is_pending() && sink.is_ready());
-        sink.send(Bytes::from_static(b"a"));
-        assert!(!sink.is_ready());
+        let frames = [Bytes::from_static(b"abc"), Bytes::from_static(b"d")];
+        assert!(poll(&mut body).is_pending());
+        assert_eq!(sink.write(&frames, 1).unwrap(), Written { bytes: 3, blocked: true });
+        assert_eq!(sink.write(&frames, 0).unwrap(), Written { bytes: 0, blocked: true });
+        assert_eq!(poll(&mut body), Poll::Ready(Some(Bytes::from_static(b"bc"))));
         assert_eq!(heard.try_recv().ok(), None);
-        assert_eq!(poll(&mut body), Poll::Ready(Some(Bytes::from_static(b"a"))));
+        assert_eq!(poll(&mut body), Poll::Ready(Some(Bytes::from_static(b"d"))));
         assert_eq!(heard.try_recv().ok(), Some(Heard::Ready));
-        assert!(sink.is_ready());
-        assert!(!sink.is_gone());
+        assert!(sink.hear().is_ok());
         drop(body);
-        assert!(sink.is_gone());
+        assert!(sink.hear().is_err());
         assert_eq!(heard.try_recv().ok(), Some(Heard::Gone));
     }
 
     #[test]
-    fn closing_lets_what_was_given_through_and_then_the_last_frame() {
+    fn closing_lets_what_was_given_through() {
         let (sender, _heard) = mpsc::channel();
         let (mut sink, mut body) = slot(SubscriberId(1), sender);
-        sink.send(Bytes::from_static(b"frame"));
-        sink.close(Bytes::from_static(b"last"));
+        sink.write(&[Bytes::from_static(b"last")], 0).unwrap();
+        assert!(sink.finish().unwrap());
         drop(sink);
-        assert_eq!(poll(&mut body), Poll::Ready(Some(Bytes::from_static(b"frame"))));
         assert_eq!(poll(&mut body), Poll::Ready(Some(Bytes::from_static(b"last"))));
         assert_eq!(poll(&mut body), Poll::Ready(None));
     }

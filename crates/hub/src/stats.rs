@@ -5,12 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidegate_core::Outcome;
 
+use crate::shard::Tally;
+
 #[derive(Debug, Default)]
 struct Counts {
+    sends: AtomicU64,
     frames: AtomicU64,
     bytes: AtomicU64,
     snapshots: AtomicU64,
     patches: AtomicU64,
+    joined: AtomicU64,
+    conflated: AtomicU64,
+    unpinned: AtomicU64,
     fetches: AtomicU64,
     not_modified: AtomicU64,
     failures: AtomicU64,
@@ -30,14 +36,22 @@ pub struct FeedCounters {
 /// The counts at one time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FeedStats {
-    /// Frames given to subscribers' connections, heartbeats and statuses included.
+    /// Writes that subscribers' connections took something of.
+    pub sends: u64,
+    /// Frames begun in them, heartbeats and statuses included.
     pub frames: u64,
-    /// Their bytes.
+    /// Bytes taken over by connections, with the heads of answers that the shards write themselves.
     pub bytes: u64,
-    /// Snapshots among them.
+    /// Snapshots among the frames.
     pub snapshots: u64,
-    /// Patches among them.
+    /// Patches among the frames; one that joins several counts as so many.
     pub patches: u64,
+    /// Updates that left in the same write as another before them.
+    pub joined: u64,
+    /// Versions that were not told on their own: a later update brought their effect.
+    pub conflated: u64,
+    /// Streams closed because unfinished writes kept too much in memory.
+    pub unpinned: u64,
     /// Requests made to the origin.
     pub fetches: u64,
     /// Those that it answered with 304.
@@ -69,17 +83,22 @@ impl FeedCounters {
         }
     }
 
-    pub(crate) fn sent(&self, bytes: usize) {
-        self.add(|counts| &counts.frames, 1);
-        self.add(|counts| &counts.bytes, bytes as u64);
+    pub(crate) fn wrote(&self, tally: &Tally) {
+        let Tally { sends, frames, bytes, snapshots, patches, joined, conflated } = *tally;
+        if sends == 0 {
+            return;
+        }
+        self.add(|counts| &counts.sends, sends);
+        self.add(|counts| &counts.frames, frames);
+        self.add(|counts| &counts.bytes, bytes);
+        self.add(|counts| &counts.snapshots, snapshots);
+        self.add(|counts| &counts.patches, patches);
+        self.add(|counts| &counts.joined, joined);
+        self.add(|counts| &counts.conflated, conflated);
     }
 
-    pub(crate) fn snapshot(&self) {
-        self.add(|counts| &counts.snapshots, 1);
-    }
-
-    pub(crate) fn patched(&self) {
-        self.add(|counts| &counts.patches, 1);
+    pub(crate) fn unpinned(&self) {
+        self.add(|counts| &counts.unpinned, 1);
     }
 
     pub(crate) fn fetched(&self, outcome: &Outcome, wire_bytes: u64) {
@@ -109,10 +128,14 @@ impl FeedCounters {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counts = &self.counts;
         FeedStats {
+            sends: get(&counts.sends),
             frames: get(&counts.frames),
             bytes: get(&counts.bytes),
             snapshots: get(&counts.snapshots),
             patches: get(&counts.patches),
+            joined: get(&counts.joined),
+            conflated: get(&counts.conflated),
+            unpinned: get(&counts.unpinned),
             fetches: get(&counts.fetches),
             not_modified: get(&counts.not_modified),
             failures: get(&counts.failures),

@@ -12,8 +12,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body_util::{BodyExt, Full};
 use tidegate_core::{Failure, FailureKind, Form, Outcome, Policy, Representation, Unfit, WindowLimits};
 use tidegate_hub::{
-    Body, BoxError, Clock, FetchRequest, Fetched, Hub, HubLimits, Origin, Refused, Resume, Route, Source,
-    Stream, Wanted,
+    Body, BoxError, Clock, Coding, CountedBody, FetchRequest, Fetched, Hub, HubLimits, Origin, Refused,
+    Resume, Route, Source, Subscription, Wanted,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -90,6 +90,8 @@ impl Bench {
             origin: Arc::new(origin),
             policy,
             heartbeat: HOUR,
+            conflate: true,
+            max_streams: usize::MAX,
             irrelevant: Vec::new(),
             considered: tidegate_core::Vary::none(),
             counters: Arc::default(),
@@ -110,9 +112,19 @@ impl Bench {
         Ok((String::from_utf8(body.to_vec()).expect("the test sends text"), current.source))
     }
 
-    async fn subscribe(&self, target: &str) -> Result<Stream, Refused> {
+    async fn subscribe(&self, target: &str) -> Result<CountedBody, Refused> {
+        Ok(self.subscription(target).await?.into_body())
+    }
+
+    async fn subscription(&self, target: &str) -> Result<Subscription, Refused> {
         let none = HeaderMap::new();
-        self.hub.subscribe(Wanted { route: &self.route, target, fields: &none }, Resume::Nowhere).await
+        self.hub
+            .subscribe(
+                Wanted { route: &self.route, target, fields: &none },
+                Resume::Nowhere,
+                Coding::Identity,
+            )
+            .await
     }
 
     /// Comes back when no feed is left.
@@ -124,7 +136,7 @@ impl Bench {
 }
 
 fn limits(feeds: usize, streams: usize) -> HubLimits {
-    HubLimits { feeds, streams, shards: 2 }
+    HubLimits { feeds, streams, shards: 2, pinned: 1 << 20 }
 }
 
 /// A test that hangs fails; nothing else depends on this time.
@@ -141,12 +153,12 @@ async fn once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     .await
 }
 
-async fn next_frame(stream: &mut Stream) -> Option<String> {
-    let frame = stream.body.frame().await?.expect("a stream has no errors of its own");
+async fn next_frame(stream: &mut CountedBody) -> Option<String> {
+    let frame = stream.frame().await?.expect("a stream has no errors of its own");
     Some(String::from_utf8(frame.into_data().expect("data").to_vec()).expect("events are text"))
 }
 
-async fn rest(mut stream: Stream) -> Vec<String> {
+async fn rest(mut stream: CountedBody) -> Vec<String> {
     let mut frames = Vec::new();
     while let Some(frame) = next_frame(&mut stream).await {
         frames.push(frame);
@@ -288,9 +300,10 @@ async fn a_stream_brings_what_the_origin_has_and_then_each_change() {
     finish(async {
         let answer =
             async { asked.recv().await.unwrap().1.send(fresh(&document(1), &[("content-type", "a/json")])) };
-        let (stream, sent) = tokio::join!(bench.subscribe("/a"), answer);
-        let mut stream = stream.unwrap();
+        let (stream, sent) = tokio::join!(bench.subscription("/a"), answer);
+        let stream = stream.unwrap();
         assert!(sent.is_ok() && stream.content_type.as_ref().unwrap() == "a/json");
+        let mut stream = stream.into_body();
         let snapshot = next_frame(&mut stream).await.unwrap();
         assert!(snapshot.starts_with("event: snapshot\n") && snapshot.contains(&document(1)), "{snapshot}");
         assert!(next_frame(&mut stream).await.unwrap().starts_with("event: status\n"));

@@ -6,15 +6,19 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
-use crate::config::{Config, Environment, RouteConfig, RoutePolicy, Sourced, display_duration, render};
+use crate::config::{
+    Config, Environment, RouteConfig, RoutePolicy, Sourced, Tls, day_and_time, display_duration, render,
+};
 
 /// The exit code for a configuration that is right.
 pub const EXIT_RIGHT: u8 = 0;
 /// The exit code for one that is not.
 pub const EXIT_WRONG: u8 = 1;
 
-/// Checks a file. Problems go to `err`, the summary of a right one to `out`; the result is the exit code.
+/// Checks a file. Problems go to `err`, the summary of a right one to `out`; the result is the exit code. A certificate
+/// that is not valid now is a warning: it is right at another time.
 ///
 /// # Errors
 /// If writing fails.
@@ -26,8 +30,14 @@ pub fn run(
 ) -> io::Result<u8> {
     match Config::load(path, environment) {
         Ok(config) => {
-            writeln!(out, "The configuration is right. Listening on {}.\n", config.listen)?;
+            let over = if config.tls.is_some() { " over TLS" } else { "" };
+            writeln!(out, "The configuration is right. Listening on {}{over}.\n", config.listen)?;
             out.write_all(summary(&config).as_bytes())?;
+            if let Some(problem) =
+                config.tls.as_ref().and_then(|tls| tls.problem_at(SystemTime::now().into()))
+            {
+                writeln!(err, "warning: {problem}")?;
+            }
             Ok(EXIT_RIGHT)
         }
         Err(errors) => {
@@ -51,7 +61,16 @@ pub fn summary(config: &Config) -> String {
     text.push_str("\nThe first route that matches a path is the one for it:\n");
     let header = ["route", "origin", "live", "poll", "linger", "heartbeat", "ignores"];
     table(&mut text, &header, config.routes.iter().map(route_row));
+    if let Some(tls) = &config.tls {
+        text.push_str(&format!("\n{}\n", certificate(tls)));
+    }
     text
+}
+
+/// What a person wants to know of the certificate.
+fn certificate(tls: &Tls) -> String {
+    let (from, until) = (day_and_time(tls.validity.from), day_and_time(tls.validity.until));
+    format!("The certificate in {} is valid from {from} until {until}.", tls.certificate)
 }
 
 fn route_row(route: &RouteConfig) -> Vec<String> {
@@ -149,10 +168,10 @@ F:7:10: error: there is no origin named "b"
  7 | origin = "b"
    |          ^^^
   help: did you mean "a"?
-F:8:10: error: `poll`: "1ms" is not between 50ms and 24h
+F:8:10: error: `poll`: "1ms" is not between 5ms and 24h
  8 |   poll = "1ms"
    |          ^^^^^
-  help: write at least 50ms and at most 24h
+  help: write at least 5ms and at most 24h
 4 problems found
 "#;
         assert_eq!(err, expected);

@@ -319,7 +319,7 @@ mod tests {
         check(&["serve", "--config", "f", "--poll", "1s"], "cannot be used with");
         check(&["serve", "--origin", "h:1"], "write \"http://127.0.0.1:9100\"");
         check(&["serve", "--origin", "http://h", "--poll", "5"], "\"500ms\"");
-        check(&["serve", "--origin", "http://h", "--poll", "1ms"], "at least 50ms and at most 24h");
+        check(&["serve", "--origin", "http://h", "--poll", "1ms"], "at least 5ms and at most 24h");
         check(&["serve", "--origin", "http://h", "--listen", ":80"], "\"127.0.0.1:8080\"");
         check(&["serve", "--origin", "http://h", "--cors-origin", "h"], "https://app.example.com");
         check(&["check"], "--config <FILE>");

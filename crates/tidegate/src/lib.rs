@@ -7,6 +7,7 @@ pub mod config;
 pub mod demo;
 pub mod edge;
 pub mod logging;
+pub mod memory;
 pub mod origin;
 pub mod proxy;
 pub mod serve;

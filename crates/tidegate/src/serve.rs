@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tracing::{info, warn};
 
@@ -27,11 +28,12 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     let listener = listen(*config.listen, "--listen (or `listen` in the file)").await?;
     let address = listener.local_addr()?;
     let gateway = Arc::new(Gateway::new(config)?);
-    println!("Tidegate listens on http://{address}");
+    let scheme = config.scheme();
+    println!("Tidegate listens on {scheme}://{address}");
     print!("{}", summary(config));
     if let Some(route) = config.routes.iter().find(|route| route.live().is_some()) {
         println!(
-            "Try: curl -N -H 'Accept: text/event-stream' http://{address}{}",
+            "Try: curl -N -H 'Accept: text/event-stream' {scheme}://{address}{}",
             example(&route.pattern.to_string())
         );
     }
@@ -41,6 +43,9 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
             max_streams = *config.limits.max_streams,
             "the limit of open files is too low for that many streams: raise it with `ulimit -n`, or lower `max_streams`"
         );
+    }
+    if let Some(problem) = config.tls.as_ref().and_then(|tls| tls.problem_at(SystemTime::now().into())) {
+        warn!("{problem}");
     }
     info!(%address, routes = config.routes.len(), "listening");
     gateway.clone().serve(listener, stop).await;

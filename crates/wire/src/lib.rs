@@ -1,13 +1,15 @@
-//! How Tidegate's updates look on the wire: Server-Sent Events, status, problem details.
+//! How Tidegate's updates look on the wire: Server-Sent Events, status, problem details, gzip of streams.
 //!
 //! Pure: bytes in, values out, and back. What an update *means* (whether it may be applied, what happens when it may
 //! not) belongs to whoever holds the document; this crate only knows how it is written down.
 //!
 //! - [`sse`]: events as the WHATWG HTML standard writes and reads them, §9.2.
+//! - [`gzip`]: streams that are compressed once for all their readers.
 //! - [`Message`]: a received event by its meaning in this protocol.
 //! - [`Status`]: whether the data of a stream is live, and since when.
 //! - [`Problem`]: problem details (RFC 9457) with a closed set of codes, each with its blame.
 
+pub mod gzip;
 mod message;
 pub mod problem;
 pub mod sse;

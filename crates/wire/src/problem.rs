@@ -81,6 +81,10 @@ kinds! {
     TooManyFeeds = "too-many-feeds", SERVICE_UNAVAILABLE, Gateway, "Too many feeds are open";
     /// As many streams are open as the gateway allows.
     TooManyStreams = "too-many-streams", SERVICE_UNAVAILABLE, Gateway, "Too many streams are open";
+    /// As many connections are open as the gateway allows, in all or to one address.
+    TooManyConnections = "too-many-connections", SERVICE_UNAVAILABLE, Gateway, "Too many connections are open";
+    /// More connections were opened in a second than the gateway allows.
+    ConnectingTooFast = "connecting-too-fast", SERVICE_UNAVAILABLE, Gateway, "Too many connections are being opened";
     /// The gateway is out of file descriptors or memory.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, Gateway, "The gateway is overloaded";
     /// A stream was demanded of something that cannot be one.

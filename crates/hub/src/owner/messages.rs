@@ -9,9 +9,10 @@ use tidegate_core::{
 };
 use tokio::sync::oneshot;
 
+use crate::frame::Coding;
 use crate::origin::{Body, FetchRequest};
 use crate::published::Published;
-use crate::shard::{Command, FeedId, FeedPort, SubscriberId};
+use crate::shard::{FeedCommand, FeedId, FeedPort, SubscriberId};
 use crate::stats::FeedStats;
 
 /// Numbers a shard.
@@ -33,6 +34,8 @@ pub enum Reply<T> {
     Raw(Box<Response<Body>>, Option<Unfit>),
     /// The origin's answer may not be shared, or cannot be a document: ask it yourself.
     Bypass,
+    /// The feed has as many streams as it may.
+    Full,
     /// The answer depends on fields that the key does not hold: ask again with a key that does.
     Split(Vary),
 }
@@ -71,17 +74,17 @@ pub struct Current {
 }
 
 /// What an owner is asked.
-pub enum Message<S> {
-    /// Somebody wants the stream, on this transport.
+pub enum Message {
+    /// Somebody wants the stream. Its connection comes to the shard by itself, once it was told that it may begin.
     Subscribe {
         /// The subscriber's name.
         id: SubscriberId,
         /// Its shard.
         shard: ShardIndex,
-        /// Its transport.
-        sink: S,
         /// What it said in `Last-Event-ID`.
         resume: Resume,
+        /// How its stream is coded.
+        coding: Coding,
         /// Where the answer goes.
         reply: oneshot::Sender<Reply<Attached>>,
     },
@@ -133,11 +136,11 @@ pub struct FeedReport {
 }
 
 /// What the task around an owner is to do.
-pub enum Action<S, P> {
+pub enum Action<P> {
     /// Ask the origin and report with [`Owner::handle_fetched`](super::Owner::handle_fetched).
     Fetch(Fetching, FetchRequest),
     /// Tell a shard.
-    Tell(ShardIndex, Command<S, P>),
+    Tell(ShardIndex, FeedCommand<P>),
     /// Log a patch that did not stand its proof.
     Unproven(Box<Unproven>),
     /// Nobody needs the feed any more.

@@ -25,19 +25,20 @@ pub use self::messages::{
     Action, Attached, Current, FeedReport, Lineage, Message, PortFactory, Reply, Resume, ShardIndex, Source,
     outcome_name,
 };
+use crate::frame::Coding;
 use crate::origin::{Body, FetchRequest, Fetched};
 use crate::published::{Published, StatusView, patch_event};
 use crate::route::Route;
-use crate::shard::{Command, FeedId, NewSubscriber, Start, Step, SubscriberId};
+use crate::shard::{FeedCommand, FeedId, Manner, NewSubscriber, Start, Step, SubscriberId};
 use crate::stats::FeedCounters;
 
-enum Waiter<S> {
+enum Waiter {
     Subscriber {
         own: bool,
         id: SubscriberId,
         shard: ShardIndex,
-        sink: S,
         resume: Resume,
+        coding: Coding,
         reply: oneshot::Sender<Reply<Attached>>,
     },
     Reader {
@@ -47,7 +48,7 @@ enum Waiter<S> {
     },
 }
 
-impl<S> Waiter<S> {
+impl Waiter {
     /// Whether the fetch was begun for this one. Only it may have what the origin meant for one caller.
     fn is_own(&self) -> bool {
         match self {
@@ -57,34 +58,30 @@ impl<S> Waiter<S> {
 }
 
 /// The owner of one feed.
-pub struct Owner<S, F: PortFactory> {
+pub struct Owner<F: PortFactory> {
     id: FeedId,
     feed: Feed,
     route: Arc<Route>,
     request: SharedRequest,
     head: Option<Arc<Published>>,
-    waiting: Vec<(Fetching, Waiter<S>)>,
+    waiting: Vec<(Fetching, Waiter)>,
     /// Subscribers on each shard, so that only those shards are told.
     shards: HashMap<ShardIndex, usize>,
     /// Steps to the present head, made once.
     steps: HashMap<Offset, Step>,
+    /// Some of its subscribers want gzip: what they get is packed here, not on their shards.
+    packs: bool,
     counters: Arc<FeedCounters>,
     ports: F,
-    actions: Vec<Action<S, F::Port>>,
+    actions: Vec<Action<F::Port>>,
     raw: Option<Box<Response<Body>>>,
     /// The fetch that came to its end last was answered with 304.
     unmodified: bool,
 }
 
-impl<S, F: PortFactory> Owner<S, F> {
+impl<F: PortFactory> Owner<F> {
     /// The owner of a new feed.
-    pub fn new(
-        now: Time,
-        route: Arc<Route>,
-        request: SharedRequest,
-        lineage: Lineage,
-        ports: F,
-    ) -> Owner<S, F> {
+    pub fn new(now: Time, route: Arc<Route>, request: SharedRequest, lineage: Lineage, ports: F) -> Owner<F> {
         let Lineage { id, epoch, binding, seed } = lineage;
         Owner {
             id,
@@ -96,6 +93,7 @@ impl<S, F: PortFactory> Owner<S, F> {
             waiting: Vec::new(),
             shards: HashMap::new(),
             steps: HashMap::new(),
+            packs: false,
             ports,
             actions: Vec::new(),
             raw: None,
@@ -114,7 +112,7 @@ impl<S, F: PortFactory> Owner<S, F> {
     }
 
     /// What should be done; to be called after every input.
-    pub fn take_actions(&mut self) -> Vec<Action<S, F::Port>> {
+    pub fn take_actions(&mut self) -> Vec<Action<F::Port>> {
         std::mem::take(&mut self.actions)
     }
 
@@ -140,13 +138,16 @@ impl<S, F: PortFactory> Owner<S, F> {
     }
 
     /// Somebody asks something.
-    pub fn handle(&mut self, now: Time, message: Message<S>) {
+    pub fn handle(&mut self, now: Time, message: Message) {
         match message {
-            Message::Subscribe { id, shard, sink, resume, reply } => {
+            Message::Subscribe { reply, .. } if self.feed.subscribers() >= self.route.max_streams => {
+                let _ = reply.send(Reply::Full);
+            }
+            Message::Subscribe { id, shard, resume, coding, reply } => {
                 let own = !self.feed.is_fetching();
-                let waiter = Waiter::Subscriber { own, id, shard, sink, resume, reply };
+                let waiter = Waiter::Subscriber { own, id, shard, resume, coding, reply };
                 match self.feed.handle_subscribe(now) {
-                    Wait::Ready => self.admit(now, waiter),
+                    Wait::Ready => self.admit(waiter),
                     Wait::Until(fetch) => self.waiting.push((fetch, waiter)),
                 }
             }
@@ -191,10 +192,13 @@ impl<S, F: PortFactory> Owner<S, F> {
                 Output::Fetch(plan) => self.fetch(plan),
                 Output::Publish(version) => {
                     let head = Arc::new(Published::new(version));
+                    if self.packs {
+                        head.pack();
+                    }
                     self.counters.published();
                     self.head = Some(head.clone());
                     self.steps.clear();
-                    self.tell_all(|id| Command::Publish(id, head.clone()));
+                    self.tell_all(|id| FeedCommand::Publish(id, head.clone()));
                 }
                 Output::Unproven(unproven) => {
                     self.counters.unproven();
@@ -202,12 +206,12 @@ impl<S, F: PortFactory> Owner<S, F> {
                 }
                 Output::Status => {
                     let status = self.status_view();
-                    self.tell_all(|id| Command::Status(id, status.clone()));
+                    self.tell_all(|id| FeedCommand::Status(id, status.clone()));
                 }
                 Output::Settled(fetch, settled) => self.settle(now, fetch, settled),
                 Output::End(ended) => {
                     let status = self.last_status(now, ended);
-                    self.tell_all(|id| Command::End(id, status.clone()));
+                    self.tell_all(|id| FeedCommand::End(id, status.clone()));
                     self.shards.clear();
                 }
                 Output::Retire => self.actions.push(Action::Retire),
@@ -225,7 +229,7 @@ impl<S, F: PortFactory> Owner<S, F> {
         self.actions.push(Action::Fetch(plan.fetch, request));
     }
 
-    fn tell_all(&mut self, command: impl Fn(FeedId) -> Command<S, F::Port>) {
+    fn tell_all(&mut self, command: impl Fn(FeedId) -> FeedCommand<F::Port>) {
         for shard in self.shards.keys() {
             self.actions.push(Action::Tell(*shard, command(self.id)));
         }
@@ -247,17 +251,13 @@ impl<S, F: PortFactory> Owner<S, F> {
     }
 
     /// Attaches a subscriber to its shard, at the position that it can prove.
-    fn admit(&mut self, now: Time, waiter: Waiter<S>) {
-        let (Waiter::Subscriber { id, shard, sink, resume, reply, .. }, Some(head)) =
+    fn admit(&mut self, waiter: Waiter) {
+        let (Waiter::Subscriber { id, shard, resume, coding, reply, .. }, Some(head)) =
             (waiter, self.head.clone())
         else {
             return;
         };
         let content_type = self.feed.meta().and_then(|meta| meta.fields.get(header::CONTENT_TYPE).cloned());
-        if reply.send(Reply::Have(Attached { content_type })).is_err() {
-            self.feed.handle_unsubscribe(now);
-            return;
-        }
         let start = match resume {
             Resume::Nowhere => Start::Fresh,
             Resume::Foreign => Start::Unproven,
@@ -266,20 +266,28 @@ impl<S, F: PortFactory> Owner<S, F> {
                 Resumed::Unproven => Start::Unproven,
             },
         };
+        if coding == Coding::Gzip {
+            self.packs = true;
+            match start {
+                Start::At(offset) if offset == head.offset() => {}
+                Start::At(offset) if offset.next() == head.offset() => head.pack(),
+                _ => _ = head.snapshot_event().segment(),
+            }
+        }
         *self.shards.entry(shard).or_default() += 1;
         self.counters.streamed();
         let subscriber = NewSubscriber {
             id,
-            sink,
             start,
-            heartbeat: self.route.heartbeat,
+            admitted: Box::new(move || reply.send(Reply::Have(Attached { content_type })).is_ok()),
+            manner: Manner { heartbeat: self.route.heartbeat, conflate: self.route.conflate },
             feed: self.id,
             port: self.ports.port(self.id, shard),
             head,
             status: self.status_view(),
             counters: self.counters.clone(),
         };
-        self.actions.push(Action::Tell(shard, Command::Attach(Box::new(subscriber))));
+        self.actions.push(Action::Tell(shard, FeedCommand::Attach(Box::new(subscriber))));
     }
 
     fn unsubscribed(&mut self, now: Time, shard: ShardIndex) {
@@ -288,11 +296,12 @@ impl<S, F: PortFactory> Owner<S, F> {
             if *count == 0 {
                 self.shards.remove(&shard);
             }
+            self.packs &= !self.shards.is_empty();
             self.feed.handle_unsubscribe(now);
         }
     }
 
-    fn refuse(&mut self, now: Time, waiter: Waiter<S>, how: Refusal) {
+    fn refuse(&mut self, now: Time, waiter: Waiter, how: Refusal) {
         match waiter {
             Waiter::Subscriber { reply, .. } => {
                 let _ = reply.send(how.into_reply());
@@ -314,11 +323,11 @@ impl<S, F: PortFactory> Owner<S, F> {
                     let source = if own { Source::Fetched } else { Source::Collapsed };
                     let _ = reply.send(self.current(now, source));
                 }
-                (Settled::Confirmed, waiter) => self.admit(now, waiter),
+                (Settled::Confirmed, waiter) => self.admit(waiter),
                 (Settled::Failed(_), waiter @ Waiter::Subscriber { .. })
                     if self.head.is_some() && self.feed.status().state != State::Gone =>
                 {
-                    self.admit(now, waiter);
+                    self.admit(waiter);
                 }
                 // One that insists wants nothing that is not confirmed (RFC 9111 §5.2.1.4).
                 (Settled::Failed(failure), Waiter::Reader { insists: false, reply, .. }) => {
@@ -335,7 +344,7 @@ impl<S, F: PortFactory> Owner<S, F> {
                 (Settled::Answered(answer), waiter @ Waiter::Subscriber { .. })
                     if answer.passes() && self.head.is_some() && self.feed.status().state == State::Stale =>
                 {
-                    self.admit(now, waiter);
+                    self.admit(waiter);
                 }
                 (Settled::Answered(answer), waiter) => {
                     let refusal = match own || self.may_share(&answer.fields) {
@@ -406,6 +415,13 @@ impl<S, F: PortFactory> Owner<S, F> {
             }
             Some(Update::None | Update::Snapshot(_)) | None => Step::Snapshot,
         });
-        self.actions.push(Action::Tell(shard, Command::Step(self.id, from, step.clone())));
+        if self.packs {
+            match (&*step, &self.head) {
+                (Step::Patch(_, frame), _) => _ = frame.segment(),
+                (Step::Snapshot, Some(head)) => _ = head.snapshot_event().segment(),
+                (Step::Snapshot, None) => {}
+            }
+        }
+        self.actions.push(Action::Tell(shard, FeedCommand::Step(self.id, from, step.clone())));
     }
 }

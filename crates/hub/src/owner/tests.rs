@@ -38,7 +38,7 @@ impl PortFactory for NoPorts {
 }
 
 struct Bench {
-    owner: Owner<(), NoPorts>,
+    owner: Owner<NoPorts>,
     now: Time,
     fetching: Option<Fetching>,
     conditional: bool,
@@ -52,7 +52,11 @@ const SHARD: ShardIndex = ShardIndex(0);
 
 impl Bench {
     fn new(request: &[(&'static str, &'static str)]) -> Bench {
-        let route = Route {
+        Bench::with(request, |_| {})
+    }
+
+    fn with(request: &[(&'static str, &'static str)], change: impl FnOnce(&mut Route)) -> Bench {
+        let mut route = Route {
             scope: "r".to_owned(),
             origin: Arc::new(NoOrigin),
             policy: Policy {
@@ -64,10 +68,13 @@ impl Bench {
                 controls: Arc::default(),
             },
             heartbeat: Duration::from_secs(15),
+            conflate: true,
+            max_streams: usize::MAX,
             irrelevant: Vec::new(),
             considered: Vary::none(),
             counters: Arc::default(),
         };
+        change(&mut route);
         let none = Vary::none();
         let rules = SharingRules { scope: "r", irrelevant: &[], vary: &none, nonce: 0 };
         let request = SharedRequest::new("/q", &fields(request), rules);
@@ -92,15 +99,22 @@ impl Bench {
                     assert!(self.fetching.replace(number).is_none(), "one fetch at a time");
                     self.conditional = !request.condition.is_empty();
                 }
-                Action::Tell(_, command) => self.told.push(match command {
-                    Command::Attach(new) => match new.start {
+                Action::Tell(_, FeedCommand::Attach(new)) => {
+                    if !(new.admitted)() {
+                        let left = Message::Unsubscribed(new.feed, SHARD);
+                        self.owner.handle(self.now, left);
+                        self.act();
+                    }
+                    self.told.push(match new.start {
                         Start::Fresh => "attach fresh",
                         Start::Unproven => "attach unproven",
                         Start::At(_) => "attach at",
-                    },
-                    Command::Publish(..) => "publish",
-                    Command::Status(..) => "status",
-                    Command::End(..) => "end",
+                    });
+                }
+                Action::Tell(_, command) => self.told.push(match command {
+                    FeedCommand::Publish(..) => "publish",
+                    FeedCommand::Status(..) => "status",
+                    FeedCommand::End(..) => "end",
                     _ => "other",
                 }),
                 Action::Unproven(unproven) => panic!("{unproven:?}"),
@@ -118,7 +132,13 @@ impl Bench {
 
     fn subscribe(&mut self, id: u64, resume: Resume) -> Receiver<Reply<Attached>> {
         let (reply, answer) = oneshot::channel();
-        let message = Message::Subscribe { id: SubscriberId(id), shard: SHARD, sink: (), resume, reply };
+        let message = Message::Subscribe {
+            id: SubscriberId(id),
+            shard: SHARD,
+            resume,
+            coding: Coding::Identity,
+            reply,
+        };
         self.owner.handle(self.now, message);
         self.act();
         answer
@@ -128,8 +148,8 @@ impl Bench {
     fn step(&mut self, feed: u64, from: u64) -> Vec<Option<u64>> {
         self.owner.handle(self.now, Message::StepFrom(FeedId(feed), SHARD, Offset(from)));
         let steps = self.owner.take_actions().into_iter().filter_map(|action| match action {
-            Action::Tell(_, Command::Step(_, _, Step::Patch(to, _))) => Some(Some(to.0)),
-            Action::Tell(_, Command::Step(_, _, Step::Snapshot)) => Some(None),
+            Action::Tell(_, FeedCommand::Step(_, _, Step::Patch(to, _))) => Some(Some(to.0)),
+            Action::Tell(_, FeedCommand::Step(_, _, Step::Snapshot)) => Some(None),
             _ => None,
         });
         steps.collect()
@@ -195,6 +215,7 @@ fn answered(status: u16) -> Outcome {
 fn kind<T>(answer: &mut Receiver<Reply<T>>) -> &'static str {
     match answer.try_recv() {
         Ok(Reply::Have(_)) => "have",
+        Ok(Reply::Full) => "full",
         Ok(Reply::Failed(_)) => "failed",
         Ok(Reply::Answered(_)) => "answered",
         Ok(Reply::Unconfirmed(_)) => "unconfirmed",
@@ -375,7 +396,7 @@ fn who_left_while_waiting_is_not_counted() {
     let mut bench = Bench::new(&[]);
     drop(bench.subscribe(1, Resume::Nowhere));
     bench.fetched(fresh("[1]", &[]));
-    assert!(bench.told.is_empty());
+    assert_eq!(bench.told, ["attach fresh"], "whose shard finds that nobody waits");
     assert_eq!(bench.owner.feed().subscribers(), 0);
     bench.pass(LINGER);
     assert!(bench.retired);
@@ -402,4 +423,18 @@ fn a_split_tells_who_waits_what_the_key_lacks() {
     bench.fetched(fresh("[1]", &[("vary", "user-agent")]));
     assert_eq!((kind(&mut stream), kind(&mut reader)), ("split", "split"));
     assert!(bench.retired);
+}
+
+#[test]
+fn a_full_feed_refuses_and_has_room_again() {
+    let mut bench = Bench::with(&[], |route| route.max_streams = 2);
+    for _ in 0..2 {
+        bench.watch();
+    }
+    let mut third = bench.subscribe(3, Resume::Nowhere);
+    assert_eq!(kind(&mut third), "full", "those who wait count");
+    bench.fetched(fresh("[1]", &[]));
+    bench.owner.handle(bench.now, Message::Unsubscribed(FeedId(1), SHARD));
+    let mut fourth = bench.subscribe(4, Resume::Nowhere);
+    assert_eq!(kind(&mut fourth), "have");
 }

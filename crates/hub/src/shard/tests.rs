@@ -1,9 +1,16 @@
 //! The shard alone, with sinks and a port that note what they are told.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
 
 use super::*;
+use crate::frame::Frame;
+use crate::published::{Published, StatusView};
+use crate::stats::FeedCounters;
 use http::HeaderMap;
 use tidegate_core::{
     Binding, Document, Epoch, Failure, FailureKind, Form, Position, State, Status, Validators, Version,
@@ -13,6 +20,7 @@ use tidegate_core::{
 struct Wire {
     frames: RefCell<Vec<String>>,
     busy: Cell<bool>,
+    writes: Cell<usize>,
     closed: Cell<bool>,
     gone: Cell<bool>,
 }
@@ -30,21 +38,34 @@ struct TestSink {
     patient: bool,
 }
 
-impl Sink for TestSink {
-    fn is_ready(&self) -> bool {
-        !self.wire.busy.get() && !self.wire.closed.get()
-    }
-    fn send(&mut self, frame: Bytes) {
-        assert!(self.is_ready());
-        self.wire.busy.set(self.patient);
-        self.wire.frames.borrow_mut().push(String::from_utf8(frame.to_vec()).unwrap());
-    }
-    fn close(&mut self, last: Bytes) {
-        self.wire.frames.borrow_mut().push(String::from_utf8(last.to_vec()).unwrap());
+impl Drop for TestSink {
+    fn drop(&mut self) {
         self.wire.closed.set(true);
     }
-    fn is_gone(&self) -> bool {
-        self.wire.gone.get()
+}
+
+impl Sink for TestSink {
+    fn write(&mut self, frames: &[Bytes], skip: usize) -> io::Result<Written> {
+        assert_eq!(skip, 0, "these take frames whole");
+        if self.wire.busy.get() {
+            return Ok(Written { bytes: 0, blocked: true });
+        }
+        let most = if self.patient { 1 } else { frames.len() };
+        let taken = &frames[..most.min(frames.len())];
+        let text = |frame: &Bytes| String::from_utf8(frame.to_vec()).unwrap();
+        self.wire.frames.borrow_mut().extend(taken.iter().map(text));
+        self.wire.writes.set(self.wire.writes.get() + usize::from(!taken.is_empty()));
+        self.wire.busy.set(self.patient && !taken.is_empty());
+        Ok(Written { bytes: taken.iter().map(Bytes::len).sum(), blocked: self.wire.busy.get() })
+    }
+    fn hear(&mut self) -> io::Result<()> {
+        match self.wire.gone.get() {
+            true => Err(io::ErrorKind::UnexpectedEof.into()),
+            false => Ok(()),
+        }
+    }
+    fn finish(&mut self) -> io::Result<bool> {
+        Ok(!self.wire.busy.get())
     }
 }
 
@@ -92,11 +113,18 @@ fn stale(sequence: u64, retry_at: Time) -> StatusView {
 struct Bench {
     shard: Shard<TestSink, TestPort>,
     port: TestPort,
+    conflate: bool,
+    counters: Arc<FeedCounters>,
 }
 
 impl Bench {
     fn new() -> Bench {
-        Bench { shard: Shard::new(Clock::new(), 1), port: TestPort::default() }
+        Bench {
+            shard: Shard::new(Clock::new(), 1, 1 << 20),
+            port: TestPort::default(),
+            conflate: true,
+            counters: Arc::default(),
+        }
     }
 
     fn attach(&mut self, id: u64, start: Start, head: &Arc<Published>, status: StatusView) -> Rc<Wire> {
@@ -114,26 +142,50 @@ impl Bench {
         head: &Arc<Published>,
         status: StatusView,
     ) {
+        self.announce(id, true, start, head, status);
+        let sink = TestSink { wire: wire.clone(), patient };
+        self.tell(Command::Connect(SubscriberId(id), sink, Opening::default()));
+    }
+
+    fn announce(&mut self, id: u64, waits: bool, start: Start, head: &Arc<Published>, status: StatusView) {
         let subscriber = NewSubscriber {
             id: SubscriberId(id),
-            sink: TestSink { wire: wire.clone(), patient },
             start,
-            heartbeat: Duration::from_secs(15),
+            admitted: Box::new(move || waits),
             feed: FEED,
             port: self.port.clone(),
             head: head.clone(),
             status,
-            counters: Arc::default(),
+            manner: Manner { heartbeat: Duration::from_secs(15), conflate: self.conflate },
+            counters: self.counters.clone(),
         };
-        self.shard.handle(at(0), Command::Attach(Box::new(subscriber)));
+        self.of_feed(FeedCommand::Attach(Box::new(subscriber)));
+    }
+
+    fn tell(&mut self, command: Command<TestSink, TestPort>) {
+        self.shard.handle(at(0), command);
+        self.work(at(0));
+    }
+
+    fn work(&mut self, now: Time) {
+        while self.shard.work(now) {}
+    }
+
+    fn timeout(&mut self, now: Time) {
+        self.shard.handle_timeout(now);
+        self.work(now);
+    }
+
+    fn of_feed(&mut self, command: FeedCommand<TestPort>) {
+        self.tell(Command::Feed(command));
     }
 
     fn ready(&mut self, id: u64) {
-        self.shard.handle(at(0), Command::Ready(SubscriberId(id)));
+        self.tell(Command::Ready(SubscriberId(id)));
     }
 
     fn publish(&mut self, head: &Arc<Published>) {
-        self.shard.handle(at(0), Command::Publish(FEED, head.clone()));
+        self.of_feed(FeedCommand::Publish(FEED, head.clone()));
     }
 }
 
@@ -201,10 +253,11 @@ fn who_missed_several_versions_gets_one_step() {
         assert!(wire.take().is_empty(), "the step is being made");
     }
     assert_eq!(*bench.port.steps.borrow(), [Offset(1)], "asked for once for all");
-    let step = Step::Patch(Offset(4), Bytes::from_static(b"event: patch\nid: composed\n\n"));
-    bench.shard.handle(at(0), Command::Step(FEED, Offset(1), step));
-    for wire in &slow {
+    let step = Step::Patch(Offset(4), Frame::new(Bytes::from_static(b"event: patch\nid: composed\n\n")));
+    bench.of_feed(FeedCommand::Step(FEED, Offset(1), step));
+    for (id, wire) in (1..4).zip(&slow) {
         assert_eq!(wire.take(), ["event: patch\nid: composed\n\n"]);
+        bench.ready(id);
     }
     bench.publish(&version(5, true));
     for wire in &slow {
@@ -216,8 +269,8 @@ fn who_missed_several_versions_gets_one_step() {
 fn a_step_to_an_older_head_is_not_used() {
     let mut bench = Bench::new();
     let first = bench.attach(1, Start::At(Offset(1)), &version(3, true), live(1));
-    let step = Step::Patch(Offset(3), Bytes::from_static(b"event: patch\nid: to 3\n\n"));
-    bench.shard.handle(at(0), Command::Step(FEED, Offset(1), step));
+    let step = Step::Patch(Offset(3), Frame::new(Bytes::from_static(b"event: patch\nid: to 3\n\n")));
+    bench.of_feed(FeedCommand::Step(FEED, Offset(1), step));
     assert_eq!(kinds(&first.take()), ["patch"]);
     bench.publish(&version(4, true));
     let second = bench.attach(2, Start::At(Offset(1)), &version(4, true), live(1));
@@ -229,13 +282,17 @@ fn a_step_to_an_older_head_is_not_used() {
 fn each_status_is_told_once_and_only_the_newest() {
     let mut bench = Bench::new();
     let wire = bench.attach(1, Start::At(Offset(1)), &version(1, false), live(1));
-    bench.shard.handle(at(0), Command::Status(FEED, stale(2, at(500))));
-    bench.shard.handle(at(0), Command::Status(FEED, live(3)));
+    bench.of_feed(FeedCommand::Status(FEED, stale(2, at(500))));
+    bench.of_feed(FeedCommand::Status(FEED, live(3)));
     assert_eq!(kinds(&wire.take()), ["status"]);
-    bench.shard.handle(at(0), Command::Status(FEED, stale(4, at(500))));
+    bench.ready(1);
+    let frames = wire.take();
+    assert!(kinds(&frames) == ["status"] && frames[0].contains("\"live\""), "{frames:?}");
+    bench.ready(1);
+    bench.of_feed(FeedCommand::Status(FEED, stale(4, at(500))));
     assert_eq!(kinds(&wire.take()), ["status"], "at once, where the connection is free");
     bench.ready(1);
-    bench.shard.handle(at(0), Command::Status(FEED, live(5)));
+    bench.of_feed(FeedCommand::Status(FEED, live(5)));
     let frames = wire.take();
     assert!(kinds(&frames) == ["status"] && frames[0].contains("\"live\""), "{frames:?}");
     bench.ready(1);
@@ -254,23 +311,110 @@ fn a_newcomer_is_told_when_the_next_try_is_now() {
 fn heartbeats_fill_silence_and_nothing_else() {
     let mut bench = Bench::new();
     let wire = bench.attach(1, Start::At(Offset(1)), &version(1, false), live(1));
-    bench.shard.handle_timeout(at(15_000));
+    bench.timeout(at(15_000));
     assert_eq!(kinds(&wire.take()), ["status"], "a stalled connection gets none");
-    bench.shard.handle_timeout(at(15_500));
+    bench.ready(1);
+    bench.timeout(at(15_500));
     assert_eq!(wire.take(), [":\n"]);
-    bench.shard.handle_timeout(at(16_000));
+    bench.ready(1);
+    bench.timeout(at(16_000));
     assert!(wire.take().is_empty());
 }
 
 #[test]
-fn a_connection_that_went_before_it_was_attached_is_let_go() {
+fn one_that_nobody_waits_for_is_let_go() {
     let mut bench = Bench::new();
-    let wire = Rc::new(Wire::default());
-    wire.gone.set(true);
-    bench.shard.handle(at(0), Command::Detach(SubscriberId(1)));
-    bench.attach_to(1, &wire, true, Start::Fresh, &version(1, false), live(1));
+    bench.tell(Command::Detach(SubscriberId(1)));
+    bench.announce(1, false, Start::Fresh, &version(1, false), live(1));
     assert_eq!((bench.shard.subscribers(), bench.port.left.get()), (0, 1));
-    assert!(wire.take().is_empty());
+}
+
+#[test]
+fn a_connection_whose_subscriber_left_is_closed() {
+    let (mut bench, wire) = (Bench::new(), Rc::new(Wire::default()));
+    bench.announce(1, true, Start::Fresh, &version(1, false), live(1));
+    bench.tell(Command::Detach(SubscriberId(1)));
+    let sink = TestSink { wire: wire.clone(), patient: false };
+    bench.tell(Command::Connect(SubscriberId(1), sink, Opening::default()));
+    assert!(wire.closed.get() && wire.take().is_empty());
+    assert_eq!(bench.port.left.get(), 1);
+}
+
+#[test]
+fn a_connection_gets_its_opening_first_and_what_came_before_it() {
+    let (mut bench, wire) = (Bench::new(), Rc::new(Wire::default()));
+    bench.announce(1, true, Start::At(Offset(1)), &version(1, false), live(1));
+    bench.publish(&version(2, true));
+    let sink = TestSink { wire: wire.clone(), patient: false };
+    let head = Bytes::from_static(b"HTTP/1.1 200 OK\r\n\r\n");
+    let opening = Opening { head, ..Opening::default() };
+    bench.tell(Command::Connect(SubscriberId(1), sink, opening));
+    let frames = wire.take();
+    assert!(frames[0].starts_with("HTTP/1.1") && kinds(&frames[1..]) == ["patch", "status"], "{frames:?}");
+    assert_eq!(wire.writes.get(), 1, "all in one write");
+}
+
+#[test]
+fn whose_other_side_is_gone_is_let_go_at_once() {
+    let mut bench = Bench::new();
+    let wire = bench.attach(1, Start::Fresh, &version(1, false), live(1));
+    bench.tell(Command::Hear(SubscriberId(1)));
+    assert_eq!(bench.shard.subscribers(), 1, "it has only been looked at");
+    wire.gone.set(true);
+    bench.tell(Command::Hear(SubscriberId(1)));
+    assert_eq!((bench.shard.subscribers(), bench.port.left.get()), (0, 1));
+    assert!(wire.closed.get());
+}
+
+#[test]
+fn without_conflation_every_update_is_told_in_as_few_writes_as_possible() {
+    let mut bench = Bench::new();
+    bench.conflate = false;
+    let wire = bench.attach(1, Start::At(Offset(1)), &version(1, false), live(1));
+    for offset in 2..5 {
+        bench.publish(&version(offset, true));
+    }
+    assert_eq!(kinds(&wire.take()), ["status"]);
+    let writes = wire.writes.get();
+    bench.ready(1);
+    let frames = wire.take().concat();
+    for offset in 2..5 {
+        assert!(frames.contains(&format!("to {offset}")), "{frames}");
+    }
+    assert_eq!(wire.writes.get(), writes + 1);
+    let stats = bench.counters.read();
+    assert_eq!((stats.patches, stats.joined, stats.conflated), (3, 2, 0));
+    assert!(bench.port.steps.borrow().is_empty(), "nothing is asked of the owner");
+}
+
+#[test]
+fn what_is_conflated_is_counted() {
+    let mut bench = Bench::new();
+    let wire = bench.attach(1, Start::At(Offset(1)), &version(1, false), live(1));
+    for offset in 2..5 {
+        bench.publish(&version(offset, true));
+    }
+    wire.take();
+    bench.ready(1);
+    let step = Step::Patch(Offset(4), Frame::new(Bytes::from_static(b"event: patch\nid: composed\n\n")));
+    bench.of_feed(FeedCommand::Step(FEED, Offset(1), step));
+    let stats = bench.counters.read();
+    assert_eq!((stats.patches, stats.joined, stats.conflated), (1, 0, 2));
+}
+
+#[test]
+fn updates_that_come_while_the_shard_is_busy_leave_together() {
+    let (mut bench, wire) = (Bench::new(), Rc::new(Wire::default()));
+    bench.conflate = false;
+    bench.attach_to(1, &wire, false, Start::At(Offset(1)), &version(1, false), live(1));
+    let before = wire.writes.get();
+    for offset in 2..9 {
+        let publish = FeedCommand::Publish(FEED, version(offset, true));
+        bench.shard.handle(at(0), Command::Feed(publish));
+    }
+    bench.work(at(0));
+    assert_eq!(wire.writes.get(), before + 1);
+    assert_eq!(bench.counters.read().patches, 7);
 }
 
 #[test]
@@ -278,7 +422,7 @@ fn leaving_is_reported_once() {
     let mut bench = Bench::new();
     bench.attach(1, Start::Fresh, &version(1, false), live(1));
     for _ in 0..2 {
-        bench.shard.handle(at(0), Command::Detach(SubscriberId(1)));
+        bench.tell(Command::Detach(SubscriberId(1)));
     }
     assert_eq!((bench.shard.subscribers(), bench.port.left.get()), (0, 1));
     assert_eq!(bench.shard.poll_timeout(), None);
@@ -290,10 +434,18 @@ fn an_ended_feed_says_why_and_closes() {
     let wire = bench.attach(1, Start::Fresh, &version(1, false), live(1));
     let slow = bench.attach(2, Start::Fresh, &version(1, false), live(1));
     wire.take();
-    bench.shard.handle(at(0), Command::End(FEED, stale(2, at(0))));
-    let frames = wire.take();
-    assert!(kinds(&frames) == ["status"] && frames[0].contains("retry: "), "{frames:?}");
-    assert_eq!(kinds(&slow.take()), ["snapshot", "status"], "a slow one, too, after what it was given");
+    bench.ready(1);
+    wire.take();
+    bench.ready(1);
+    bench.of_feed(FeedCommand::End(FEED, stale(2, at(0))));
+    assert_eq!(kinds(&slow.take()), ["snapshot"]);
+    bench.ready(2);
+    for (id, wire) in [(1, &wire), (2, &slow)] {
+        let frames = wire.take();
+        assert!(kinds(&frames) == ["status"] && frames[0].contains("retry: "), "{frames:?}");
+        assert!(!wire.closed.get(), "not before it was passed on");
+        bench.ready(id);
+    }
     assert!(wire.closed.get() && slow.closed.get());
     assert_eq!(bench.port.left.get(), 0, "the owner knows");
 }
@@ -303,7 +455,8 @@ fn a_stream_that_ends_before_its_first_status_still_learns_that_continuity_is_un
     let mut bench = Bench::new();
     let wire = bench.attach(1, Start::Unproven, &version(1, false), live(1));
     wire.take();
-    bench.shard.handle(at(0), Command::End(FEED, live(1)));
+    bench.of_feed(FeedCommand::End(FEED, live(1)));
+    bench.ready(1);
     let frames = wire.take();
     assert!(frames[0].contains("\"continuity\":\"unproven\""), "{frames:?}");
 }
@@ -313,12 +466,35 @@ fn shutdown_closes_all_those_on_their_way_and_stops_the_polls() {
     let mut bench = Bench::new();
     let wire = bench.attach(1, Start::At(Offset(1)), &version(1, false), live(1));
     wire.take();
-    bench.shard.handle(at(0), Command::Shutdown);
+    bench.tell(Command::Shutdown);
     let late = bench.attach(2, Start::Fresh, &version(1, false), live(1));
-    for wire in [wire, late] {
+    bench.ready(1);
+    for (id, wire) in [(1, wire), (2, late)] {
         let frames = wire.take();
+        bench.ready(id);
         assert!(kinds(&frames) == ["status"] && frames[0].contains("retry: "), "{frames:?}");
         assert!(wire.closed.get());
     }
     assert_eq!((bench.shard.subscribers(), bench.port.left.get()), (0, 2));
+}
+
+#[test]
+fn shedding_ends_those_that_came_last_and_tells_them_when_to_come_back() {
+    let mut bench = Bench::new();
+    let wires: Vec<_> = (1..21)
+        .map(|id| {
+            let wire = Rc::new(Wire::default());
+            bench.attach_to(id, &wire, false, Start::At(Offset(1)), &version(1, false), live(1));
+            wire.take();
+            wire
+        })
+        .collect();
+    bench.tell(Command::Shed);
+    let closed = |wire: &Rc<Wire>| wire.closed.get();
+    assert!(!wires[..12].iter().any(closed) && wires[12..].iter().all(closed));
+    let frames = wires[19].take();
+    assert!(kinds(&frames) == ["status"] && frames[0].contains("retry: "), "{frames:?}");
+    assert_eq!((bench.shard.subscribers(), bench.port.left.get()), (12, 8));
+    bench.publish(&version(2, true));
+    assert!(wires[..12].iter().all(|wire| kinds(&wire.take()) == ["patch"]));
 }

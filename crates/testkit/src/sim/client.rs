@@ -1,7 +1,11 @@
 //! A client: decodes, applies, keeps what it has over reconnects, and says what it last processed.
 
+use std::io::Write;
+
+use flate2::write::GzDecoder;
 use tidegate_core::Position;
 use tidegate_core::json::{self, Patch, Value};
+use tidegate_hub::Coding;
 use tidegate_hub::owner::{Attached, Reply, Resume};
 use tidegate_hub::shard::SubscriberId;
 use tidegate_wire::sse::{Decoder, Item, Received};
@@ -11,7 +15,7 @@ use tokio::sync::oneshot;
 use super::api::canonical_text;
 use super::check::{Book, Promise};
 use super::document::canonical;
-use super::pipe::Pipe;
+use super::pipe::{Pipe, PipeSink};
 
 /// What a client says in `Last-Event-ID` when it connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +63,11 @@ struct Held {
 struct Connection {
     subscriber: SubscriberId,
     pipe: Pipe,
-    reply: Option<oneshot::Receiver<Reply<Attached>>>,
+    /// The answer that it waits for, and the other end of its connection until then.
+    reply: Option<(oneshot::Receiver<Reply<Attached>>, PipeSink)>,
     decoder: Decoder,
+    /// Reads gzip, where it takes that.
+    unpacker: Option<GzDecoder<Vec<u8>>>,
     /// What it said when it connected; `None` for nothing.
     said: Option<Resume>,
     noted: bool,
@@ -68,9 +75,19 @@ struct Connection {
     statuses: usize,
 }
 
+/// What became of a request for a stream.
+pub(super) enum Answer {
+    /// Nothing yet, or nothing new.
+    None,
+    /// It may begin; the shard is to have the other end of its connection.
+    Admitted(SubscriberId, PipeSink),
+    /// It was refused.
+    Refused,
+}
+
 /// A client of one resource.
-#[derive(Default)]
 pub struct Client {
+    coding: Coding,
     held: Option<Held>,
     earlier: Vec<Held>,
     connection: Option<Connection>,
@@ -81,12 +98,21 @@ pub struct Client {
 const EARLIER: usize = 6;
 
 impl Client {
+    /// One that takes this coding, and has nothing yet.
+    pub fn new(coding: Coding) -> Client {
+        Client { coding, held: None, earlier: Vec::new(), connection: None, status: None }
+    }
+
+    /// How its streams are coded.
+    pub fn coding(&self) -> Coding {
+        self.coding
+    }
+
     /// Begins to connect. `foreign` is the position that [`ResumeWith::Foreign`] stands for. Gives what goes into
     /// the request.
     pub fn connect(
         &mut self,
         subscriber: SubscriberId,
-        pipe: Pipe,
         reply: oneshot::Receiver<Reply<Attached>>,
         with: ResumeWith,
         foreign: Option<Position>,
@@ -108,11 +134,13 @@ impl Client {
             _ => Resume::Nowhere,
         };
         self.status = None;
+        let (pipe, sink) = Pipe::new();
         self.connection = Some(Connection {
             subscriber,
             pipe,
-            reply: Some(reply),
+            reply: Some((reply, sink)),
             decoder: Decoder::new(),
+            unpacker: (self.coding == Coding::Gzip).then(|| GzDecoder::new(Vec::new())),
             said: (resume != Resume::Nowhere).then_some(resume),
             noted: false,
             updates: 0,
@@ -153,25 +181,30 @@ impl Client {
         Some(self.held.as_ref()?.content.canonical())
     }
 
+    /// Updates that it got on this connection.
+    pub fn updates(&self) -> Option<usize> {
+        Some(self.connection.as_ref()?.updates)
+    }
+
     /// The state that it was told last on this connection.
     pub fn state(&self) -> Option<State> {
         Some(self.status.as_ref()?.state)
     }
 
-    /// Takes the answer to its request, if it has come. False: it was refused.
-    pub(super) fn take_reply(&mut self, book: &mut Book) -> bool {
-        let Some(connection) = &mut self.connection else { return true };
-        let Some(reply) = &mut connection.reply else { return true };
+    /// Takes the answer to its request, if it has come.
+    pub(super) fn take_reply(&mut self, book: &mut Book) -> Answer {
+        let Some(connection) = &mut self.connection else { return Answer::None };
+        let Some((mut reply, sink)) = connection.reply.take() else { return Answer::None };
         match reply.try_recv() {
-            Err(oneshot::error::TryRecvError::Empty) => true,
-            Ok(Reply::Have(_)) => {
-                connection.reply = None;
-                true
+            Err(oneshot::error::TryRecvError::Empty) => {
+                connection.reply = Some((reply, sink));
+                Answer::None
             }
-            Ok(_) => false,
+            Ok(Reply::Have(_)) => Answer::Admitted(connection.subscriber, sink),
+            Ok(_) => Answer::Refused,
             Err(oneshot::error::TryRecvError::Closed) => {
                 book.violated(Promise::AlwaysCurrent, "a request for a stream was never answered");
-                false
+                Answer::Refused
             }
         }
     }
@@ -180,7 +213,17 @@ impl Client {
     pub(super) fn receive(&mut self, bytes: &[u8], book: &mut Book) {
         let mut items = Vec::new();
         let Some(connection) = &mut self.connection else { return };
-        if connection.decoder.feed(bytes, &mut items).is_err() {
+        let bytes = match &mut connection.unpacker {
+            None => bytes.to_vec(),
+            Some(unpacker) => {
+                let unpacked = unpacker.write_all(bytes).and_then(|()| unpacker.flush());
+                if let Err(error) = unpacked {
+                    book.violated(Promise::NeverWrong, format!("not gzip: {error}"));
+                }
+                std::mem::take(unpacker.get_mut())
+            }
+        };
+        if connection.decoder.feed(&bytes, &mut items).is_err() {
             book.violated(Promise::NeverWrong, "an event that no client could hold");
         }
         for item in items {

@@ -17,7 +17,6 @@ use tidegate_hub::shard::{FeedId, FeedPort};
 use tidegate_hub::{FetchRequest, Fetched, Origin, Route};
 
 use super::api::Api;
-use super::pipe::PipeSink;
 use super::script::Setup;
 
 /// The time between two polls.
@@ -27,7 +26,7 @@ pub(super) const INTERVAL: Duration = Duration::from_millis(500);
 pub(super) const LINGER: Duration = Duration::from_millis(1500);
 
 /// Messages to owners that are not on their way yet, each with its resource and the shard that sends it.
-pub(super) type Outbox = Rc<RefCell<Vec<(usize, ShardIndex, Message<PipeSink>)>>>;
+pub(super) type Outbox = Rc<RefCell<Vec<(usize, ShardIndex, Message)>>>;
 
 pub(super) struct SimPort {
     resource: usize,
@@ -70,7 +69,7 @@ impl Origin for NeverAsked {
     }
 }
 
-pub(super) type SimOwner = Owner<PipeSink, SimPorts>;
+pub(super) type SimOwner = Owner<SimPorts>;
 
 pub(super) struct Resource {
     pub(super) index: usize,
@@ -100,6 +99,8 @@ impl Resource {
             origin: Arc::new(NeverAsked),
             policy,
             heartbeat: setup.heartbeat,
+            conflate: setup.conflate,
+            max_streams: usize::MAX,
             irrelevant: Vec::new(),
             considered: tidegate_core::Vary::none(),
             counters: Arc::default(),

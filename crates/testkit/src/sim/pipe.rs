@@ -1,19 +1,20 @@
-//! A connection that can be steered exactly: it takes one frame and hands it on as far as it is allowed to.
+//! A connection that can be steered exactly: its buffer takes so many bytes and hands them on as far as it is allowed.
 
 use std::cell::RefCell;
+use std::io;
 use std::rc::Rc;
 
-use bytes::{Buf, Bytes};
-use tidegate_hub::shard::Sink;
+use bytes::Bytes;
+use tidegate_hub::shard::{Sink, Written};
 
 #[derive(Debug)]
 struct State {
-    frame: Bytes,
-    /// The length of the frame when it was given.
-    given: usize,
     credit: usize,
     arrived: Vec<u8>,
-    updates: usize,
+    /// It was asked to take more than it was allowed to, and the shard waits to hear of it.
+    blocked: bool,
+    /// The end of what arrived is in the middle of a frame.
+    torn: bool,
     closed: bool,
     gone: bool,
 }
@@ -30,18 +31,17 @@ impl Pipe {
     /// Both ends of a connection that flows freely.
     pub fn new() -> (Pipe, PipeSink) {
         let state = Rc::new(RefCell::new(State {
-            frame: Bytes::new(),
-            given: 0,
             credit: usize::MAX,
             arrived: Vec::new(),
-            updates: 0,
+            blocked: false,
+            torn: false,
             closed: false,
             gone: false,
         }));
         (Pipe(state.clone()), PipeSink(state))
     }
 
-    /// From now on it hands on `bytes` more and then stalls. `usize::MAX`: it flows freely.
+    /// From now on it takes `bytes` more and then stalls. `usize::MAX`: it flows freely.
     pub fn allow_write(&self, bytes: usize) {
         self.0.borrow_mut().credit = bytes;
     }
@@ -51,19 +51,10 @@ impl Pipe {
         self.0.borrow().credit != usize::MAX
     }
 
-    /// Moves what is allowed. True if a frame went out to its end, so that the shard is to hear of it.
-    pub fn pump(&self) -> bool {
+    /// Whether there is room again where there was none, so that the shard is to hear of it.
+    pub fn takes_again(&self) -> bool {
         let state = &mut *self.0.borrow_mut();
-        let count = state.frame.len().min(state.credit);
-        if count == 0 {
-            return false;
-        }
-        state.arrived.extend_from_slice(&state.frame[..count]);
-        state.frame.advance(count);
-        if state.credit != usize::MAX {
-            state.credit -= count;
-        }
-        state.frame.is_empty()
+        state.credit > 0 && std::mem::take(&mut state.blocked)
     }
 
     /// What arrived since the last time.
@@ -71,21 +62,15 @@ impl Pipe {
         std::mem::take(&mut self.0.borrow_mut().arrived)
     }
 
-    /// Snapshots and patches that the shard gave so far.
-    pub fn updates(&self) -> usize {
-        self.0.borrow().updates
-    }
-
     /// Whether a frame arrived in part.
     pub fn is_torn(&self) -> bool {
-        let state = self.0.borrow();
-        !state.frame.is_empty() && state.frame.len() < state.given
+        self.0.borrow().torn
     }
 
     /// Whether the gateway ended it and everything it gave arrived.
     pub fn is_ended(&self) -> bool {
         let state = self.0.borrow();
-        state.closed && state.frame.is_empty() && state.arrived.is_empty()
+        state.closed && state.arrived.is_empty()
     }
 
     /// Breaks the connection where it is.
@@ -95,29 +80,41 @@ impl Pipe {
 }
 
 impl Sink for PipeSink {
-    fn is_ready(&self) -> bool {
-        let state = self.0.borrow();
-        state.frame.is_empty() && !state.closed
-    }
-
-    fn send(&mut self, frame: Bytes) {
+    fn write(&mut self, frames: &[Bytes], skip: usize) -> io::Result<Written> {
         let state = &mut *self.0.borrow_mut();
-        assert!(state.frame.is_empty(), "promise 3: one frame at a time is all that a connection pins");
-        assert!(!state.closed && !frame.is_empty());
-        let is_update = frame.starts_with(b"event: snapshot") || frame.starts_with(b"event: patch");
-        state.updates += usize::from(is_update);
-        state.given = frame.len();
-        state.frame = frame;
+        assert!(!state.closed && frames.iter().all(|frame| !frame.is_empty()));
+        if state.gone {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let mut bytes = 0;
+        for (index, frame) in frames.iter().enumerate() {
+            let rest = &frame[if index == 0 { skip } else { 0 }..];
+            let count = rest.len().min(state.credit);
+            if count == 0 {
+                break;
+            }
+            assert!(index > 0 || (skip > 0) == state.torn, "a frame goes on where it broke off");
+            state.arrived.extend_from_slice(&rest[..count]);
+            state.torn = count < rest.len();
+            bytes += count;
+            if state.credit != usize::MAX {
+                state.credit -= count;
+            }
+        }
+        let offered: usize = frames.iter().map(Bytes::len).sum::<usize>() - skip;
+        state.blocked |= bytes < offered;
+        Ok(Written { bytes, blocked: bytes < offered })
     }
 
-    fn close(&mut self, last: Bytes) {
-        let state = &mut *self.0.borrow_mut();
-        state.closed = true;
-        state.frame = [std::mem::take(&mut state.frame), last].concat().into();
+    fn hear(&mut self) -> io::Result<()> {
+        match self.0.borrow().gone {
+            true => Err(io::ErrorKind::UnexpectedEof.into()),
+            false => Ok(()),
+        }
     }
 
-    fn is_gone(&self) -> bool {
-        self.0.borrow().gone
+    fn finish(&mut self) -> io::Result<bool> {
+        Ok(true)
     }
 }
 
@@ -132,18 +129,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_hands_on_what_it_is_allowed_and_no_more() {
+    fn it_takes_what_it_is_allowed_and_no_more() {
         let (pipe, mut sink) = Pipe::new();
+        let frames = [Bytes::from_static(b"abcd"), Bytes::from_static(b"ef")];
         pipe.allow_write(2);
-        sink.send(Bytes::from_static(b"abcd"));
-        assert!(!pipe.pump() && !sink.is_ready());
+        assert_eq!(sink.write(&frames, 0).unwrap(), Written { bytes: 2, blocked: true });
+        assert!(pipe.is_torn() && !pipe.takes_again());
         assert_eq!(pipe.take_arrived(), b"ab");
-        assert!(!pipe.pump());
         pipe.allow_write(usize::MAX);
-        assert!(pipe.pump() && sink.is_ready());
+        assert!(pipe.takes_again() && !pipe.takes_again());
+        assert_eq!(sink.write(&frames, 2).unwrap(), Written { bytes: 4, blocked: false });
         drop(sink);
-        assert!(!pipe.is_ended(), "the rest has not arrived");
-        assert_eq!(pipe.take_arrived(), b"cd");
-        assert!(pipe.is_ended());
+        assert!(!pipe.is_ended(), "the rest has not been read");
+        assert_eq!(pipe.take_arrived(), b"cdef");
+        assert!(pipe.is_ended() && !pipe.is_torn());
     }
 }

@@ -32,6 +32,12 @@ pub struct Setup {
     pub versions: usize,
     /// The window's limit in bytes.
     pub window_bytes: usize,
+    /// Whether who fell behind gets the net effect of what it missed, or every update.
+    pub conflate: bool,
+    /// Whether every other client takes gzip.
+    pub gzip: bool,
+    /// How many bytes unfinished writes may keep on a shard.
+    pub most_pinned: usize,
 }
 
 /// One thing that happens. Numbers name a resource or a client, modulo how many there are.
@@ -84,13 +90,15 @@ fn setup() -> impl Strategy<Value = Setup> {
     let window = (1usize..20, prop_oneof![Just(1_500usize), Just(8_000), Just(1_000_000)]);
     // Heartbeats now and then, or none that could make up for something forgotten.
     let heartbeat = prop_oneof![Just(4u64), Just(100_000)].prop_map(Duration::from_secs);
-    (numbers, any::<bool>(), any::<bool>(), (lag, heartbeat), window).prop_map(
+    let pinned = prop_oneof![1 => 0usize..2_000, 3 => Just(1_000_000)];
+    let manner = (prop::bool::weighted(0.7), any::<bool>(), pinned);
+    (numbers, any::<bool>(), any::<bool>(), (lag, heartbeat), (window, manner)).prop_map(
         |(
             (resources, clients, shards, seed),
             etags,
             credentials,
             (lag, heartbeat),
-            (versions, window_bytes),
+            ((versions, window_bytes), (conflate, gzip, most_pinned)),
         )| Setup {
             resources,
             clients,
@@ -102,6 +110,9 @@ fn setup() -> impl Strategy<Value = Setup> {
             heartbeat,
             versions,
             window_bytes,
+            conflate,
+            gzip,
+            most_pinned,
         },
     )
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use tidegate_core::{Fetching, Jitter, Outcome, Position, Time};
 use tidegate_hub::owner::{Action, Current, Message, Reply, Resume, ShardIndex};
-use tidegate_hub::shard::{Command, Shard, SubscriberId};
-use tidegate_hub::{Clock, Fetched};
+use tidegate_hub::shard::{Command, Opening, Shard, SubscriberId};
+use tidegate_hub::{Clock, Coding, Fetched};
 use tidegate_wire::State;
 use tokio::sync::oneshot;
 
 use super::api::{Fault, LONGEST_FETCH};
 use super::check::{Book, Promise, Tally, Violation};
-use super::client::{Client, ResumeWith};
+use super::client::{Answer, Client, ResumeWith};
 use super::feeds::{INTERVAL, Outbox, Resource, SimPort};
 use super::pipe::{Pipe, PipeSink};
 use super::script::{Act, Script, Setup};
@@ -29,7 +29,7 @@ enum Way {
 }
 
 enum Event {
-    ToOwner(usize, Message<PipeSink>),
+    ToOwner(usize, Message),
     ToShard(usize, Command<PipeSink, SimPort>),
     Fetched(usize, Fetching, Fetched),
 }
@@ -63,6 +63,11 @@ const MAX_STEPS: usize = 2_000_000;
 /// Long enough for any back-off to end and for two polls after it.
 const QUIET: Duration = Duration::from_secs(45);
 
+/// Every other client takes gzip, where clients do.
+fn coding_of(index: usize, setup: &Setup) -> Coding {
+    if setup.gzip && index.is_multiple_of(2) { Coding::Gzip } else { Coding::Identity }
+}
+
 impl World {
     /// Nobody is there yet.
     pub fn new(setup: Setup) -> World {
@@ -75,8 +80,8 @@ impl World {
             ways: HashMap::new(),
             outbox: Rc::new(RefCell::new(Vec::new())),
             resources: (0..setup.resources).map(|index| Resource::new(index, &setup)).collect(),
-            shards: (0..setup.shards).map(|_| Shard::new(clock, rng.bits())).collect(),
-            clients: (0..setup.clients).map(|_| Client::default()).collect(),
+            shards: (0..setup.shards).map(|_| Shard::new(clock, rng.bits(), setup.most_pinned)).collect(),
+            clients: (0..setup.clients).map(|index| Client::new(coding_of(index, &setup))).collect(),
             readers: Vec::new(),
             book: Book::default(),
             rng,
@@ -166,28 +171,29 @@ impl World {
             self.connect(client, ResumeWith::Own);
         }
         self.advance(QUIET);
-        let given: Vec<_> = self.clients.iter().map(|client| client.pipe().map(Pipe::updates)).collect();
-        let stalled: Vec<_> =
-            self.clients.iter().map(|client| client.pipe().is_some_and(Pipe::is_limited)).collect();
+        let given: Vec<_> = self.clients.iter().map(Client::updates).collect();
+        // What one that stalls may still get: the rest of an update, and one step.
+        let lacks = |pipe: &Pipe| usize::from(pipe.is_limited()) + usize::from(pipe.is_torn());
+        let lacking: Vec<_> = self.clients.iter().map(|client| client.pipe().map_or(0, lacks)).collect();
         for client in 0..self.clients.len() {
             self.allow(client, usize::MAX);
         }
         self.advance(INTERVAL + 20 * self.setup.lag);
         for (index, given) in given.into_iter().enumerate() {
-            self.check_rested(index, given, stalled[index]);
+            self.check_rested(index, given, lacking[index]);
         }
     }
 
-    fn check_rested(&mut self, index: usize, given: Option<usize>, stalled: bool) {
+    fn check_rested(&mut self, index: usize, given: Option<usize>, allowed: usize) {
         let client = &self.clients[index];
         let current = self.resources[index % self.resources.len()].api.current();
         let content = client.content();
         self.book.require(content.as_ref() == Some(&current), Promise::AlwaysCurrent, || {
             format!("in the end a client holds {content:?} instead of {current}")
         });
-        let steps = client.pipe().map(Pipe::updates).zip(given).map(|(after, before)| after - before);
-        let allowed = usize::from(stalled);
-        self.book.require(steps.is_some_and(|steps| steps <= allowed), Promise::AlwaysCurrent, || {
+        let steps = client.updates().zip(given).map(|(after, before)| after - before);
+        let few = |steps: usize| steps <= allowed || (allowed > 0 && !self.setup.conflate);
+        self.book.require(steps.is_some_and(few), Promise::AlwaysCurrent, || {
             format!("{steps:?} updates for a client after it read on, where it needs {allowed}")
         });
         self.book.require(client.state() == Some(State::Live), Promise::DegradesInTheOpen, || {
@@ -223,14 +229,14 @@ impl World {
         }
         self.serial += 1;
         let (id, shard) = (SubscriberId(self.serial), ShardIndex(index % self.shards.len()));
-        let (pipe, sink) = Pipe::new();
         let (reply, answer) = oneshot::channel();
         let foreign = match with {
             ResumeWith::Foreign(other) => self.position_elsewhere(index, usize::from(other)),
             _ => None,
         };
-        let resume: Resume = self.clients[index].connect(id, pipe, answer, with, foreign);
-        let message = Message::Subscribe { id, shard, sink, resume, reply };
+        let resume: Resume = self.clients[index].connect(id, answer, with, foreign);
+        let coding = self.clients[index].coding();
+        let message = Message::Subscribe { id, shard, resume, coding, reply };
         let resource = index % self.resources.len();
         self.send(Way::ClientToOwner(index), Event::ToOwner(resource, message));
     }
@@ -318,6 +324,7 @@ impl World {
         }
         for shard in &mut self.shards {
             shard.handle_timeout(now);
+            while shard.work(now) {}
         }
         self.after_shards();
     }
@@ -326,6 +333,7 @@ impl World {
         match event {
             Event::ToShard(shard, command) => {
                 self.shards[shard].handle(self.now, command);
+                while self.shards[shard].work(self.now) {}
                 self.after_shards();
             }
             Event::ToOwner(index, message) => {
@@ -367,7 +375,10 @@ impl World {
                     self.events.insert(at, Event::Fetched(index, fetching, fetched));
                 }
                 Action::Tell(shard, command) => {
-                    self.send(Way::OwnerToShard(index, shard.0), Event::ToShard(shard.0, command));
+                    self.send(
+                        Way::OwnerToShard(index, shard.0),
+                        Event::ToShard(shard.0, Command::Feed(command)),
+                    );
                 }
                 Action::Unproven(unproven) => panic!("{unproven:?}"),
                 Action::Retire => self.resources[index].owner = None,
@@ -444,11 +455,20 @@ impl World {
     fn flow(&mut self) {
         for index in 0..self.clients.len() {
             let Some(pipe) = self.clients[index].pipe().cloned() else { continue };
-            if !self.clients[index].take_reply(&mut self.book) {
-                self.disconnect(index);
-                continue;
+            match self.clients[index].take_reply(&mut self.book) {
+                Answer::None => {}
+                Answer::Admitted(id, sink) => {
+                    let shard = index % self.shards.len();
+                    let opening = Opening { coding: self.clients[index].coding(), ..Opening::default() };
+                    let command = Command::Connect(id, sink, opening);
+                    self.send(Way::ClientToShard(index), Event::ToShard(shard, command));
+                }
+                Answer::Refused => {
+                    self.disconnect(index);
+                    continue;
+                }
             }
-            let finished = pipe.pump();
+            let finished = pipe.takes_again();
             let arrived = pipe.take_arrived();
             if !arrived.is_empty() {
                 self.clients[index].receive(&arrived, &mut self.book);

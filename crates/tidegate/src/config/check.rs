@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::error::Problem;
 use super::fields;
 use super::header::parse_ignorable;
+use super::kind::OrAuto;
 use super::pattern::PathPattern;
 use super::read::{At, Fields, Reader, nearest};
 use super::url::{CorsOrigins, OriginUrl, WebOrigin};
@@ -67,22 +68,78 @@ fn read_cors_list(reader: &mut Reader<'_>, top: &Fields<'_>) -> Option<Vec<At<We
     })
 }
 
+/// Connections beside those of streams, where nothing is written.
+const SPARE_CONNECTIONS: usize = 1024;
+/// The connections that are allowed where nothing is written and streams do not need more.
+const USUAL_CONNECTIONS: usize = 16_384;
+
 pub(super) fn limits(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limits> {
     reader.unknown_keys(fields);
     let max_body = reader.size(fields, "max_body");
     let max_feeds = reader.count(fields, "max_feeds");
     let max_streams = reader.count(fields, "max_streams");
+    let per_feed = reader.count_or_auto(fields, "max_streams_per_feed");
+    let connections = reader.count_or_auto(fields, "max_connections");
+    let per_address = reader.count_or_auto(fields, "max_connections_per_address");
+    let per_second = reader.count(fields, "max_connects_per_second");
+    let send_buffer = reader.size(fields, "send_buffer");
+    let max_pinned = reader.size(fields, "max_pinned");
+    let memory = reader.size_or_auto(fields, "memory");
+    let shards = reader.count_or_auto(fields, "shards");
     let window = reader.size(fields, "window");
     let window_versions = reader.count(fields, "window_versions");
     let request_head_timeout = reader.time(fields, "request_head_timeout");
+    let streams = max_streams?;
+    let max_connections = or_auto(connections?, &streams, |streams| {
+        USUAL_CONNECTIONS.max(streams.saturating_add(SPARE_CONNECTIONS))
+    });
+    let per_feed = or_auto(per_feed?, &streams, |streams| streams);
+    let per_address = or_auto(per_address?, &max_connections, |connections| connections);
+    at_most(reader, ("max_streams", &streams), ("max_connections", &max_connections));
+    at_most(reader, ("max_streams_per_feed", &per_feed), ("max_streams", &streams));
+    at_most(reader, ("max_connections_per_address", &per_address), ("max_connections", &max_connections));
     Some(Limits {
         max_body: max_body?.value,
         max_feeds: max_feeds?.value,
-        max_streams: max_streams?.value,
+        max_streams: streams.value,
+        max_streams_per_feed: per_feed.value,
+        max_connections: max_connections.value,
+        max_connections_per_address: per_address.value,
+        max_connects_per_second: per_second?.value,
+        send_buffer: send_buffer?.value,
+        max_pinned: max_pinned?.value,
+        memory: memory?.value,
+        shards: shards?.value,
         window: window?.value,
         window_versions: window_versions?.value,
         request_head_timeout: request_head_timeout?.value,
     })
+}
+
+/// A count, or what follows from another where it is `auto`. What follows is not written, so it has no place; and where
+/// the other came from the environment, it is shown as the other is.
+fn or_auto(at: At<OrAuto<usize>>, other: &At<usize>, auto: impl FnOnce(usize) -> usize) -> At<usize> {
+    match *at.value {
+        OrAuto::Set(count) => At { value: at.value.map(|_| count), span: at.span },
+        OrAuto::Auto => At { value: other.value.clone().map(auto), span: None },
+    }
+}
+
+/// Reports a part that is more than its whole, where both are written: one that is not follows the other or is a default
+/// that nobody chose.
+fn at_most(reader: &mut Reader<'_>, part: (&'static str, &At<usize>), whole: (&'static str, &At<usize>)) {
+    if *part.1.value > *whole.1.value
+        && let (Some(span), Some(limit)) = (part.1.span.clone(), &whole.1.span)
+    {
+        let problem = Problem::MoreThan {
+            key: part.0,
+            shown: part.1.value.to_string(),
+            limit_key: whole.0,
+            limit_shown: whole.1.value.to_string(),
+            limit_line: reader.source.line(limit.start),
+        };
+        reader.report(&span, problem);
+    }
 }
 
 pub(super) fn origins(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<OriginDraft> {
@@ -177,8 +234,17 @@ fn shadowed(pattern: &Sourced<PathPattern>, earlier: &[RouteDraft]) -> Option<Pr
 }
 
 /// The settings of a route that mean nothing where everything is passed through.
-const LIVE_ONLY: [&str; 8] =
-    ["poll", "linger", "heartbeat", "ignore_headers", "payload", "ignore", "tolerance", "identity"];
+const LIVE_ONLY: [&str; 9] = [
+    "poll",
+    "linger",
+    "heartbeat",
+    "conflate",
+    "ignore_headers",
+    "payload",
+    "ignore",
+    "tolerance",
+    "identity",
+];
 
 fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -> RouteDraft {
     reader.unknown_keys(table);
@@ -188,6 +254,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
     let poll = reader.time(table, "poll");
     let linger = reader.time(table, "linger");
     let heartbeat = reader.time(table, "heartbeat");
+    let conflate = reader.value(table, "conflate", parse_flag);
     let ignored = reader.list(table, "ignore_headers", parse_ignorable);
     let controls = fields::read(reader, table);
     let is_live = live.as_ref().map(|live| *live.value);
@@ -205,6 +272,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
                 poll: poll?.value,
                 linger: linger?.value,
                 heartbeat: heartbeat?.value,
+                conflate: conflate?.value,
                 ignore_headers: ignored?.into_iter().map(|at| at.value).collect(),
                 fields: Arc::new(controls?),
             })

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::settings::{Section, Setting};
+use super::kind::{Section, Setting};
 
 /// A whole configuration file, shown in the documentation and parsed by a test.
 pub const EXAMPLE: &str = r#"listen = "0.0.0.0:8080"
@@ -117,6 +117,12 @@ pub fn markdown() -> String {
     for section in Section::ALL {
         let (title, about) = match section {
             Section::Top => ("At the top of the file", ""),
+            Section::Tls => (
+                "`[tls]`",
+                "Optional. Where it is, clients are served over HTTPS (TLS 1.2 and 1.3, HTTP/1.1) and not over plain HTTP. \
+                 The two files are read and held against each other when the configuration is checked, and once: to change \
+                 them, start the gateway anew.\n\n",
+            ),
             Section::Limits => ("`[limits]`", "What bounds memory and connections.\n\n"),
             Section::Origin => {
                 ("`[[origin]]`", "An HTTP API behind the gateway. At least one; repeat for more.\n\n")
@@ -140,6 +146,7 @@ fn row(text: &mut String, setting: &Setting) {
     let default =
         setting.default_toml().map_or_else(|| String::from("*required*"), |default| format!("`{default}`"));
     let accepted = match setting.kind.limits() {
+        Some((least, most)) if setting.kind.is_or_auto() => format!("`\"auto\"`, or {least} … {most}"),
         Some((least, most)) => format!("{least} … {most}"),
         None => String::from(setting.kind.expected()),
     };

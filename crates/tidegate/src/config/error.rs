@@ -7,8 +7,9 @@
 use std::fmt;
 
 use super::env::PlaceholderError;
-use super::settings::{Section, Setting};
+use super::kind::{Section, Setting};
 use super::source::{Place, mask_userinfo, safe};
+use super::tls::MaterialError;
 use super::value::ValueError;
 
 /// One thing that is wrong, and where.
@@ -104,6 +105,28 @@ pub enum Problem {
         /// Its value as it may be shown.
         limit_shown: String,
     },
+    /// More of a part than of the whole.
+    MoreThan {
+        /// The setting that should be the smaller one.
+        key: &'static str,
+        /// Its value as it may be shown.
+        shown: String,
+        /// The setting that bounds it.
+        limit_key: &'static str,
+        /// Its value as it may be shown.
+        limit_shown: String,
+        /// The line of the setting that bounds it.
+        limit_line: usize,
+    },
+    /// A file for TLS that cannot be used.
+    Material {
+        /// The key.
+        key: &'static str,
+        /// The path as it may be shown.
+        shown: String,
+        /// Why.
+        error: MaterialError,
+    },
     /// `"*"` beside other web origins.
     StarNotAlone,
     /// A list that says the same twice.
@@ -193,6 +216,12 @@ impl Problem {
             Self::Exceeds { key, shown, limit_key, limit_shown } => {
                 format!("`{key}` ({}) is longer than `{limit_key}` ({})", safe(shown), safe(limit_shown))
             }
+            Self::MoreThan { key, shown, limit_key, limit_shown, limit_line } => format!(
+                "`{key}` ({}) is more than `{limit_key}` ({}) on line {limit_line}",
+                safe(shown),
+                safe(limit_shown)
+            ),
+            Self::Material { key, shown, error } => format!("`{key}`: {} {}", quote(shown), error.reason()),
             Self::StarNotAlone => {
                 String::from("`cors_origins`: \"*\" allows any web origin, yet others are listed")
             }
@@ -233,7 +262,9 @@ impl Problem {
             Self::WrongType { key, example, .. } if example.starts_with("[[") => {
                 format!("write {example} above each {key}'s settings")
             }
-            Self::WrongType { example, .. } if example.starts_with("[l") => {
+            Self::WrongType { key, example, .. }
+                if example.strip_prefix('[').is_some_and(|rest| rest.starts_with(key)) =>
+            {
                 format!("write {example} above its settings")
             }
             Self::WrongType { key, example, .. } | Self::Missing { key, example, .. } => {
@@ -253,7 +284,10 @@ impl Problem {
             }
             Self::BadValue { error, .. } => error.help().to_owned(),
             Self::OutOfRange { least, most, .. } => format!("write at least {least} and at most {most}"),
-            Self::Exceeds { key, limit_key, .. } => format!("lower `{key}` or raise `{limit_key}`"),
+            Self::Material { error, .. } => error.help().to_owned(),
+            Self::Exceeds { key, limit_key, .. } | Self::MoreThan { key, limit_key, .. } => {
+                format!("lower `{key}` or raise `{limit_key}`")
+            }
             Self::StarNotAlone => String::from("write [\"*\"] alone, or remove it from the list"),
             Self::Twice { .. } => String::from("remove one of the two"),
             Self::SameName { .. } => String::from("give each origin its own name"),

@@ -18,13 +18,16 @@ mod env;
 mod error;
 mod fields;
 mod header;
+mod kind;
 mod pattern;
 mod quantity;
 mod read;
 mod settings;
 mod source;
 mod syntax;
+mod tls;
 mod url;
+mod validity;
 mod value;
 
 #[cfg(test)]
@@ -42,11 +45,14 @@ pub use docs::{EXAMPLE, markdown};
 pub use env::{Environment, PlaceholderError};
 pub use error::{ConfigError, Problem, Suggestion, render};
 pub use fields::FieldSettings;
+pub use kind::{Kind, OrAuto, Section, Setting};
 pub use pattern::PathPattern;
 pub use quantity::{ByteSize, display_duration, parse_duration, parse_size};
-pub use settings::{Kind, SETTINGS, Section, Setting};
+pub use settings::SETTINGS;
 pub use source::{Location, Place, mask_userinfo};
+pub use tls::{MaterialError, Tls};
 pub use url::{CorsOrigins, OriginUrl, WebOrigin};
+pub use validity::{Validity, day_and_time};
 pub use value::{HeaderError, PatternError, PointerError, Sourced, UrlError, ValueError};
 
 use read::{Fields, Reader};
@@ -59,6 +65,8 @@ pub struct Config {
     pub listen: Sourced<SocketAddr>,
     /// Which pages of other web origins may read answers.
     pub cors: CorsOrigins,
+    /// The material for TLS; `None` where clients are served over plain HTTP.
+    pub tls: Option<Tls>,
     /// The bounds of memory and of connections.
     pub limits: Limits,
     /// The APIs behind the gateway, in the order of the file.
@@ -76,6 +84,22 @@ pub struct Limits {
     pub max_feeds: Sourced<usize>,
     /// The most streams at once.
     pub max_streams: Sourced<usize>,
+    /// The most streams of one feed at once.
+    pub max_streams_per_feed: Sourced<usize>,
+    /// The most connections of clients at once, those of streams included.
+    pub max_connections: Sourced<usize>,
+    /// The most connections of one address at once; of IPv6, of one /64 network.
+    pub max_connections_per_address: Sourced<usize>,
+    /// The most connections that are accepted in a second.
+    pub max_connects_per_second: Sourced<usize>,
+    /// The most bytes of a stream that the system holds for a slow client.
+    pub send_buffer: Sourced<ByteSize>,
+    /// The most bytes of old versions that unfinished writes keep in memory.
+    pub max_pinned: Sourced<ByteSize>,
+    /// The memory of the process beyond which load is shed; `auto` is a part of what the machine has.
+    pub memory: Sourced<OrAuto<ByteSize>>,
+    /// How many threads write to streams; `auto` is one for each core.
+    pub shards: Sourced<OrAuto<usize>>,
     /// The most bytes of earlier versions that a feed keeps.
     pub window: Sourced<ByteSize>,
     /// The most earlier versions that a feed keeps.
@@ -128,6 +152,8 @@ pub struct LivePolicy {
     pub linger: Sourced<Duration>,
     /// The longest silence on a stream.
     pub heartbeat: Sourced<Duration>,
+    /// Whether a stream that fell behind gets the net effect of what it missed, and not each update.
+    pub conflate: Sourced<bool>,
     /// Request header fields that are left out of the sharing key; never one that carries credentials.
     pub ignore_headers: Vec<Sourced<HeaderName>>,
     /// Which differences are told.
@@ -162,14 +188,24 @@ impl Config {
         let bytes =
             std::fs::read(path).map_err(|error| whole(Problem::Unreadable { reason: error.to_string() }))?;
         let text = String::from_utf8(bytes).map_err(|_| whole(Problem::NotUtf8))?;
-        Self::parse(&name, &text, environment)
+        Self::parse_in(path.parent().unwrap_or(Path::new("")), &name, &text, environment)
     }
 
-    /// Checks the text of a file. `file` is only the name that errors show.
+    /// Checks the text of a file. `file` is only the name that errors show; the files that the text names are taken from
+    /// the current folder.
     ///
     /// # Errors
     /// Everything that is wrong, in the order of the file; never empty.
     pub fn parse(file: &str, text: &str, environment: Environment<'_>) -> Result<Self, Vec<ConfigError>> {
+        Self::parse_in(Path::new(""), file, text, environment)
+    }
+
+    fn parse_in(
+        folder: &Path,
+        file: &str,
+        text: &str,
+        environment: Environment<'_>,
+    ) -> Result<Self, Vec<ConfigError>> {
         let source = Source::new(file, text);
         let table = syntax::parse(&source)?;
         let mut reader = Reader::new(&source, environment);
@@ -177,6 +213,8 @@ impl Config {
         reader.unknown_keys(&top);
         let listen = reader.value(&top, "listen", |text| text.parse().map_err(|_| ValueError::Address));
         let cors = check::cors(&mut reader, &top);
+        let tls_table = reader.table(&top, Section::Tls);
+        let tls = tls::read(&mut reader, &tls_table, folder);
         let limits_table = reader.table(&top, Section::Limits);
         let limits = check::limits(&mut reader, &limits_table);
         let origin_tables = reader.tables(&top, Section::Origin);
@@ -186,7 +224,7 @@ impl Config {
         let mut errors = reader.errors;
         if let (true, Some(listen), Some(cors), Some(limits)) = (errors.is_empty(), listen, cors, limits) {
             let origins = origins.into_iter().filter_map(check::OriginDraft::finish).collect();
-            return Ok(Self { listen: listen.value, cors, limits, origins, routes });
+            return Ok(Self { listen: listen.value, cors, tls, limits, origins, routes });
         }
         errors.sort_by_key(|error| match &error.place {
             Place::File(at) => (at.line, at.column),
@@ -233,6 +271,11 @@ impl Config {
         Ok(config)
     }
 
+    /// The scheme of the URLs under which clients are served.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
     /// The route of a request's path, as the client sent it: percent-encoded, without the query.
     pub fn route(&self, path: &str) -> Option<&RouteConfig> {
         self.routes.iter().find(|route| route.pattern.matches(path))
@@ -241,7 +284,7 @@ impl Config {
 
 /// Says that a route's duration is outside of its setting's limits, if it is.
 fn out_of_range(key: &'static str, option: &'static str, value: Duration) -> Option<ConfigError> {
-    let kind = settings::find(Section::Route, key)?.kind;
+    let kind = kind::find(Section::Route, key)?.kind;
     let (Kind::Time(least, most), Some((least_text, most_text))) = (kind, kind.limits()) else { return None };
     (value < least || value > most).then(|| ConfigError {
         place: Place::Option(option),

@@ -12,8 +12,8 @@ use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::env::{Environment, PlaceholderError, Text, has_placeholder, resolve};
 use super::error::{ConfigError, Problem, Suggestion};
+use super::kind::{AUTO, Kind, OrAuto, Section, Setting, find};
 use super::quantity::{ByteSize, parse_count, parse_duration, parse_size};
-use super::settings::{Kind, Section, Setting, find};
 use super::source::Source;
 use super::value::{Sourced, ValueError};
 
@@ -46,6 +46,11 @@ impl<'a> Fields<'a> {
 
     fn get(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.table?.get(key)
+    }
+
+    /// Whether the file has the table.
+    pub(super) fn is_written(&self) -> bool {
+        self.table.is_some()
     }
 
     /// The place of the key itself, if it is there.
@@ -159,7 +164,39 @@ impl<'a> Reader<'a> {
         self.bounded(fields, key, parse_count, least, most)
     }
 
-    fn bounded<T: PartialOrd>(
+    /// A size within its setting's limits, or `auto`.
+    pub(super) fn size_or_auto(
+        &mut self,
+        fields: &Fields<'_>,
+        key: &'static str,
+    ) -> Option<At<OrAuto<ByteSize>>> {
+        let Kind::SizeOrAuto(least, most) = setting(fields.section, key).kind else {
+            unreachable!("{key} is a size or auto")
+        };
+        let parse = |text: &str| match text {
+            AUTO => Ok(OrAuto::Auto),
+            text => parse_size(text).map(OrAuto::Set).map_err(|_| ValueError::SizeOrAuto),
+        };
+        self.within(fields, key, parse, |value| (least..=most).contains(&value.or(least)))
+    }
+
+    /// A count within its setting's limits, or `auto`.
+    pub(super) fn count_or_auto(
+        &mut self,
+        fields: &Fields<'_>,
+        key: &'static str,
+    ) -> Option<At<OrAuto<usize>>> {
+        let Kind::CountOrAuto(least, most) = setting(fields.section, key).kind else {
+            unreachable!("{key} is a count or auto")
+        };
+        let parse = |text: &str| match text {
+            AUTO => Ok(OrAuto::Auto),
+            text => parse_count(text).map(OrAuto::Set).map_err(|_| ValueError::CountOrAuto),
+        };
+        self.within(fields, key, parse, |value| (least..=most).contains(&value.or(least)))
+    }
+
+    fn bounded<T: Copy + PartialOrd>(
         &mut self,
         fields: &Fields<'_>,
         key: &'static str,
@@ -167,9 +204,19 @@ impl<'a> Reader<'a> {
         least: T,
         most: T,
     ) -> Option<At<T>> {
+        self.within(fields, key, parse, |value| value >= least && value <= most)
+    }
+
+    fn within<T: Copy>(
+        &mut self,
+        fields: &Fields<'_>,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, ValueError>,
+        allowed: impl FnOnce(T) -> bool,
+    ) -> Option<At<T>> {
         let (text, span) = self.text(fields, key)?;
         let value = self.parsed(key, &text, span.clone(), parse)?;
-        if *value.value >= least && *value.value <= most {
+        if allowed(*value.value) {
             return Some(value);
         }
         if let (Some(span), Some((least, most))) = (span, setting(fields.section, key).kind.limits()) {
@@ -293,10 +340,14 @@ impl<'a> Reader<'a> {
         let span = value.span();
         let text = match (value.get_ref(), setting.kind) {
             // A number or a flag in quotes is accepted only where it has to be in quotes: with a placeholder.
-            (DeValue::String(text), kind) if !kind.is_bare() || has_placeholder(text) => {
+            (DeValue::String(text), kind)
+                if !kind.is_bare() || has_placeholder(text) || (kind.is_or_auto() && text == AUTO) =>
+            {
                 self.resolve(text, &span)?
             }
-            (DeValue::Integer(number), Kind::Count(..)) => Text::plain(&decimal(number)),
+            (DeValue::Integer(number), Kind::Count(..) | Kind::CountOrAuto(..)) => {
+                Text::plain(&decimal(number))
+            }
             (DeValue::Boolean(flag), Kind::Flag) => Text::plain(if *flag { "true" } else { "false" }),
             _ => {
                 self.wrong_type(setting, value);

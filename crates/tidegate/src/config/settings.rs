@@ -8,74 +8,11 @@
 
 use std::time::Duration;
 
-use super::quantity::{ByteSize, display_duration};
-
-/// A table of the configuration file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Section {
-    /// The top of the file.
-    Top,
-    /// `[limits]`
-    Limits,
-    /// `[[origin]]`
-    Origin,
-    /// `[[route]]`
-    Route,
-}
-
-/// What a setting holds, with the limits of what it accepts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// An IP address with a port.
-    Address,
-    /// A list of web origins.
-    WebOrigins,
-    /// An amount of memory or of data.
-    Size(ByteSize, ByteSize),
-    /// A number of things.
-    Count(usize, usize),
-    /// A span of time.
-    Time(Duration, Duration),
-    /// `true` or `false`.
-    Flag,
-    /// The name of an origin.
-    Name,
-    /// The URL of an origin.
-    Url,
-    /// A pattern of paths.
-    Pattern,
-    /// A list of header field names.
-    HeaderNames,
-    /// A JSON Pointer.
-    Pointer,
-    /// A list of JSONPaths.
-    Paths,
-    /// A table of JSONPaths, each with a number.
-    Tolerances,
-    /// A table of JSONPaths, each with the name of a member.
-    Members,
-}
-
-/// One setting.
-#[derive(Debug)]
-pub struct Setting {
-    /// Where it stands.
-    pub section: Section,
-    /// Its key.
-    pub key: &'static str,
-    /// What it holds.
-    pub kind: Kind,
-    /// The default as text without quotes (a list or a table is empty); `None` if the setting is required.
-    pub default: Option<&'static str>,
-    /// A value to show where one is missing or of the wrong type, as TOML.
-    pub example: &'static str,
-    /// What it does.
-    pub about: &'static str,
-    /// Why the default, or the limit, is what it is.
-    pub reason: &'static str,
-}
+use super::kind::{Kind, Section, Setting};
+use super::quantity::ByteSize;
 
 const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -105,6 +42,29 @@ pub const SETTINGS: &[Setting] = &[
         reason: "Pages of other sites read nothing until you name them.",
     },
     Setting {
+        section: Section::Tls,
+        key: "certificate",
+        kind: Kind::File,
+        default: None,
+        example: "\"certificate.pem\"",
+        about: "A file with the server's certificate in PEM form, and after it those that lead to a root which clients \
+                trust, each followed by the one that signed it. A relative path is taken from the folder of the \
+                configuration file.",
+        reason: "It is what certificate authorities' tools call the full chain; without the middle of it, some clients do not \
+                 trust it.",
+    },
+    Setting {
+        section: Section::Tls,
+        key: "key",
+        kind: Kind::File,
+        default: None,
+        example: "\"key.pem\"",
+        about: "A file with the certificate's private key in PEM form: PKCS #8, or the older forms of RSA and EC keys. It \
+                must not be encrypted. RSA of 2048 to 4096 bits, ECDSA on P-256 or P-384, and Ed25519 are accepted.",
+        reason: "ECDSA on P-256 is the cheapest when everybody connects at once: a signature of RSA takes many times \
+                 as long.",
+    },
+    Setting {
         section: Section::Limits,
         key: "max_body",
         kind: Kind::Size(ByteSize(KIB), ByteSize(GIB)),
@@ -131,6 +91,93 @@ pub const SETTINGS: &[Setting] = &[
         example: "10000",
         about: "How many streams may be open at once. Beyond it, requests get 503 and `Retry-After`.",
         reason: "Each stream is a socket; the operating system's limit of open files has to be higher.",
+    },
+    Setting {
+        section: Section::Limits,
+        key: "max_streams_per_feed",
+        kind: Kind::CountOrAuto(1, 10_000_000),
+        default: Some("auto"),
+        example: "1000",
+        about: "How many of them may be of one feed. Beyond it, requests get 503 and `Retry-After`. `auto` is \
+                `max_streams`; more than `max_streams` is an error.",
+        reason: "One feed may have everybody until you decide that another must have room beside it.",
+    },
+    Setting {
+        section: Section::Limits,
+        key: "max_connections",
+        kind: Kind::CountOrAuto(1, 10_000_000),
+        default: Some("auto"),
+        example: "16384",
+        about: "How many connections of clients may be open at once, those of streams included. Beyond it, a new one \
+                gets 503 and `Retry-After` before its request is read, and those that are open go on. `auto` is 16384, or \
+                `max_streams` and 1024 more where that is greater; fewer than a written `max_streams` is an error.",
+        reason: "A stream is a connection, and plain requests need some beside them.",
+    },
+    Setting {
+        section: Section::Limits,
+        key: "max_connections_per_address",
+        kind: Kind::CountOrAuto(1, 10_000_000),
+        default: Some("auto"),
+        example: "100",
+        about: "How many of them one address may have; of IPv6, a /64 network counts as one address. `auto` is \
+                `max_connections`; more than `max_connections` is an error.",
+        reason: "Behind a proxy, or a company's gateway, all clients have one address: lower it only where clients connect \
+                 directly.",
+    },
+    Setting {
+        section: Section::Limits,
+        key: "max_connects_per_second",
+        kind: Kind::Count(1, 10_000_000),
+        default: Some("10000"),
+        example: "10000",
+        about: "How many connections a second are accepted, in bursts of at most one second's. Beyond it, a new one gets \
+                503 and `Retry-After`, spread so that not all come back at once.",
+        reason: "When everybody reconnects at once they are let in within seconds, and those who are connected are served \
+                 meanwhile.",
+    },
+    Setting {
+        section: Section::Limits,
+        key: "send_buffer",
+        kind: Kind::Size(ByteSize(4 * KIB), ByteSize(64 * MIB)),
+        default: Some("128 KiB"),
+        example: "\"128 KiB\"",
+        about: "How many bytes of a stream the system may hold for a client that has not taken them yet. The system may \
+                round it, and counts its own bookkeeping.",
+        reason: "It fills the way to a client 100 ms away at 10 Mbit/s. What it holds is old when it arrives, and is memory \
+                 that `memory` does not see.",
+    },
+    Setting {
+        section: Section::Limits,
+        key: "max_pinned",
+        kind: Kind::Size(ByteSize(64 * KIB), ByteSize(64 * GIB)),
+        default: Some("64 MiB"),
+        example: "\"64 MiB\"",
+        about: "How many bytes of old versions may stay in memory because a slow client has taken only a part of an \
+                update. Beyond it, the stream that has waited longest is closed and told when to come back.",
+        reason: "A client that comes back costs one snapshot; keep it above `max_body`, or a slow client can never take the \
+                 largest one.",
+    },
+    Setting {
+        section: Section::Limits,
+        key: "memory",
+        kind: Kind::SizeOrAuto(ByteSize(32 * MIB), ByteSize(16_384 * GIB)),
+        default: Some("auto"),
+        example: "\"2 GiB\"",
+        about: "How much memory the process may take. From 90 % of it on, new connections and streams get 503; beyond it, \
+                streams are closed, each told when to come back. `auto` is 80 % of the memory of the machine, or of the \
+                cgroup's (version 2) limit where that is lower.",
+        reason: "Some clients that come back later are better than the system ending the process with all of them. The \
+                 rest is for what the system holds for sockets.",
+    },
+    Setting {
+        section: Section::Limits,
+        key: "shards",
+        kind: Kind::CountOrAuto(1, 256),
+        default: Some("auto"),
+        example: "4",
+        about: "How many threads write to streams, each to its own part of them. `auto` is one for each core that the \
+                process may use.",
+        reason: "They do nearly all of the work under load; more of them than cores only wait for each other.",
     },
     Setting {
         section: Section::Limits,
@@ -238,11 +285,12 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         section: Section::Route,
         key: "poll",
-        kind: time(50, 24 * HOUR),
+        kind: time(5, 24 * HOUR),
         default: Some("500ms"),
         example: "\"500ms\"",
         about: "How often the origin is asked while somebody subscribes, from the start of one fetch to the next.",
-        reason: "Feels live on a screen and is one conditional request, however many clients watch.",
+        reason: "Feels live on a screen and is one conditional request, however many clients watch. At the least, 5 ms, \
+                 that is 200 requests a second for each feed, and as many comparisons: for origins next door and few feeds.",
     },
     Setting {
         section: Section::Route,
@@ -262,6 +310,17 @@ pub const SETTINGS: &[Setting] = &[
         about: "How long a stream may be silent before a heartbeat is sent on it.",
         reason: "Below the time-outs of common proxies, of which the shortest are 30 s, and of our clients, which take 45 s of \
                  silence for a dead connection.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "conflate",
+        kind: Kind::Flag,
+        default: Some("true"),
+        example: "true",
+        about: "What a stream gets that fell behind, because its client or the gateway was busy: the net effect of what it \
+                missed as one update (`true`), or every update, joined in as few writes as possible, as long as the window \
+                holds them (`false`).",
+        reason: "Whoever shows the present is served best by the shortest way to it; write `false` where each step counts.",
     },
     Setting {
         section: Section::Route,
@@ -314,101 +373,3 @@ pub const SETTINGS: &[Setting] = &[
         reason: "It is detected where rows have a member whose values differ; name it where that guesses wrong.",
     },
 ];
-
-impl Section {
-    /// All sections, in the order in which they are documented.
-    pub const ALL: [Self; 4] = [Self::Top, Self::Limits, Self::Origin, Self::Route];
-
-    /// How the section is written in the file; empty for the top.
-    pub fn header(self) -> &'static str {
-        match self {
-            Self::Top => "",
-            Self::Limits => "[limits]",
-            Self::Origin => "[[origin]]",
-            Self::Route => "[[route]]",
-        }
-    }
-
-    /// The key of the section at the top of the file, for all but the top itself.
-    pub fn key(self) -> &'static str {
-        self.header().trim_matches(['[', ']'])
-    }
-
-    /// The section to name in a sentence.
-    pub fn place(self) -> &'static str {
-        if self == Self::Top { "the top of the file" } else { self.header() }
-    }
-
-    /// The settings of the section.
-    pub fn settings(self) -> impl Iterator<Item = &'static Setting> {
-        SETTINGS.iter().filter(move |setting| setting.section == self)
-    }
-
-    /// Every key that may stand in the section, tables included.
-    pub fn keys(self) -> Vec<&'static str> {
-        let tables = Self::ALL.into_iter().filter(|section| self == Self::Top && *section != Self::Top);
-        self.settings().map(|setting| setting.key).chain(tables.map(Self::key)).collect()
-    }
-}
-
-/// The setting of a key, if there is one.
-pub(super) fn find(section: Section, key: &str) -> Option<&'static Setting> {
-    section.settings().find(|setting| setting.key == key)
-}
-
-impl Kind {
-    /// What a value of this kind is, to be read after "expected".
-    pub fn expected(self) -> &'static str {
-        match self {
-            Self::Address => "an address as a string",
-            Self::WebOrigins | Self::HeaderNames | Self::Paths => "a list of strings",
-            Self::Size(..) => "a size as a string",
-            Self::Count(..) => "a whole number",
-            Self::Time(..) => "a duration as a string",
-            Self::Flag => "true or false",
-            Self::Name => "a name as a string",
-            Self::Url => "a URL as a string",
-            Self::Pattern => "a path as a string",
-            Self::Pointer => "a JSON Pointer as a string",
-            Self::Tolerances => "a table of JSONPaths with numbers",
-            Self::Members => "a table of JSONPaths with strings",
-        }
-    }
-
-    /// The least and the most that is accepted, as they would be written.
-    pub fn limits(self) -> Option<(String, String)> {
-        match self {
-            Self::Size(least, most) => Some((least.to_string(), most.to_string())),
-            Self::Count(least, most) => Some((least.to_string(), most.to_string())),
-            Self::Time(least, most) => Some((display_duration(least), display_duration(most))),
-            _ => None,
-        }
-    }
-
-    /// Whether values are written without quotes.
-    pub fn is_bare(self) -> bool {
-        matches!(self, Self::Count(..) | Self::Flag)
-    }
-
-    /// Whether the value is a list.
-    pub fn is_list(self) -> bool {
-        matches!(self, Self::WebOrigins | Self::HeaderNames | Self::Paths)
-    }
-
-    /// Whether the value is a table.
-    pub fn is_table(self) -> bool {
-        matches!(self, Self::Tolerances | Self::Members)
-    }
-}
-
-impl Setting {
-    /// The default as TOML.
-    pub fn default_toml(&self) -> Option<String> {
-        self.default.map(|text| match self.kind {
-            kind if kind.is_list() => String::from("[]"),
-            kind if kind.is_table() => String::from("{}"),
-            kind if kind.is_bare() => text.to_owned(),
-            _ => format!("\"{text}\""),
-        })
-    }
-}

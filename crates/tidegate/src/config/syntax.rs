@@ -41,7 +41,7 @@ fn help(line: &str, message: &str) -> &'static str {
         return "write each key, and each [table], once; remove one of the two";
     }
     if line.starts_with('[') {
-        return "a header is alone on its line: [limits], [[origin]] or [[route]]";
+        return "a header is alone on its line: [limits], [tls], [[origin]] or [[route]]";
     }
     match line.split_once('=') {
         None => "write `key = value`, as in `poll = \"500ms\"`",

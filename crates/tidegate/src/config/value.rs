@@ -17,12 +17,18 @@ pub enum ValueError {
     Duration,
     /// Not a size in bytes.
     Size,
+    /// Neither a size nor `auto`.
+    SizeOrAuto,
     /// Not a count.
     Count,
+    /// Neither a count nor `auto`.
+    CountOrAuto,
     /// Neither `true` nor `false`.
     Flag,
     /// Not an IP address with a port.
     Address,
+    /// Not the path of a file.
+    File,
     /// Not the name of an origin.
     Name,
     /// Not the URL of an origin.
@@ -120,9 +126,12 @@ impl ValueError {
         Cow::Borrowed(match self {
             Self::Duration => "is not a duration",
             Self::Size => "is not a size",
+            Self::SizeOrAuto => "is neither a size nor auto",
             Self::Count => "is not a whole number",
+            Self::CountOrAuto => "is neither a whole number nor auto",
             Self::Flag => "is neither true nor false",
             Self::Address => "is not an IP address with a port",
+            Self::File => "is not the path of a file",
             Self::Name => "is not a name: 1 to 64 letters, digits, `-`, `_` or `.`",
             Self::CorsOrigin => "is not a web origin",
             Self::HeaderName => "is not a header field name",
@@ -186,11 +195,16 @@ impl ValueError {
         match self {
             Self::Duration => "write a number and a unit: \"500ms\", \"2s\", \"1.5s\", \"5m\" or \"1h\"",
             Self::Size => "write a number and a unit: \"16 MiB\", \"512 KiB\", \"1000 B\" or \"1 MB\"",
+            Self::SizeOrAuto => "write \"auto\", or a number and a unit: \"2 GiB\" or \"512 MiB\"",
             Self::Count => "write digits only: 10000",
+            Self::CountOrAuto => "write \"auto\", or digits only: 10000",
             Self::Flag => "write true or false",
             Self::Address => {
                 "write an address and a port: \"127.0.0.1:8080\" for this machine only, \"0.0.0.0:8080\" for every \
                  interface, \"[::1]:8080\" for IPv6"
+            }
+            Self::File => {
+                "write its path, from the folder of the configuration file: \"tls/certificate.pem\""
             }
             Self::Name => "write a short name: \"market\"",
             Self::CorsOrigin => {

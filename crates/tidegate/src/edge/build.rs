@@ -11,7 +11,8 @@ use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Route};
 use super::Gateway;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
-use crate::config::{Config, CorsOrigins, LivePolicy, PathPattern, RouteConfig};
+use super::tls;
+use crate::config::{ByteSize, Config, CorsOrigins, LivePolicy, PathPattern, RouteConfig};
 use crate::origin::{HttpOrigin, OriginError, OriginSettings};
 use crate::proxy::Tunnels;
 
@@ -29,6 +30,8 @@ pub enum BuildError {
     Thread(std::io::Error),
     /// The system gives no random numbers.
     Entropy(String),
+    /// TLS cannot be spoken with what was configured.
+    Tls(rustls::Error),
 }
 
 impl fmt::Display for BuildError {
@@ -36,6 +39,7 @@ impl fmt::Display for BuildError {
         match self {
             BuildError::Origin { name, error } => write!(f, "the origin `{name}` cannot be used: {error}"),
             BuildError::Thread(error) => write!(f, "a thread cannot be started: {error}"),
+            BuildError::Tls(error) => write!(f, "TLS cannot be served: {error}"),
             BuildError::Entropy(error) => write!(f, "the system gives no random numbers: {error}"),
         }
     }
@@ -46,14 +50,18 @@ impl std::error::Error for BuildError {}
 impl Gateway {
     /// Builds the gateway. Must be called within the runtime that it is to run in.
     pub fn new(config: &Config) -> Result<Gateway, BuildError> {
-        let shards = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let limits =
-            HubLimits { feeds: *config.limits.max_feeds, streams: *config.limits.max_streams, shards };
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let limits = HubLimits {
+            feeds: *config.limits.max_feeds,
+            streams: *config.limits.max_streams,
+            shards: config.limits.shards.or(cores),
+            pinned: in_memory(*config.limits.max_pinned),
+        };
         // The first draw shows whether the system can be asked at all.
         getrandom::u64().map_err(|error| BuildError::Entropy(error.to_string()))?;
         let entropy = || getrandom::u64().expect("the system gave random numbers before");
         let hub = Hub::start(Clock::new(), limits, entropy).map_err(BuildError::Thread)?;
-        let max_body = usize::try_from(config.limits.max_body.0).unwrap_or(usize::MAX);
+        let max_body = in_memory(*config.limits.max_body);
         let mut origins = Vec::new();
         for origin in &config.origins {
             let settings = OriginSettings {
@@ -69,9 +77,10 @@ impl Gateway {
             origins.push(made);
         }
         let window = WindowLimits {
-            bytes: usize::try_from(config.limits.window.0).unwrap_or(usize::MAX),
+            bytes: in_memory(*config.limits.window),
             versions: *config.limits.window_versions,
         };
+        let max_streams = *config.limits.max_streams_per_feed;
         // Who has no cross-origin policy here leaves it to the origin, and many answer `Origin` without saying `Vary`.
         let considered = match config.cors {
             CorsOrigins::None => Vary::naming(&ORIGIN),
@@ -82,8 +91,9 @@ impl Gateway {
             let index = config.origins.iter().position(|origin| Arc::ptr_eq(origin, &route.origin))?;
             let origin = origins[index].clone();
             let pattern = route.pattern.clone();
-            let live =
-                route.live().map(|policy| live_route(&pattern, &origin, policy, window, considered.clone()));
+            let live = route
+                .live()
+                .map(|policy| live_route(&pattern, &origin, policy, window, max_streams, considered.clone()));
             let live = live.map(Arc::new);
             Some(GatewayRoute { pattern: PathPattern::clone(&pattern), origin, live })
         };
@@ -94,8 +104,17 @@ impl Gateway {
             cors: Cors::new(config.cors.clone()),
             tunnels: Tunnels::default(),
             head_timeout: *config.limits.request_head_timeout,
+            send_buffer: in_memory(*config.limits.send_buffer),
+            tls: config.tls.as_ref().map(tls::server_config).transpose().map_err(BuildError::Tls)?,
+            limits: (&config.limits).into(),
+            memory: *config.limits.memory,
         })
     }
+}
+
+/// A size as a number of bytes in memory.
+fn in_memory(size: ByteSize) -> usize {
+    usize::try_from(size.0).unwrap_or(usize::MAX)
 }
 
 fn live_route(
@@ -103,6 +122,7 @@ fn live_route(
     origin: &HttpOrigin,
     policy: &LivePolicy,
     window: WindowLimits,
+    max_streams: usize,
     considered: Vary,
 ) -> Route {
     Route {
@@ -117,6 +137,8 @@ fn live_route(
             controls: Arc::new(policy.fields.controls()),
         },
         heartbeat: *policy.heartbeat,
+        conflate: *policy.conflate,
+        max_streams,
         considered,
         irrelevant: policy.ignore_headers.iter().map(|name| HeaderName::clone(name)).collect(),
         counters: Arc::new(FeedCounters::default()),

@@ -7,18 +7,19 @@ use http::header::{
     CONTENT_LENGTH, HOST, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, ORIGIN, RANGE, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
-use hyper::body::Incoming;
+use rustls::ServerConfig;
 use tidegate_core::negotiation::{self, Reading};
 use tidegate_core::{Answer, Failure, Position, caching};
-use tidegate_hub::{Body, FeedReport, FeedStats, Hub, Refused, Route, Wanted, problem_of};
+use tidegate_hub::{Body, FeedReport, FeedStats, Hub, Refused, Route, Subscription, Wanted, problem_of};
 use tidegate_wire::{Blame, Problem, ProblemKind};
 use tracing::{debug, error};
 
+use super::admission::AdmissionLimits;
 use super::cors::Cors;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
 use super::{answer, asked, plain, stream};
-use crate::config::PathPattern;
-use crate::origin::HttpOrigin;
+use crate::config::{ByteSize, OrAuto, PathPattern};
+use crate::origin::{HttpOrigin, no_body};
 use crate::proxy::{self, Client, Tunnels};
 
 /// A gateway that is ready to answer.
@@ -28,6 +29,11 @@ pub struct Gateway {
     pub(super) cors: Cors,
     pub(super) tunnels: Tunnels,
     pub(super) head_timeout: Duration,
+    /// What the kernel may hold of a stream, in bytes.
+    pub(super) send_buffer: usize,
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) limits: AdmissionLimits,
+    pub(super) memory: OrAuto<ByteSize>,
 }
 
 pub(super) struct GatewayRoute {
@@ -35,6 +41,14 @@ pub(super) struct GatewayRoute {
     pub(super) origin: HttpOrigin,
     /// Present where its GETs can be subscribed to.
     pub(super) live: Option<Arc<Route>>,
+}
+
+/// What becomes of a request.
+pub(super) enum Decided {
+    /// It is answered.
+    Answer(Response<Body>),
+    /// It becomes a stream, with this head.
+    Stream(Subscription, Response<()>),
 }
 
 /// A request that is to be answered from the hub.
@@ -56,11 +70,6 @@ impl Gateway {
         &self.tunnels
     }
 
-    /// How long a client may take for the head of a request.
-    pub(super) fn head_timeout(&self) -> Duration {
-        self.head_timeout
-    }
-
     /// How all feeds are doing.
     pub async fn report(&self) -> Vec<FeedReport> {
         self.hub.report().await
@@ -75,39 +84,45 @@ impl Gateway {
         self.routes.iter().find(|route| route.pattern.matches(path))
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: Request<Incoming>, client: &Client) -> Response<Body> {
+    /// Decides what becomes of one request.
+    pub(super) async fn decide(&self, request: Request<Body>, client: &Client) -> Decided {
         let origin = request.headers().get(ORIGIN).cloned();
         if let Some(preflight) = self.cors.preflight(request.method(), request.headers()) {
-            return preflight;
+            return Decided::Answer(preflight);
         }
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        let mut response = self.answer(request, client).await;
-        self.cors.apply(origin.as_ref(), response.headers_mut());
-        debug!(%method, path, status = response.status().as_u16(), client = %client.address, "answered");
-        response
+        let mut decided = self.answer(request, client).await;
+        let (status, fields) = match &mut decided {
+            Decided::Answer(response) => (response.status(), response.headers_mut()),
+            Decided::Stream(_, head) => (head.status(), head.headers_mut()),
+        };
+        self.cors.apply(origin.as_ref(), fields);
+        debug!(%method, path, status = status.as_u16(), client = %client.address, "answered");
+        decided
     }
 
-    async fn answer(&self, mut request: Request<Incoming>, client: &Client) -> Response<Body> {
+    async fn answer(&self, mut request: Request<Body>, client: &Client) -> Decided {
         if let Some(wrong) = wrong_host(&request) {
-            return told(&Problem::new(ProblemKind::BadRequest).with_detail(wrong));
+            return refused(&Problem::new(ProblemKind::BadRequest).with_detail(wrong));
         }
         let Some(route) = self.route(request.uri().path()) else {
             let detail = format!("no route matches {}", request.uri().path());
-            return told(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
+            return refused(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
         };
         let Some(target) = request.uri().path_and_query().cloned() else {
-            return told(&Problem::new(ProblemKind::BadRequest).with_detail("the request names no path"));
+            return refused(&Problem::new(ProblemKind::BadRequest).with_detail("the request names no path"));
         };
         let (target, reserved) = match query::split(&target) {
             Ok(split) => split,
-            Err(UnknownParameter(name)) => return told(&unknown_parameter(&name)),
+            Err(UnknownParameter(name)) => return refused(&unknown_parameter(&name)),
         };
         match with_target(request.uri(), &target) {
             Ok(uri) => *request.uri_mut() = uri,
             Err(_) => {
-                return told(&Problem::new(ProblemKind::BadRequest).with_detail("the target is not valid"));
+                return refused(
+                    &Problem::new(ProblemKind::BadRequest).with_detail("the target is not valid"),
+                );
             }
         }
         if let Some(accept) = &reserved.accept {
@@ -115,7 +130,7 @@ impl Gateway {
                 Ok(value) => request.headers_mut().insert(http::header::ACCEPT, value),
                 Err(_) => {
                     let detail = "`tidegate.accept` is no valid `Accept`";
-                    return told(&Problem::new(ProblemKind::BadRequest).with_detail(detail));
+                    return refused(&Problem::new(ProblemKind::BadRequest).with_detail(detail));
                 }
             };
         }
@@ -127,7 +142,7 @@ impl Gateway {
             }
             _ => {
                 self.translate_conditions(request.headers_mut()).await;
-                self.forward(route, request, client).await
+                Decided::Answer(self.forward(route, request, client).await)
             }
         }
     }
@@ -136,13 +151,16 @@ impl Gateway {
         &self,
         route: &GatewayRoute,
         live: Live<'_>,
-        request: Request<Incoming>,
+        request: Request<Body>,
         client: &Client,
-    ) -> Response<Body> {
+    ) -> Decided {
         match (negotiation::reading(&live.fields), request.method()) {
-            (Reading::Stream, &Method::HEAD) => stream::head(None),
+            (Reading::Stream, &Method::HEAD) => {
+                let head = stream::head(None, stream::coding(&live.fields));
+                Decided::Answer(head.map(|()| no_body()))
+            }
             (Reading::Stream, _) => self.stream(route, live, request, client).await,
-            (Reading::Plain, _) => self.plain(route, live, request, client).await,
+            (Reading::Plain, _) => Decided::Answer(self.plain(route, live, request, client).await),
         }
     }
 
@@ -150,26 +168,30 @@ impl Gateway {
         &self,
         route: &GatewayRoute,
         live: Live<'_>,
-        request: Request<Incoming>,
+        request: Request<Body>,
         client: &Client,
-    ) -> Response<Body> {
+    ) -> Decided {
         let resume = stream::resume(&live.fields, live.reserved.last_event_id.as_deref());
         let wanted = Wanted { route: live.route, target: live.target, fields: &live.fields };
-        let mut response = match self.hub.subscribe(wanted, resume).await {
-            Ok(stream) => return stream::response(stream),
+        let coding = stream::coding(&live.fields);
+        let mut response = match self.hub.subscribe(wanted, resume, coding).await {
+            Ok(subscription) => {
+                let head = stream::head(subscription.content_type.clone(), coding);
+                return Decided::Stream(subscription, head);
+            }
             Err(Refused::Raw(raw, unfit)) => stream::only_streams(passed_on(*raw), unfit),
             Err(Refused::Bypass) => stream::only_streams(self.forward(route, request, client).await, None),
             Err(refused) => self.refusal(refused),
         };
         answer::vary(response.headers_mut(), "Accept");
-        response
+        Decided::Answer(response)
     }
 
     async fn plain(
         &self,
         route: &GatewayRoute,
         live: Live<'_>,
-        request: Request<Incoming>,
+        request: Request<Body>,
         client: &Client,
     ) -> Response<Body> {
         let insists = caching::insists(&live.fields);
@@ -206,6 +228,8 @@ impl Gateway {
                 .with_detail("as many resources are watched as `max_feeds` allows"),
             Refused::TooManyStreams => Problem::new(ProblemKind::TooManyStreams)
                 .with_detail("as many streams are open as `max_streams` allows"),
+            Refused::TooManyOfFeed => Problem::new(ProblemKind::TooManyStreams)
+                .with_detail("as many streams of this resource are open as `max_streams_per_feed` allows"),
             Refused::Closing => {
                 Problem::new(ProblemKind::ShuttingDown).with_detail("another instance will answer")
             }
@@ -217,12 +241,7 @@ impl Gateway {
         told(&problem)
     }
 
-    async fn forward(
-        &self,
-        route: &GatewayRoute,
-        request: Request<Incoming>,
-        client: &Client,
-    ) -> Response<Body> {
+    async fn forward(&self, route: &GatewayRoute, request: Request<Body>, client: &Client) -> Response<Body> {
         match proxy::forward(&route.origin, request, client, &self.tunnels).await {
             Ok(response) => response,
             Err(failure) => failed(&failure),
@@ -264,7 +283,7 @@ impl Gateway {
 
 /// Whether the hub can answer: a read of the whole, without a body, that wants no other protocol. The preconditions of
 /// RFC 9110 §13.1.1 and §13.1.4 are the origin's to judge.
-fn can_be_live(request: &Request<Incoming>) -> bool {
+fn can_be_live(request: &Request<Body>) -> bool {
     let fields = request.headers();
     let has_body = fields.contains_key(TRANSFER_ENCODING)
         || fields.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
@@ -275,7 +294,7 @@ fn can_be_live(request: &Request<Incoming>) -> bool {
 }
 
 /// What is wrong with how a request names its host (RFC 9112 §3.2): two servers must never take it for two hosts.
-fn wrong_host(request: &Request<Incoming>) -> Option<&'static str> {
+fn wrong_host(request: &Request<Body>) -> Option<&'static str> {
     match request.headers().get_all(HOST).iter().count() {
         0 if request.version() == Version::HTTP_11 => Some("the request has no `Host`"),
         0 | 1 => None,
@@ -309,6 +328,10 @@ fn unconfirmed(failure: &Failure) -> Response<Body> {
     let mut problem = problem_of(failure);
     problem.status = Some(http::StatusCode::GATEWAY_TIMEOUT.as_u16());
     told(&problem)
+}
+
+fn refused(problem: &Problem) -> Decided {
+    Decided::Answer(told(problem))
 }
 
 /// A problem as an answer. What the gateway refuses for load says when to come back, spread so that not all come at

@@ -9,15 +9,22 @@
 //!
 //! It must not know how a feed works; it asks the hub, and turns what the hub says into HTTP, here and nowhere else.
 
+pub mod admission;
 pub(crate) mod answer;
 pub(crate) mod asked;
 mod build;
+mod client_io;
+mod connection;
 mod cors;
+mod door;
+mod gate;
 mod gateway;
 mod plain;
 mod query;
+pub mod refused_sockets;
 pub(crate) mod server;
 mod stream;
+pub mod tls;
 
 pub use build::BuildError;
 pub use gateway::Gateway;

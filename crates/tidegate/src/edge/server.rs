@@ -4,23 +4,23 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::Scheme;
 use http::{Request, Response};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tidegate_hub::Body;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
-use super::Gateway;
 use crate::proxy::Client;
 
 /// What hyper may hold of a connection, in bytes: a request's head, or frames that a slow client has not taken yet.
@@ -63,21 +63,57 @@ impl fmt::Display for ListenError {
 
 impl std::error::Error for ListenError {}
 
-/// Listens on `address`; `option` is what the error tells people to change.
+/// Connections that may wait to be accepted. The system lowers it to its own limit (`net.core.somaxconn`); what does not
+/// fit is tried again by the client's system a second later, so a herd of clients should.
+const BACKLOG: u32 = 16_384;
+
+/// Listens on `address`; `option` is what the error tells people to change. Must be called within a runtime.
 pub async fn listen(address: SocketAddr, option: &'static str) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(address).await.map_err(|error| ListenError { address, option, error })
+    bind(address).map_err(|error| ListenError { address, option, error })
 }
 
-impl Gateway {
-    /// Serves `listener` until `stop`, then lets go in order: no new connection, a last event on each stream, and a
-    /// few seconds for answers under way.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
-        let gateway = self.clone();
-        let answer = move |request, client| {
-            let gateway = gateway.clone();
-            async move { gateway.handle(request, &client).await }
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // An address whose last connections are still being forgotten can be taken again at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Hands every connection to `served` until `stop`.
+pub(super) async fn accept_until(
+    stop: &CancellationToken,
+    listener: TcpListener,
+    mut served: impl FnMut(TcpStream, SocketAddr),
+) {
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
         };
-        serve(listener, stop, self.head_timeout(), answer, || self.close_streams()).await;
+        match accepted {
+            Ok((socket, address)) => served(socket, address),
+            Err(error) => {
+                // Out of file descriptors, most likely: those that are open go on, new ones wait.
+                warn!(%error, "cannot accept a connection");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Lets go of connections in order: answers under way have a few seconds, and what is left is cut.
+pub(super) async fn drain(
+    connections: &TaskTracker,
+    cut: &CancellationToken,
+    streams: impl Future<Output = ()>,
+) {
+    connections.close();
+    let all = async { tokio::join!(connections.wait(), streams) };
+    if timeout(DRAIN, all).await.is_err() {
+        info!(connections = connections.len(), "connections that would not end are cut");
+        cut.cancel();
+        connections.wait().await;
     }
 }
 
@@ -90,62 +126,49 @@ pub(crate) async fn serve<A, F>(
     answer: A,
     closing: impl FnOnce(),
 ) where
-    A: Fn(Request<Incoming>, Client) -> F + Clone + Send + Sync + 'static,
+    A: Fn(Request<Body>, Client) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((socket, address)) => {
-                let client = Client { address, scheme: Scheme::HTTP };
-                let served = connection(answer.clone(), socket, client, head_timeout, stop.clone());
-                connections.spawn(cut.clone().run_until_cancelled_owned(served));
+    accept_until(&stop, listener, |socket, address| {
+        let client = Client { address, scheme: Scheme::HTTP };
+        let (answer, stop, cut) = (answer.clone(), stop.clone(), cut.clone());
+        connections.spawn(cut.run_until_cancelled_owned(async move {
+            if let Err(error) = socket.set_nodelay(true) {
+                debug!(%error, "the connection is gone already");
+                return;
             }
-            Err(error) => {
-                // Out of file descriptors, most likely: those that are open go on, new ones wait.
-                warn!(%error, "cannot accept a connection");
-                sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-    drop(listener);
+            let answer = move |request| answer(request, client.clone());
+            with_hyper(socket, answer, head_timeout, &stop, address).await;
+        }));
+    })
+    .await;
     closing();
-    connections.close();
-    if timeout(DRAIN, connections.wait()).await.is_err() {
-        info!(connections = connections.len(), "connections that would not end are cut");
-        cut.cancel();
-        connections.wait().await;
-    }
+    drain(&connections, &cut, std::future::ready(())).await;
 }
 
-async fn connection<A, F>(
+/// Answers the requests of one connection.
+pub(super) async fn with_hyper<I, A, F>(
+    io: I,
     answer: A,
-    socket: TcpStream,
-    client: Client,
     head_timeout: Duration,
-    stop: CancellationToken,
+    stop: &CancellationToken,
+    address: SocketAddr,
 ) where
-    A: Fn(Request<Incoming>, Client) -> F,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: Fn(Request<Body>) -> F,
     F: Future<Output = Response<Body>>,
 {
-    if let Err(error) = socket.set_nodelay(true) {
-        debug!(%error, "the connection is gone already");
-        return;
-    }
-    let service = service_fn(|request| {
-        let response = answer(request, client.clone());
+    let service = service_fn(|request: Request<Incoming>| {
+        let response = answer(request.map(|body| body.map_err(Into::into).boxed_unsync()));
         async move { Ok::<_, std::convert::Infallible>(response.await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
         .max_buf_size(CONNECTION_BUFFER)
-        .serve_connection(TokioIo::new(socket), service)
+        .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
@@ -156,6 +179,6 @@ async fn connection<A, F>(
         }
     };
     if let Err(error) = ended {
-        debug!(%error, client = %client.address, "the connection ended early");
+        debug!(%error, client = %address, "the connection ended early");
     }
 }

@@ -1,13 +1,16 @@
 //! The answer to a subscriber: the head of a stream, or the plain answer that says why there is none.
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use http_body_util::BodyExt;
+use httpdate::HttpDate;
 use tidegate_core::{Position, Unfit, negotiation};
-use tidegate_hub::{Body, Resume, Stream};
+use tidegate_hub::{Body, Coding, Resume};
 use tidegate_wire::{CONTENT_TYPE_FIELD, Problem, ProblemKind};
 
-use super::answer;
+use super::{answer, asked};
 
 /// The longest `Last-Event-ID` that is looked at; ours are far shorter.
 const MAX_ID: usize = 128;
@@ -22,16 +25,14 @@ pub(super) fn resume(fields: &HeaderMap, parameter: Option<&str>) -> Resume {
     }
 }
 
-/// The answer that begins a stream.
-pub(super) fn response(stream: Stream) -> Response<Body> {
-    let mut response = head(stream.content_type);
-    *response.body_mut() = stream.body.boxed_unsync();
-    response
+/// How a stream is coded for a client that sent these fields.
+pub(super) fn coding(fields: &HeaderMap) -> Coding {
+    if asked::accepts_gzip(fields) { Coding::Gzip } else { Coding::Identity }
 }
 
-/// The same answer without its stream, for `HEAD`, which ends at once.
-pub(super) fn head(content_type: Option<HeaderValue>) -> Response<Body> {
-    let mut response = answer::empty(StatusCode::OK);
+/// The head of the answer that is a stream.
+pub(super) fn head(content_type: Option<HeaderValue>, coding: Coding) -> Response<()> {
+    let mut response = Response::new(());
     let fields = response.headers_mut();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static(negotiation::EVENT_STREAM));
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
@@ -40,9 +41,29 @@ pub(super) fn head(content_type: Option<HeaderValue>) -> Response<Body> {
     if let Some(content_type) = content_type {
         fields.insert(HeaderName::from_static(CONTENT_TYPE_FIELD), content_type);
     }
-    answer::vary(fields, "Accept");
+    if coding == Coding::Gzip {
+        fields.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    fields.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     answer::via(fields);
     response
+}
+
+/// The head as HTTP/1.1 writes it. The stream ends with its connection: so its bytes are the same for everyone, and
+/// no part of them needs a length (RFC 9112 §6.3).
+pub(super) fn wire_head(head: &Response<()>, now: SystemTime) -> Bytes {
+    let mut out = Vec::with_capacity(512);
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(head.status().as_str().as_bytes());
+    out.extend_from_slice(b" OK\r\n");
+    for (name, value) in head.headers() {
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(format!("date: {}\r\nconnection: close\r\n\r\n", HttpDate::from(now)).as_bytes());
+    out.into()
 }
 
 /// Lets an answer through to a client that asked for a stream only if it is one, or says itself why not.
@@ -70,6 +91,25 @@ pub(super) fn only_streams(response: Response<Body>, unfit: Option<Unfit>) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_head_on_the_wire() {
+        let head = head(Some(HeaderValue::from_static("application/json")), Coding::Gzip);
+        let text = String::from_utf8(wire_head(&head, SystemTime::UNIX_EPOCH).to_vec()).unwrap();
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("\r\n\r\n"), "{text}");
+        for line in [
+            "content-type: text/event-stream",
+            "cache-control: no-cache, no-transform",
+            "content-encoding: gzip",
+            "tidegate-content-type: application/json",
+            "date: Thu, 01 Jan 1970 00:00:00 GMT",
+            "connection: close",
+            "vary: Accept, Accept-Encoding",
+        ] {
+            assert!(text.contains(&format!("\r\n{line}\r\n")), "{line} in {text}");
+        }
+        assert!(!text.contains("content-length") && !text.contains("transfer-encoding"), "{text}");
+    }
 
     #[test]
     fn any_id_is_taken_and_only_ours_proves_anything() {

@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use tidegate_core::sharing::connection_options;
+use tidegate_hub::Body;
 
 use super::Client;
 use crate::origin::{append_via, end_to_end};
@@ -47,7 +48,7 @@ pub(super) fn wants_trailers(fields: &HeaderMap) -> bool {
 
 /// The fields that the origin gets, but for its `Host`.
 pub(super) fn for_the_origin(
-    request: &Request<Incoming>,
+    request: &Request<Body>,
     client: &Client,
     upgrade: Option<&Upgrade>,
 ) -> HeaderMap {
@@ -101,7 +102,7 @@ fn copy(from: &HeaderMap, name: HeaderName, to: &mut HeaderMap) {
 }
 
 /// Says where the request came from, in the standard's way (RFC 7239) and in the customary one.
-fn add_forwarded(fields: &mut HeaderMap, request: &Request<Incoming>, client: &Client) {
+fn add_forwarded(fields: &mut HeaderMap, request: &Request<Body>, client: &Client) {
     let address = client.address.ip().to_canonical();
     let scheme = client.scheme.as_str();
     // A request in absolute form names its host in the target (RFC 9112 §3.2.2).

@@ -61,7 +61,7 @@ pub fn is_upgrade<B>(request: &Request<B>) -> bool {
 /// `CONNECT`, and `TRACE` or `OPTIONS` with a spent `Max-Forwards`, are answered here.
 pub async fn forward(
     origin: &HttpOrigin,
-    mut request: Request<Incoming>,
+    mut request: Request<Body>,
     client: &Client,
     tunnels: &Tunnels,
 ) -> Result<Response<Body>, Failure> {
@@ -130,7 +130,7 @@ fn switched(
 }
 
 /// The status of requests that end at the gateway; counts down `Max-Forwards` for those that go on.
-fn answered_here(request: &mut Request<Incoming>) -> Option<StatusCode> {
+fn answered_here(request: &mut Request<Body>) -> Option<StatusCode> {
     // A gateway stands in front of one origin; it opens no tunnels to others (RFC 9110 §9.3.6).
     if request.method() == Method::CONNECT {
         return Some(StatusCode::NOT_IMPLEMENTED);

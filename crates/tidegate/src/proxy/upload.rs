@@ -8,22 +8,21 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use tidegate_hub::BoxError;
+use tidegate_hub::{self as hub, BoxError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::origin::Turn;
 
 /// The body, and whose turn it is.
-pub(super) fn watched(body: Incoming) -> (Upload, watch::Receiver<Turn>) {
+pub(super) fn watched(body: hub::Body) -> (Upload, watch::Receiver<Turn>) {
     let (turn, progress) = watch::channel(Turn::Origin(Instant::now()));
     (Upload { body, turn }, progress)
 }
 
 /// A body that tells how it gets on.
 pub(super) struct Upload {
-    body: Incoming,
+    body: hub::Body,
     turn: watch::Sender<Turn>,
 }
 
@@ -40,7 +39,7 @@ impl Body for Upload {
             Poll::Pending => Turn::Client,
             Poll::Ready(_) => Turn::Origin(Instant::now()),
         });
-        polled.map_err(Into::into)
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

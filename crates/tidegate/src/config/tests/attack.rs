@@ -8,6 +8,9 @@ use super::{ORIGIN, ROUTE, parse};
 /// What variables hold in the random attack: a word that no file or message has by itself.
 const SECRET: &str = "zq9secret";
 
+/// Files that are not there.
+const TLS: &str = "[tls]\ncertificate = \"no-such-folder/c\"\nkey = \"no-such-folder/k\"\n";
+
 /// Everything that this module can print about a text.
 fn printed(text: &str, environment: Environment<'_>) -> String {
     match Config::parse("t", text, environment) {
@@ -52,6 +55,7 @@ fn what_the_environment_holds_is_never_printed() {
                 let line = format!("{} = {value}\n", setting.key);
                 let text = match setting.section {
                     Section::Top => format!("{line}{ORIGIN}{ROUTE}"),
+                    Section::Tls => format!("[tls]\n{line}{}{ORIGIN}{ROUTE}", other(TLS, setting.key)),
                     Section::Limits => format!("[limits]\n{line}{ORIGIN}{ROUTE}"),
                     Section::Origin => format!("{ROUTE}[[origin]]\n{line}{}", other(ORIGIN, setting.key)),
                     Section::Route => format!("{ORIGIN}[[route]]\n{line}{}", other(ROUTE, setting.key)),
@@ -93,6 +97,8 @@ fn piece() -> impl Strategy<Value = String> {
             "[[route]]\n",
             "[[origin]]\n",
             "[limits]\n",
+            "[tls]\nkey = \"${V}\"\n",
+            "certificate = \"/\"\n",
             "[route]\n",
             "[[route",
             "path = ",

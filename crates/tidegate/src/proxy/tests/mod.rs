@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::uri::Scheme;
 use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -95,6 +96,7 @@ async fn answer(
     client: &Client,
     tunnels: &Tunnels,
 ) -> Response<Body> {
+    let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
     match forward(origin, request, client, tunnels).await {
         Ok(response) => response,
         Err(failure) => {

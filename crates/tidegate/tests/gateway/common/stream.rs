@@ -1,6 +1,9 @@
 //! A reader of event streams (WHATWG HTML §9.2.6), and what it holds.
 
+use std::io::Write;
 use std::net::SocketAddr;
+
+use flate2::write::GzDecoder;
 
 use tidegate_core::json::{self, Patch, Value};
 
@@ -58,7 +61,12 @@ pub(crate) struct Stream {
     pub(crate) head: Response,
     http: Http,
     text: String,
+    /// The begin of a character whose rest is still to come.
+    cut: Vec<u8>,
+    /// How much of the text holds no end of an event.
+    searched: usize,
     chunked: bool,
+    unpacker: Option<GzDecoder<Vec<u8>>>,
 }
 
 impl Stream {
@@ -81,7 +89,8 @@ impl Stream {
         assert_eq!(head.status, 200, "{head:?}");
         assert_eq!(head.field("content-type"), Some("text/event-stream"), "{head:?}");
         let chunked = head.field("transfer-encoding").is_some();
-        Stream { head, http, text: String::new(), chunked }
+        let unpacker = (head.field("content-encoding") == Some("gzip")).then(|| GzDecoder::new(Vec::new()));
+        Stream { head, http, text: String::new(), cut: Vec::new(), searched: 0, chunked, unpacker }
     }
 
     /// Whether more came.
@@ -91,15 +100,34 @@ impl Stream {
             false => self.http.some().await,
         };
         let Some(bytes) = bytes else { return false };
-        // Frames begin and end between events, so chunks never cut a character.
-        self.text.push_str(std::str::from_utf8(&bytes).expect("streams are UTF-8"));
+        match &mut self.unpacker {
+            None => self.cut.extend_from_slice(&bytes),
+            Some(unpacker) => {
+                unpacker.write_all(&bytes).expect("gzip");
+                unpacker.flush().expect("what came can be read");
+                self.cut.append(unpacker.get_mut());
+            }
+        }
+        let whole = match std::str::from_utf8(&self.cut) {
+            Ok(text) => text.len(),
+            Err(error) => {
+                assert_eq!(error.error_len(), None, "streams are UTF-8");
+                error.valid_up_to()
+            }
+        };
+        let text = self.cut.drain(..whole).collect();
+        self.text.push_str(&String::from_utf8(text).expect("checked"));
         true
     }
 
     /// The next event, or nothing when the stream ended in order.
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some(end) = self.text.find("\n\n") {
+            let from = self.searched;
+            self.searched = self.text.len().saturating_sub(1);
+            if let Some(end) = self.text.as_bytes()[from..].windows(2).position(|pair| pair == b"\n\n") {
+                let end = from + end;
+                self.searched = 0;
                 let block: String = self.text.drain(..end + 2).collect();
                 return Some(Event::parse(&block[..end + 1]));
             }
@@ -136,6 +164,7 @@ impl Stream {
     pub(crate) async fn text_until(&mut self, end: &str) -> String {
         loop {
             if let Some(start) = self.text.find(end) {
+                self.searched = 0;
                 return self.text.drain(..start + end.len()).collect();
             }
             assert!(self.more().await, "ended before {end:?}: {:?}", self.text);

@@ -1,0 +1,257 @@
+//! A feed as its shard sees it: the head, the status, the members, and the steps to the head.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tidegate_core::{Offset, Time};
+use tidegate_wire::sse::{UNPROVEN, note};
+
+use super::command::{FeedPort, Manner, Step};
+use super::subscriber::{Counted, Cursor, Progress};
+use crate::clock::Clock;
+use crate::frame::Frame;
+use crate::published::{Published, StatusView};
+use crate::stats::FeedCounters;
+
+/// Patches kept for streams that get every update are never more than this, whatever they weigh.
+const MOST_KEPT: usize = 1024;
+
+/// Patches kept may always weigh this much, in bytes, however small the document is.
+const LEAST_KEPT_BYTES: usize = 64 * 1024;
+
+/// How many versions an answered step may lie behind the head and still be of use to those who waited for it.
+const STEP_LIFE: u64 = 64;
+
+/// What comes next for a subscriber.
+pub(super) enum Next {
+    Frame(Frame, Progress, Counted),
+    /// The step to the head is being made; whether this subscriber was the first to need it.
+    Awaited(Offset),
+    /// It is at the head.
+    Nothing,
+}
+
+/// A step over several versions that was asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    /// The answer, once it is there.
+    step: Option<(Offset, Option<Frame>)>,
+    /// Who waits for it.
+    waiting: Vec<usize>,
+    /// Those who were told of the answer and have not used it yet.
+    left: usize,
+}
+
+/// Where the work on a feed's members stands.
+#[derive(Debug, Default)]
+pub(super) struct Pass {
+    /// It is in the queue of feeds that have something for their members.
+    pub(super) queued: bool,
+    /// The next member to be served.
+    pub(super) next: usize,
+    /// When it is through, there is to be another.
+    pub(super) again: bool,
+}
+
+pub(super) struct FeedView<P> {
+    pub(super) port: P,
+    pub(super) manner: Manner,
+    pub(super) counters: Arc<FeedCounters>,
+    pub(super) members: Vec<usize>,
+    pub(super) pass: Pass,
+    head: Arc<Published>,
+    pub(super) status: StatusView,
+    status_event: Option<Frame>,
+    steps: HashMap<Offset, Asked>,
+    /// The patches up to the head, without a gap, where every update is to be told.
+    kept: VecDeque<(Offset, Frame)>,
+    kept_bytes: usize,
+    /// Several of them in one, by where they begin.
+    joined: HashMap<Offset, (u64, Frame)>,
+}
+
+impl<P: FeedPort> FeedView<P> {
+    pub(super) fn new(
+        port: P,
+        manner: Manner,
+        head: Arc<Published>,
+        status: StatusView,
+        counters: Arc<FeedCounters>,
+    ) -> FeedView<P> {
+        FeedView {
+            port,
+            manner,
+            counters,
+            members: Vec::new(),
+            pass: Pass::default(),
+            head,
+            status,
+            status_event: None,
+            steps: HashMap::new(),
+            kept: VecDeque::new(),
+            kept_bytes: 0,
+            joined: HashMap::new(),
+        }
+    }
+
+    /// There is a new version.
+    pub(super) fn publish(&mut self, head: Arc<Published>) {
+        debug_assert!(head.offset() > self.head.offset(), "a feed never goes backwards");
+        self.joined.clear();
+        if !self.manner.conflate {
+            self.keep(&head);
+        }
+        let oldest = Offset(head.offset().0.saturating_sub(STEP_LIFE));
+        self.steps.retain(|_, asked| match &asked.step {
+            None => true,
+            Some((to, _)) => asked.left > 0 && *to >= oldest,
+        });
+        self.head = head;
+    }
+
+    fn keep(&mut self, head: &Published) {
+        let Some(patch) = head.patch_event() else {
+            self.kept.clear();
+            self.kept_bytes = 0;
+            return;
+        };
+        self.kept.push_back((head.offset(), patch.clone()));
+        self.kept_bytes += patch.plain().len();
+        let most = head.version().body.len().max(LEAST_KEPT_BYTES);
+        while self.kept_bytes > most || self.kept.len() > MOST_KEPT {
+            let Some((_, patch)) = self.kept.pop_front() else { break };
+            self.kept_bytes -= patch.plain().len();
+        }
+    }
+
+    /// The status changed.
+    pub(super) fn tell(&mut self, status: StatusView) {
+        self.status = status;
+        self.status_event = None;
+    }
+
+    /// A step that was asked for is there. Gives those who wait for it.
+    pub(super) fn answer(&mut self, from: Offset, step: Step) -> Vec<usize> {
+        let asked = self.steps.entry(from).or_default();
+        asked.step = Some(match step {
+            Step::Patch(to, frame) => (to, Some(frame)),
+            Step::Snapshot => (self.head.offset(), None),
+        });
+        let waiting = std::mem::take(&mut asked.waiting);
+        asked.left += waiting.len();
+        waiting
+    }
+
+    /// Notes that a member waits for the step from here; asks for it if nobody did.
+    pub(super) fn wait(&mut self, from: Offset, member: usize) {
+        let asked = self.steps.entry(from).or_insert_with(|| {
+            self.port.request_step(from);
+            Asked::default()
+        });
+        asked.waiting.push(member);
+    }
+
+    /// The update that brings a subscriber forward, or that it waits for one.
+    pub(super) fn next_update(&mut self, at: Progress, awaited: bool) -> Next {
+        let head = self.head.offset();
+        let from = match at.cursor {
+            Cursor::Unproven => {
+                let after = Progress { cursor: Cursor::Fresh, ..at };
+                return Next::Frame(Frame::new(note(UNPROVEN)), after, Counted::default());
+            }
+            Cursor::Fresh => return self.snapshot(at),
+            Cursor::At(offset) if offset == head => return Next::Nothing,
+            Cursor::At(offset) => offset,
+        };
+        if from.next() == head {
+            return match self.head.patch_event() {
+                Some(patch) => update(patch.clone(), at, head, 1, 0),
+                None => self.snapshot(at),
+            };
+        }
+        if !at.updated
+            && at.told.is_none()
+            && let Some((to, patch)) = self.kept_after(from)
+        {
+            // Alone, because the first status comes between the first update and the second.
+            return update(patch.clone(), at, *to, 1, 0);
+        }
+        if let Some((updates, joined)) = self.joined_from(from) {
+            return update(joined, at, head, updates, 0);
+        }
+        match self.steps.get_mut(&from) {
+            Some(Asked { step: Some((to, frame)), left, .. }) => {
+                if awaited {
+                    *left = left.saturating_sub(1);
+                }
+                match frame {
+                    Some(frame) => update(frame.clone(), at, *to, 1, to.0 - from.0 - 1),
+                    None => self.snapshot(at),
+                }
+            }
+            _ => Next::Awaited(from),
+        }
+    }
+
+    /// The patch from here to the next version, where all from there on are kept.
+    fn kept_after(&self, from: Offset) -> Option<&(Offset, Frame)> {
+        let oldest = self.kept.front()?.0;
+        self.kept.get(usize::try_from(from.next().0.checked_sub(oldest.0)?).ok()?)
+    }
+
+    /// Every patch from here to the head in one frame, where all are kept and the whole would not be smaller.
+    fn joined_from(&mut self, from: Offset) -> Option<(u64, Frame)> {
+        if let Some((updates, joined)) = self.joined.get(&from) {
+            return Some((*updates, joined.clone()));
+        }
+        let oldest = self.kept.front()?.0;
+        let first = usize::try_from(from.next().0.checked_sub(oldest.0)?).ok()?;
+        let patches = || self.kept.range(first.min(self.kept.len())..).map(|(_, patch)| patch.plain());
+        let updates = self.kept.len().checked_sub(first).filter(|count| *count > 0)? as u64;
+        let bytes: usize = patches().map(Bytes::len).sum();
+        let mut all = Vec::with_capacity(bytes);
+        patches().for_each(|patch| all.extend_from_slice(patch));
+        let joined = Frame::new(all.into());
+        self.joined.insert(from, (updates, joined.clone()));
+        Some((updates, joined))
+    }
+
+    fn snapshot(&self, at: Progress) -> Next {
+        let head = self.head.offset();
+        let skipped = match at.cursor {
+            Cursor::At(from) => (head.0 - from.0).saturating_sub(1),
+            Cursor::Fresh | Cursor::Unproven => 0,
+        };
+        let counted = Counted { updates: 1, snapshot: true, conflated: skipped };
+        Next::Frame(self.head.snapshot_event().clone(), at.moved_to(head), counted)
+    }
+
+    /// The status that a subscriber at the head was not told yet, and how far it is then. `retry` draws when it
+    /// should come back.
+    pub(super) fn next_status(
+        &mut self,
+        at: Progress,
+        unproven: bool,
+        now: Time,
+        clock: &Clock,
+        retry: impl FnOnce() -> Duration,
+    ) -> Option<(Frame, Progress)> {
+        let newest = self.status.status.sequence;
+        if at.told == Some(newest) {
+            return None;
+        }
+        let after = Progress { told: Some(newest), ..at };
+        if at.told.is_none() {
+            let first = self.status.first_event(now, clock, unproven, retry());
+            return Some((Frame::new(first), after));
+        }
+        let event = self.status_event.get_or_insert_with(|| Frame::new(self.status.event(now, clock)));
+        Some((event.clone(), after))
+    }
+}
+
+fn update(frame: Frame, at: Progress, to: Offset, updates: u64, conflated: u64) -> Next {
+    Next::Frame(frame, at.moved_to(to), Counted { updates, snapshot: false, conflated })
+}

@@ -1,0 +1,380 @@
+//! A shard: the subscribers of one event loop, and how updates reach them.
+//!
+//! Pure: commands and the time go in, frames go into [`Sink`]s. The thread around it is in `shard_thread`.
+//!
+//! [`Shard::handle`] takes note of what is to be done and returns at once; [`Shard::work`] does a part of it and
+//! says whether more is left. Between two parts the thread looks at its sockets and its queue, so that neither a big
+//! feed nor a big snapshot keeps the others waiting, and so that what comes in while the shard is busy leaves together.
+//!
+//! Invariants:
+//! - A subscriber is a cursor. Nothing is queued for it: while its sink is blocked it stays where it is, with at most
+//!   one shared frame that it took in part, and when there is room again it gets one step to the newest version.
+//! - What such frames keep in memory is bounded; beyond it the stream that has stalled for longest is closed.
+//! - All commands about a feed come from the feed's one owner, in order, so a shard's view of a feed is never newer
+//!   than what it was told and never goes backwards.
+//! - A subscriber's cursor only grows.
+//!
+//! It must not know where a feed's data comes from; what it does not have (a step over several versions) it asks the
+//! feed's owner for, once for everyone who stands at the same version.
+
+mod command;
+mod feed_view;
+mod pins;
+mod serve;
+mod subscriber;
+#[cfg(test)]
+mod tests;
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use slab::Slab;
+use tidegate_core::{Jitter, Offset, Time};
+use tidegate_wire::sse::HEARTBEAT;
+
+pub use self::command::{
+    Command, FeedCommand, FeedId, FeedPort, Manner, NewSubscriber, Opening, Sink, Start, Step, SubscriberId,
+    Written,
+};
+use self::feed_view::FeedView;
+use self::pins::Pins;
+pub(crate) use self::serve::Tally;
+use self::subscriber::{Cursor, Ending, Plan, Progress, Subscriber};
+use crate::clock::Clock;
+use crate::frame::{Coded, Coding, Frame};
+use crate::published::StatusView;
+
+/// The subscribers of one event loop.
+pub struct Shard<S, P> {
+    clock: Clock,
+    jitter: Jitter,
+    subscribers: Slab<Subscriber<S>>,
+    names: HashMap<SubscriberId, usize>,
+    feeds: HashMap<FeedId, FeedView<P>>,
+    /// Subscribers that have something to do of their own.
+    ready: VecDeque<usize>,
+    /// Feeds that have something for their members.
+    due: VecDeque<FeedId>,
+    /// Subscribers whose streams are ending, in no order.
+    ending: Vec<SubscriberId>,
+    pins: Pins,
+    most_pinned: usize,
+    /// Used again and again.
+    plan: Plan,
+    heartbeat: Frame,
+    next_heartbeats: Time,
+    closing: bool,
+}
+
+/// How often heartbeats are looked after; their intervals are this exact.
+const HEARTBEAT_TICK: Duration = Duration::from_millis(500);
+
+/// When a client should come back after a broken connection: between these, evenly spread.
+const RETRY: (f64, f64) = (1.0, 3.0);
+
+/// How long a stream that ends may take to pass on what it was given.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// One in so many streams is shed at a time.
+const SHED_SHARE: usize = 50;
+
+/// At least so many streams are shed at a time.
+const LEAST_SHED: usize = 8;
+
+/// When a client should come back.
+fn retry(jitter: &mut Jitter) -> Duration {
+    jitter.scale(Duration::from_secs(1), RETRY.0, RETRY.1)
+}
+
+impl<S: Sink, P: FeedPort> Shard<S, P> {
+    /// A shard without subscribers. `seed` spreads what should not happen to all at once; unfinished writes may keep
+    /// `most_pinned` bytes in memory.
+    pub fn new(clock: Clock, seed: u64, most_pinned: usize) -> Shard<S, P> {
+        Shard {
+            clock,
+            jitter: Jitter::new(seed),
+            subscribers: Slab::new(),
+            names: HashMap::new(),
+            feeds: HashMap::new(),
+            ready: VecDeque::new(),
+            due: VecDeque::new(),
+            ending: Vec::new(),
+            pins: Pins::default(),
+            most_pinned,
+            plan: Plan::default(),
+            heartbeat: Frame::new(HEARTBEAT),
+            next_heartbeats: Time::default(),
+            closing: false,
+        }
+    }
+
+    /// Subscribers served.
+    pub fn subscribers(&self) -> usize {
+        self.subscribers.len()
+    }
+
+    /// Bytes that unfinished writes keep in memory.
+    pub fn pinned(&self) -> usize {
+        self.pins.bytes()
+    }
+
+    /// When [`Shard::handle_timeout`] is to be called next.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        (!self.subscribers.is_empty()).then_some(self.next_heartbeats)
+    }
+
+    /// Sees to the heartbeats that are due, and to ends that take too long.
+    pub fn handle_timeout(&mut self, now: Time) {
+        if now < self.next_heartbeats {
+            return;
+        }
+        self.next_heartbeats = now + HEARTBEAT_TICK;
+        for (key, subscriber) in &mut self.subscribers {
+            let due = now.since(subscriber.last_sent) + HEARTBEAT_TICK > subscriber.heartbeat;
+            if due && subscriber.is_open() && !subscriber.queued {
+                subscriber.heartbeat_due = true;
+                subscriber.queued = true;
+                self.ready.push_back(key);
+            }
+        }
+        let mut ending = std::mem::take(&mut self.ending);
+        ending.retain(|id| {
+            let Some(key) = self.names.get(id).copied() else { return false };
+            let in_time = self.subscribers[key].ending.as_ref().is_some_and(|ending| now < ending.until);
+            if !in_time {
+                self.remove(key);
+            }
+            in_time
+        });
+        self.ending = ending;
+    }
+
+    /// Takes note of what it is told.
+    pub fn handle(&mut self, now: Time, command: Command<S, P>) {
+        match command {
+            Command::Feed(FeedCommand::Attach(subscriber)) => self.attach(now, *subscriber),
+            Command::Feed(FeedCommand::Publish(feed, head)) => {
+                if let Some(view) = self.feeds.get_mut(&feed) {
+                    view.publish(head);
+                    self.pass_due(feed);
+                }
+            }
+            Command::Feed(FeedCommand::Status(feed, status)) => {
+                if let Some(view) = self.feeds.get_mut(&feed) {
+                    view.tell(status);
+                    self.pass_due(feed);
+                }
+            }
+            Command::Feed(FeedCommand::Step(feed, from, step)) => self.step(feed, from, step),
+            Command::Feed(FeedCommand::End(feed, status)) => self.end(now, feed, &status),
+            Command::Connect(id, sink, opening) => self.connect(now, id, sink, opening),
+            Command::Detach(id) => {
+                if let Some(key) = self.names.get(&id).copied() {
+                    self.remove(key);
+                }
+            }
+            Command::Ready(id) => {
+                if let Some(key) = self.names.get(&id).copied() {
+                    self.subscribers[key].blocked = false;
+                    self.queue(key);
+                }
+            }
+            Command::Hear(id) => self.hear(id),
+            Command::Shed => self.shed(now),
+            Command::Shutdown => self.shutdown(now),
+        }
+    }
+
+    fn attach(&mut self, now: Time, new: NewSubscriber<P>) {
+        let NewSubscriber { id, start, admitted, feed, port, head, status, manner, counters } = new;
+        if !admitted() {
+            port.unsubscribed();
+            return;
+        }
+        let ending = self.closing.then(|| {
+            // It was on its way when the others were told.
+            port.unsubscribed();
+            let retry = retry(&mut self.jitter);
+            let last = status.first_event(now, &self.clock, false, retry);
+            Box::new(Ending { last: Some(Frame::new(last)), until: now + LAST_WORDS })
+        });
+        let cursor = match start {
+            Start::Fresh => Cursor::Fresh,
+            Start::Unproven => Cursor::Unproven,
+            Start::At(offset) => Cursor::At(offset),
+        };
+        if self.subscribers.is_empty() {
+            self.next_heartbeats = now + HEARTBEAT_TICK;
+        }
+        let is_ending = ending.is_some();
+        let key = self.subscribers.insert(Subscriber {
+            id,
+            feed,
+            place: 0,
+            sink: None,
+            progress: Progress { cursor, updated: false, told: None, coded: Coded::begin(Coding::Identity) },
+            pending: None,
+            pin: None,
+            blocked: false,
+            queued: false,
+            awaits: false,
+            heartbeat_due: false,
+            unproven: start == Start::Unproven,
+            heartbeat: manner.heartbeat,
+            last_sent: now,
+            ending,
+        });
+        self.names.insert(id, key);
+        if is_ending {
+            self.ending.push(id);
+            return;
+        }
+        let view = match self.feeds.entry(feed) {
+            Entry::Occupied(view) => {
+                let view = view.into_mut();
+                // The same state, but perhaps another time of the next try.
+                if view.status.status != status.status {
+                    view.tell(status);
+                }
+                view
+            }
+            Entry::Vacant(place) => place.insert(FeedView::new(port, manner, head, status, counters)),
+        };
+        self.subscribers[key].place = view.members.len();
+        view.members.push(key);
+    }
+
+    fn connect(&mut self, now: Time, id: SubscriberId, sink: S, opening: Opening) {
+        // Without a name it was let go of; so is its connection.
+        let Some(key) = self.names.get(&id).copied() else { return };
+        let subscriber = &mut self.subscribers[key];
+        subscriber.sink = Some(sink);
+        let coded = Coded::begin(opening.coding);
+        let first = match coded.header() {
+            [] => opening.head,
+            header => [&opening.head[..], header].concat().into(),
+        };
+        subscriber.progress.coded = coded;
+        subscriber.pending = (!first.is_empty()).then_some((first, 0));
+        subscriber.last_sent = now;
+        self.queue(key);
+    }
+
+    fn hear(&mut self, id: SubscriberId) {
+        let Some(key) = self.names.get(&id).copied() else { return };
+        let Some(sink) = &mut self.subscribers[key].sink else { return };
+        if sink.hear().is_err() {
+            self.remove(key);
+        }
+    }
+
+    fn step(&mut self, feed: FeedId, from: Offset, step: Step) {
+        let Some(view) = self.feeds.get_mut(&feed) else { return };
+        for key in view.answer(from, step) {
+            self.queue(key);
+        }
+    }
+
+    fn end(&mut self, now: Time, feed: FeedId, status: &StatusView) {
+        let Some(view) = self.feeds.remove(&feed) else { return };
+        for key in view.members {
+            self.dismiss(now, key, status);
+        }
+    }
+
+    fn shutdown(&mut self, now: Time) {
+        self.closing = true;
+        let feeds: Vec<_> = self.feeds.iter().map(|(id, view)| (*id, view.status.clone())).collect();
+        for (feed, status) in feeds {
+            // Their owners do not know: the feeds would be polled on for nobody.
+            if let Some(view) = self.feeds.get(&feed) {
+                view.members.iter().for_each(|_| view.port.unsubscribed());
+            }
+            self.end(now, feed, &status);
+        }
+    }
+
+    /// Puts a subscriber into the queue of those that have something to do.
+    fn queue(&mut self, key: usize) {
+        if let Some(subscriber) = self.subscribers.get_mut(key)
+            && !std::mem::replace(&mut subscriber.queued, true)
+        {
+            self.ready.push_back(key);
+        }
+    }
+
+    /// All members of a feed are to be looked at.
+    fn pass_due(&mut self, feed: FeedId) {
+        let Some(view) = self.feeds.get_mut(&feed) else { return };
+        if std::mem::replace(&mut view.pass.queued, true) {
+            view.pass.again = true;
+        } else {
+            view.pass.next = 0;
+            self.due.push_back(feed);
+        }
+    }
+
+    /// Lets go of a subscriber.
+    fn remove(&mut self, key: usize) {
+        let Some(subscriber) = self.subscribers.try_remove(key) else { return };
+        self.names.remove(&subscriber.id);
+        if let Some(pin) = subscriber.pin {
+            self.pins.release(pin);
+        }
+        if subscriber.ending.is_none() {
+            self.leave_feed(subscriber.feed, subscriber.place);
+        }
+    }
+
+    /// Takes the member at `place` out of a feed.
+    fn leave_feed(&mut self, feed: FeedId, place: usize) {
+        let Some(view) = self.feeds.get_mut(&feed) else { return };
+        view.port.unsubscribed();
+        view.members.swap_remove(place);
+        if let Some(moved) = view.members.get(place) {
+            self.subscribers[*moved].place = place;
+            // It may not have had its turn yet, and its new place had it already.
+            view.pass.again |= place < view.pass.next;
+        }
+        if view.members.is_empty() {
+            self.feeds.remove(&feed);
+        }
+    }
+
+    /// Ends some streams: those that keep the most in memory first, then those that came last.
+    fn shed(&mut self, now: Time) {
+        let mut count = (self.subscribers.len() / SHED_SHARE).max(LEAST_SHED);
+        while count > 0
+            && let Some(key) = self.pins.oldest()
+        {
+            self.remove(key);
+            count -= 1;
+        }
+        let mut newest: Vec<_> = self.names.iter().map(|(id, key)| (id.0, *key)).collect();
+        newest.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+        for (_, key) in newest.into_iter().take(count) {
+            let subscriber = &self.subscribers[key];
+            let (feed, place) = (subscriber.feed, subscriber.place);
+            if subscriber.ending.is_some() {
+                continue;
+            }
+            let Some(status) = self.feeds.get(&feed).map(|view| view.status.clone()) else { continue };
+            self.leave_feed(feed, place);
+            self.dismiss(now, key, &status);
+        }
+    }
+
+    /// Has a subscriber's stream end, with the status and when to come back.
+    fn dismiss(&mut self, now: Time, key: usize, status: &StatusView) {
+        let retry = retry(&mut self.jitter);
+        let subscriber = &mut self.subscribers[key];
+        // Who was not told by the note keeps its position, and will be told next time.
+        let progress = subscriber.progress;
+        let unproven = subscriber.unproven && progress.told.is_none() && progress.cursor != Cursor::Unproven;
+        let last = Frame::new(status.first_event(now, &self.clock, unproven, retry));
+        subscriber.ending = Some(Box::new(Ending { last: Some(last), until: now + LAST_WORDS }));
+        self.ending.push(subscriber.id);
+        self.queue(key);
+    }
+}

@@ -1,0 +1,226 @@
+//! The work of a shard: writing to connections.
+
+use tidegate_core::Time;
+
+use super::command::{FeedId, FeedPort, Sink};
+use super::feed_view::Next;
+use super::subscriber::{Begun, Counted};
+use super::{Shard, retry};
+
+/// How many subscribers of the queue are served before other work has its turn.
+const QUEUE_TURN: usize = 64;
+
+/// How many members of a feed are served before other work has its turn: about two milliseconds of sending.
+const PASS_TURN: usize = 256;
+
+/// How many bytes are written before other work has its turn.
+const TURN_BYTES: u64 = 4 << 20;
+
+/// The most frames that leave in one write.
+const MOST_FRAMES: usize = 8;
+
+/// What was written in a turn.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) sends: u64,
+    pub(crate) frames: u64,
+    pub(crate) bytes: u64,
+    pub(crate) snapshots: u64,
+    pub(crate) patches: u64,
+    /// Updates that left in the same write as another.
+    pub(crate) joined: u64,
+    /// Versions whose effect an update brought that stood for several.
+    pub(crate) conflated: u64,
+}
+
+impl Tally {
+    fn add(&mut self, bytes: usize, begun: Begun) {
+        self.sends += u64::from(bytes > 0);
+        self.bytes += bytes as u64;
+        self.frames += begun.frames;
+        self.snapshots += begun.snapshots;
+        self.patches += begun.updates - begun.snapshots;
+        self.joined += begun.updates.saturating_sub(1);
+        self.conflated += begun.conflated;
+    }
+}
+
+/// What became of a subscriber's turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// It has all it can have now.
+    Over,
+    /// Its connection would take more.
+    More,
+    /// Its connection is gone, or its stream is at its end.
+    Gone,
+}
+
+impl<S: Sink, P: FeedPort> Shard<S, P> {
+    /// Does a part of what is to be done. True if more is left.
+    pub fn work(&mut self, now: Time) -> bool {
+        let mut bytes = 0;
+        for _ in 0..QUEUE_TURN {
+            let Some(key) = self.ready.pop_front() else { break };
+            bytes += self.queued_turn(now, key);
+            if bytes > TURN_BYTES {
+                break;
+            }
+        }
+        if let Some(feed) = self.due.pop_front()
+            && !self.pass(now, feed)
+        {
+            self.due.push_back(feed);
+        }
+        self.unpin();
+        !self.ready.is_empty() || !self.due.is_empty()
+    }
+
+    /// Serves a subscriber that has something to do of its own. Gives the bytes written.
+    fn queued_turn(&mut self, now: Time, key: usize) -> u64 {
+        let Some(subscriber) = self.subscribers.get_mut(key) else { return 0 };
+        subscriber.queued = false;
+        let feed = subscriber.feed;
+        let mut tally = Tally::default();
+        let turn = self.serve(now, key, &mut tally);
+        if let Some(view) = self.feeds.get(&feed) {
+            view.counters.wrote(&tally);
+        }
+        match turn {
+            Turn::Over => {}
+            Turn::More => self.queue(key),
+            Turn::Gone => self.remove(key),
+        }
+        tally.bytes
+    }
+
+    /// Serves some of a feed's members. True when all had their turn.
+    fn pass(&mut self, now: Time, feed: FeedId) -> bool {
+        let (mut tally, mut gone) = (Tally::default(), Vec::new());
+        for _ in 0..PASS_TURN {
+            let Some(view) = self.feeds.get_mut(&feed) else { return true };
+            let Some(key) = view.members.get(view.pass.next).copied() else { break };
+            view.pass.next += 1;
+            match self.serve(now, key, &mut tally) {
+                Turn::Over => {}
+                Turn::More => self.queue(key),
+                Turn::Gone => gone.push(key),
+            }
+            if tally.bytes > TURN_BYTES {
+                break;
+            }
+        }
+        if let Some(view) = self.feeds.get(&feed) {
+            view.counters.wrote(&tally);
+        }
+        gone.into_iter().for_each(|key| self.remove(key));
+        let Some(view) = self.feeds.get_mut(&feed) else { return true };
+        if view.pass.next < view.members.len() {
+            return false;
+        }
+        view.pass.next = 0;
+        view.pass.queued = std::mem::take(&mut view.pass.again);
+        !view.pass.queued
+    }
+
+    /// Gives a subscriber what it lacks, as far as its connection takes it.
+    fn serve(&mut self, now: Time, key: usize, tally: &mut Tally) -> Turn {
+        let Shard { subscribers, feeds, plan, heartbeat, .. } = self;
+        let Some(subscriber) = subscribers.get_mut(key) else { return Turn::Over };
+        if !subscriber.is_open() {
+            return Turn::Over;
+        }
+        plan.clear();
+        let mut at = subscriber.progress;
+        if let Some((frame, _)) = &subscriber.pending {
+            plan.push(frame.clone(), at, Counted::default());
+        }
+        if let Some(ending) = &mut subscriber.ending {
+            if let Some(last) = &ending.last {
+                plan.push(at.coded.write_last(last), at, Counted::default());
+            }
+        } else if let Some(view) = feeds.get_mut(&subscriber.feed) {
+            while plan.frames.len() < MOST_FRAMES {
+                let next = if at.first_status_due() {
+                    Next::Nothing
+                } else {
+                    view.next_update(at, subscriber.awaits)
+                };
+                match next {
+                    Next::Frame(frame, after, counted) => {
+                        subscriber.awaits &= counted.updates == 0;
+                        at = plan.push_frame(&frame, after, counted);
+                    }
+                    Next::Awaited(from) => {
+                        if !subscriber.awaits {
+                            subscriber.awaits = true;
+                            view.wait(from, key);
+                        }
+                        break;
+                    }
+                    Next::Nothing => {
+                        let retry = || retry(&mut self.jitter);
+                        let status = view.next_status(at, subscriber.unproven, now, &self.clock, retry);
+                        let Some((frame, after)) = status else { break };
+                        at = plan.push_frame(&frame, after, Counted::default());
+                    }
+                }
+            }
+            if std::mem::take(&mut subscriber.heartbeat_due) && plan.frames.is_empty() {
+                plan.push_frame(heartbeat, at, Counted::default());
+            }
+        }
+        self.write(now, key, tally)
+    }
+
+    /// Writes the plan to a subscriber's connection.
+    fn write(&mut self, now: Time, key: usize, tally: &mut Tally) -> Turn {
+        let plan = &self.plan;
+        let subscriber = &mut self.subscribers[key];
+        let Some(sink) = &mut subscriber.sink else { return Turn::Over };
+        let planned: usize = plan.frames.iter().map(bytes::Bytes::len).sum();
+        let skip = subscriber.pending.as_ref().map_or(0, |(_, gone)| *gone);
+        let Ok(written) = sink.write(&plan.frames, skip) else { return Turn::Gone };
+        let begun = subscriber.wrote(plan, written);
+        tally.add(written.bytes, begun);
+        if written.bytes > 0 {
+            subscriber.last_sent = now;
+        }
+        let unfinished = written.bytes + skip < planned;
+        if let Some(pin) = subscriber.pin.take() {
+            self.pins.release(pin);
+        }
+        if let (true, Some((frame, _))) = (subscriber.blocked, &subscriber.pending) {
+            subscriber.pin = Some(self.pins.hold(key, frame));
+        }
+        let Some(ending) = &mut subscriber.ending else {
+            return if unfinished && !written.blocked { Turn::More } else { Turn::Over };
+        };
+        if begun.frames > 0 {
+            ending.last = None;
+        }
+        if ending.last.is_some() || subscriber.pending.is_some() {
+            return if written.blocked { Turn::Over } else { Turn::More };
+        }
+        match subscriber.sink.as_mut().map(Sink::finish) {
+            Some(Ok(false)) => {
+                subscriber.blocked = true;
+                Turn::Over
+            }
+            _ => Turn::Gone,
+        }
+    }
+
+    /// Closes the streams that have stalled for longest, until what unfinished writes keep is within its budget.
+    fn unpin(&mut self) {
+        while self.pins.bytes() > self.most_pinned {
+            let Some(key) = self.pins.oldest() else { return };
+            if let Some(subscriber) = self.subscribers.get(key)
+                && let Some(view) = self.feeds.get(&subscriber.feed)
+            {
+                view.counters.unpinned();
+            }
+            self.remove(key);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! What a setting is: where it stands, what it holds, and how that is said.
+//!
+//! Owns the vocabulary of the table of settings (`settings`), and the sentences that only depend on a setting's kind.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::quantity::{ByteSize, display_duration};
+use super::settings::SETTINGS;
+
+/// A table of the configuration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// The top of the file.
+    Top,
+    /// `[tls]`
+    Tls,
+    /// `[limits]`
+    Limits,
+    /// `[[origin]]`
+    Origin,
+    /// `[[route]]`
+    Route,
+}
+
+/// What a setting holds, with the limits of what it accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An IP address with a port.
+    Address,
+    /// A list of web origins.
+    WebOrigins,
+    /// An amount of memory or of data.
+    Size(ByteSize, ByteSize),
+    /// An amount of memory, or `auto`.
+    SizeOrAuto(ByteSize, ByteSize),
+    /// A number of things.
+    Count(usize, usize),
+    /// A number of things, or `auto`.
+    CountOrAuto(usize, usize),
+    /// A span of time.
+    Time(Duration, Duration),
+    /// `true` or `false`.
+    Flag,
+    /// The name of an origin.
+    Name,
+    /// The URL of an origin.
+    Url,
+    /// The path of a file, from the folder of the configuration file if it is relative.
+    File,
+    /// A pattern of paths.
+    Pattern,
+    /// A list of header field names.
+    HeaderNames,
+    /// A JSON Pointer.
+    Pointer,
+    /// A list of JSONPaths.
+    Paths,
+    /// A table of JSONPaths, each with a number.
+    Tolerances,
+    /// A table of JSONPaths, each with the name of a member.
+    Members,
+}
+
+/// A value, or the sign that the gateway is to find it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrAuto<T> {
+    /// `auto`
+    Auto,
+    /// What is written.
+    Set(T),
+}
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Where it stands.
+    pub section: Section,
+    /// Its key.
+    pub key: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// The default as text without quotes (a list or a table is empty); `None` if the setting is required.
+    pub default: Option<&'static str>,
+    /// A value to show where one is missing or of the wrong type, as TOML.
+    pub example: &'static str,
+    /// What it does.
+    pub about: &'static str,
+    /// Why the default, or the limit, is what it is.
+    pub reason: &'static str,
+}
+
+/// How [`OrAuto::Auto`] is written.
+pub(super) const AUTO: &str = "auto";
+
+impl Section {
+    /// All sections, in the order in which they are documented.
+    pub const ALL: [Self; 5] = [Self::Top, Self::Tls, Self::Limits, Self::Origin, Self::Route];
+
+    /// How the section is written in the file; empty for the top.
+    pub fn header(self) -> &'static str {
+        match self {
+            Self::Top => "",
+            Self::Tls => "[tls]",
+            Self::Limits => "[limits]",
+            Self::Origin => "[[origin]]",
+            Self::Route => "[[route]]",
+        }
+    }
+
+    /// The key of the section at the top of the file, for all but the top itself.
+    pub fn key(self) -> &'static str {
+        self.header().trim_matches(['[', ']'])
+    }
+
+    /// The section to name in a sentence.
+    pub fn place(self) -> &'static str {
+        if self == Self::Top { "the top of the file" } else { self.header() }
+    }
+
+    /// The settings of the section.
+    pub fn settings(self) -> impl Iterator<Item = &'static Setting> {
+        SETTINGS.iter().filter(move |setting| setting.section == self)
+    }
+
+    /// Every key that may stand in the section, tables included.
+    pub fn keys(self) -> Vec<&'static str> {
+        let tables = Self::ALL.into_iter().filter(|section| self == Self::Top && *section != Self::Top);
+        self.settings().map(|setting| setting.key).chain(tables.map(Self::key)).collect()
+    }
+}
+
+/// The setting of a key, if there is one.
+pub(super) fn find(section: Section, key: &str) -> Option<&'static Setting> {
+    section.settings().find(|setting| setting.key == key)
+}
+
+impl Kind {
+    /// What a value of this kind is, to be read after "expected".
+    pub fn expected(self) -> &'static str {
+        match self {
+            Self::Address => "an address as a string",
+            Self::WebOrigins | Self::HeaderNames | Self::Paths => "a list of strings",
+            Self::Size(..) => "a size as a string",
+            Self::SizeOrAuto(..) => "a size as a string, or \"auto\"",
+            Self::Count(..) => "a whole number",
+            Self::CountOrAuto(..) => "a whole number, or \"auto\"",
+            Self::Time(..) => "a duration as a string",
+            Self::Flag => "true or false",
+            Self::Name => "a name as a string",
+            Self::Url => "a URL as a string",
+            Self::File => "the path of a file as a string",
+            Self::Pattern => "a path as a string",
+            Self::Pointer => "a JSON Pointer as a string",
+            Self::Tolerances => "a table of JSONPaths with numbers",
+            Self::Members => "a table of JSONPaths with strings",
+        }
+    }
+
+    /// The least and the most that is accepted, as they would be written.
+    pub fn limits(self) -> Option<(String, String)> {
+        match self {
+            Self::Size(least, most) | Self::SizeOrAuto(least, most) => {
+                Some((least.to_string(), most.to_string()))
+            }
+            Self::Count(least, most) | Self::CountOrAuto(least, most) => {
+                Some((least.to_string(), most.to_string()))
+            }
+            Self::Time(least, most) => Some((display_duration(least), display_duration(most))),
+            _ => None,
+        }
+    }
+
+    /// Whether values are written without quotes, `auto` aside.
+    pub fn is_bare(self) -> bool {
+        matches!(self, Self::Count(..) | Self::CountOrAuto(..) | Self::Flag)
+    }
+
+    /// Whether `auto` is accepted.
+    pub fn is_or_auto(self) -> bool {
+        matches!(self, Self::SizeOrAuto(..) | Self::CountOrAuto(..))
+    }
+
+    /// Whether the value is a list.
+    pub fn is_list(self) -> bool {
+        matches!(self, Self::WebOrigins | Self::HeaderNames | Self::Paths)
+    }
+
+    /// Whether the value is a table.
+    pub fn is_table(self) -> bool {
+        matches!(self, Self::Tolerances | Self::Members)
+    }
+}
+
+impl Setting {
+    /// The default as TOML.
+    pub fn default_toml(&self) -> Option<String> {
+        self.default.map(|text| match self.kind {
+            kind if kind.is_list() => String::from("[]"),
+            kind if kind.is_table() => String::from("{}"),
+            kind if kind.is_bare() && text != AUTO => text.to_owned(),
+            _ => format!("\"{text}\""),
+        })
+    }
+}
+
+impl<T> OrAuto<T> {
+    /// What is written, or what `auto` stands for.
+    pub fn or(self, auto: T) -> T {
+        match self {
+            Self::Auto => auto,
+            Self::Set(value) => value,
+        }
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for OrAuto<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.pad(AUTO),
+            Self::Set(value) => value.fmt(f),
+        }
+    }
+}

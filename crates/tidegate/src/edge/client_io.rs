@@ -1,0 +1,186 @@
+//! A client's connection, plain or over TLS, and how it leaves for a shard.
+
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use rustls::ServerConnection;
+use tidegate_hub::shard::Written;
+use tidegate_hub::{Connection, Secure, Socket};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+/// A client's connection.
+#[derive(Debug)]
+pub(super) enum ClientIo {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl ClientIo {
+    /// Gives it to a shard, which lets the kernel hold `send_buffer` bytes of it. `keep` lives as long as it does.
+    pub(super) fn into_connection(self, send_buffer: usize, keep: Box<dyn Send>) -> io::Result<Connection> {
+        let (socket, secure) = match self {
+            ClientIo::Plain(socket) => (socket, None),
+            ClientIo::Tls(stream) => {
+                let (socket, tls) = stream.into_inner();
+                let secure: Box<dyn Secure> = Box::new(Encrypted(tls));
+                (socket, Some(secure))
+            }
+        };
+        let socket = socket.into_std()?;
+        socket2::SockRef::from(&socket).set_send_buffer_size(send_buffer)?;
+        Ok(Connection { socket, secure, keep })
+    }
+}
+
+impl AsyncRead for ClientIo {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            ClientIo::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
+            ClientIo::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for ClientIo {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            ClientIo::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
+            ClientIo::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            ClientIo::Plain(socket) => Pin::new(socket).poll_write_vectored(context, slices),
+            ClientIo::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            ClientIo::Plain(socket) => socket.is_write_vectored(),
+            ClientIo::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            ClientIo::Plain(socket) => Pin::new(socket).poll_flush(context),
+            ClientIo::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            ClientIo::Plain(socket) => Pin::new(socket).poll_shutdown(context),
+            ClientIo::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
+/// A TLS connection whose handshake is done, on a socket that a shard serves.
+///
+/// Bytes count as taken over once they are encrypted; of those at most one record waits for the socket.
+struct Encrypted(ServerConnection);
+
+/// The most that is encrypted before it is sent, in bytes: one record (RFC 8446 §5.1).
+const RECORD: usize = 16 * 1024;
+
+/// The most that is encrypted in one turn.
+const TURN: usize = 16 * RECORD;
+
+impl Encrypted {
+    /// Sends what is encrypted. True if nothing is left.
+    fn pass_on(&mut self, mut socket: &mut dyn Socket) -> io::Result<bool> {
+        while self.0.wants_write() {
+            match self.0.write_tls(&mut socket) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Secure for Encrypted {
+    fn write(&mut self, socket: &mut dyn Socket, frames: &[Bytes], skip: usize) -> io::Result<Written> {
+        let mut bytes = 0;
+        if !self.pass_on(socket)? {
+            return Ok(Written { bytes, blocked: true });
+        }
+        let mut rest =
+            frames.iter().enumerate().map(|(index, frame)| &frame[if index == 0 { skip } else { 0 }..]);
+        let mut current: &[u8] = &[];
+        while bytes < TURN {
+            // Small frames that are due together go into one record, and leave in one write.
+            let mut room = RECORD;
+            while room > 0 {
+                if current.is_empty() {
+                    let Some(next) = rest.next() else { break };
+                    current = next;
+                }
+                let (part, after) = current.split_at(current.len().min(room));
+                self.0.writer().write_all(part)?;
+                (current, room, bytes) = (after, room - part.len(), bytes + part.len());
+            }
+            if !self.pass_on(socket)? {
+                return Ok(Written { bytes, blocked: true });
+            }
+            if room > 0 {
+                break;
+            }
+        }
+        Ok(Written { bytes, blocked: false })
+    }
+
+    fn hear(&mut self, mut socket: &mut dyn Socket) -> io::Result<()> {
+        loop {
+            match self.0.read_tls(&mut socket) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {
+                    let state = self
+                        .0
+                        .process_new_packets()
+                        .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+                    if state.peer_has_closed() {
+                        return Err(ErrorKind::UnexpectedEof.into());
+                    }
+                    if state.plaintext_bytes_to_read() > 0 {
+                        return Err(io::Error::new(
+                            ErrorKind::InvalidData,
+                            "bytes on a connection that is a stream",
+                        ));
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // An answer to what came, such as new keys; what does not go now goes with what follows.
+        self.pass_on(socket).map(|_| ())
+    }
+
+    fn finish(&mut self, socket: &mut dyn Socket) -> io::Result<bool> {
+        self.0.send_close_notify();
+        self.pass_on(socket)
+    }
+}
+
+// `&mut dyn Socket` is to be read and written as what it is.
+const _: fn(&mut dyn Socket) -> &mut dyn Read = |socket| socket;

@@ -1,0 +1,234 @@
+//! One client's connection to the gateway, from its first byte to wherever it is served.
+//!
+//! ```text
+//! accepted ─▶ admitted? ─▶ TLS ─▶ front door ─▶ a stream ──────────────────▶ its shard
+//!                │ no                  │ else                                   ▲
+//!             503, closed            hyper ─▶ a stream, nothing else under way ─┘
+//!                                      └────▶ answers, and streams that cannot leave
+//! ```
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use bytes::{Bytes, BytesMut};
+use http::uri::Scheme;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use rustls::ServerConfig;
+use tidegate_hub::Body;
+use tidegate_wire::{Problem, ProblemKind};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use super::admission::{Admission, Admitted, Refusal};
+use super::client_io::ClientIo;
+use super::door::{self, First};
+use super::gate::{Exit, Gate, Leaving};
+use super::gateway::Decided;
+use super::refused_sockets::RefusedSockets;
+use super::server::{accept_until, drain, with_hyper};
+use super::{Gateway, answer, stream, tls};
+use crate::memory::{self, Pressure};
+use crate::proxy::Client;
+
+/// What all connections of a listener have in common.
+struct Listening {
+    gateway: Arc<Gateway>,
+    tls: Option<TlsAcceptor>,
+    stop: CancellationToken,
+}
+
+impl Gateway {
+    /// Serves `listener` until `stop`, then lets go in order: no new connection, a last event on each stream, and a
+    /// few seconds for answers under way.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
+        let pressure = memory::start(self.memory);
+        let admission = Admission::new(self.limits).under(pressure.clone());
+        let refused = RefusedSockets::default();
+        let acceptor = self.tls.clone().map(|config: Arc<ServerConfig>| TlsAcceptor::from(config));
+        let listening = Arc::new(Listening { gateway: self.clone(), tls: acceptor, stop: stop.clone() });
+        let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
+        let clock = self.hub.clock();
+        let accepting = accept_until(&stop, listener, |socket, address| {
+            match admission.try_admit(address.ip(), clock.now()) {
+                Ok(admitted) => {
+                    let served = listening.clone().connection(socket, address, admitted);
+                    connections.spawn(cut.clone().run_until_cancelled_owned(served));
+                }
+                Err(refusal) => refuse(&refused, socket, refusal, listening.tls.is_some()),
+            }
+        });
+        tokio::select! {
+            () = accepting => {}
+            () = self.shed_under(pressure) => {}
+        }
+        self.close_streams();
+        drain(&connections, &cut, self.hub.without_streams()).await;
+    }
+}
+
+impl Gateway {
+    /// Ends streams as long as memory runs short. Never comes back.
+    async fn shed_under(&self, mut pressure: watch::Receiver<Pressure>) {
+        loop {
+            if *pressure.borrow_and_update() == Pressure::Shed {
+                warn!(streams = self.hub.streams(), "memory runs short: streams are closed");
+                self.hub.shed();
+                tokio::time::sleep(memory::EVERY).await;
+            } else if pressure.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// Tells a client why it is not let in.
+fn refuse(refused: &RefusedSockets, socket: TcpStream, refusal: Refusal, tls: bool) {
+    debug!(?refusal, "a connection is refused");
+    let response = match tls {
+        true => Bytes::from_static(tls::REFUSED),
+        // Without random numbers all come back at the same time, which is better than never.
+        false => refusal.response(getrandom::u32().unwrap_or_default()),
+    };
+    refused.refuse(socket, response);
+}
+
+impl Listening {
+    async fn connection(self: Arc<Self>, socket: TcpStream, address: SocketAddr, admitted: Admitted) {
+        if let Err(error) = socket.set_nodelay(true) {
+            debug!(%error, "the connection is gone already");
+            return;
+        }
+        let head_timeout = self.gateway.head_timeout;
+        let mut read = BytesMut::new();
+        let begun = async {
+            let mut io = self.encrypted(socket).await?;
+            let first = tokio::select! {
+                biased;
+                first = door::first(&mut io, &mut read) => first?,
+                () = self.stop.cancelled() => First::Nothing,
+            };
+            Ok::<_, std::io::Error>((io, first))
+        };
+        let (io, first) = match timeout(head_timeout, begun).await {
+            Ok(Ok(begun)) => begun,
+            Ok(Err(error)) => return debug!(%error, client = %address, "the connection ended early"),
+            Err(_) => return debug!(client = %address, "no request came in time"),
+        };
+        let scheme = if self.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+        let client = Client { address, scheme };
+        // What is large is kept out of the state of those that wait for their first request.
+        match first {
+            First::Nothing => {}
+            First::Stream(request) => Box::pin(self.stream(io, read, *request, client, admitted)).await,
+            First::Ambiguous(why) => {
+                let problem = Problem::new(ProblemKind::BadRequest).with_detail(why);
+                let response = answer::problem(&problem, None);
+                Box::pin(self.hyper(io, door::again(read), Some(closing(response)), client, admitted)).await;
+            }
+            First::Other => Box::pin(self.hyper(io, door::again(read), None, client, admitted)).await,
+        }
+    }
+
+    async fn encrypted(&self, socket: TcpStream) -> std::io::Result<ClientIo> {
+        match &self.tls {
+            None => Ok(ClientIo::Plain(socket)),
+            Some(acceptor) => Ok(ClientIo::Tls(Box::new(acceptor.accept(socket).await?))),
+        }
+    }
+
+    /// The first request wants a stream.
+    async fn stream(
+        &self,
+        mut io: ClientIo,
+        mut read: BytesMut,
+        request: Request<Body>,
+        client: Client,
+        admitted: Admitted,
+    ) {
+        let alone = read.len();
+        let decided = tokio::select! {
+            decided = self.gateway.decide(request, &client) => decided,
+            () = door::until_closed(&mut io, &mut read) => {
+                return debug!(client = %client.address, "the client left before its stream began");
+            }
+        };
+        match decided {
+            Decided::Answer(response) => {
+                self.hyper(io, door::again(read), Some(response), client, admitted).await;
+            }
+            Decided::Stream(..) if read.len() > alone => {
+                debug!(client = %client.address, "a request behind that of a stream: closed");
+            }
+            Decided::Stream(subscription, head) => {
+                let head = stream::wire_head(&head, SystemTime::now());
+                self.hand_over(io, Leaving { subscription, head }, &client, admitted);
+            }
+        }
+    }
+
+    /// Gives a stream's connection to its shard.
+    fn hand_over(&self, io: ClientIo, leaving: Leaving, client: &Client, admitted: Admitted) {
+        match io.into_connection(self.gateway.send_buffer, Box::new(admitted)) {
+            Ok(connection) => leaving.subscription.connect(connection, leaving.head),
+            Err(error) => warn!(%error, client = %client.address, "a stream cannot begin on its connection"),
+        }
+    }
+
+    /// Lets hyper serve the connection. `first` is the answer to its first request, where that was decided already.
+    async fn hyper(
+        &self,
+        io: ClientIo,
+        again: Bytes,
+        first: Option<Response<Body>>,
+        client: Client,
+        admitted: Admitted,
+    ) {
+        let exit = Exit::default();
+        let gate = Gate::new(io, again, exit.clone());
+        let first = Mutex::new(first);
+        let answer = |request| {
+            let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+            self.answer(request, first, &client, &exit)
+        };
+        let stop = &self.stop;
+        Box::pin(with_hyper(gate, answer, self.gateway.head_timeout, stop, client.address)).await;
+        if let Some((io, leaving)) = exit.taken() {
+            self.hand_over(io, leaving, &client, admitted);
+        }
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Body>,
+        first: Option<Response<Body>>,
+        client: &Client,
+        exit: &Exit,
+    ) -> Response<Body> {
+        if let Some(first) = first {
+            return first;
+        }
+        match self.gateway.decide(request, client).await {
+            Decided::Answer(response) => response,
+            Decided::Stream(subscription, head) => {
+                let wire = stream::wire_head(&head, SystemTime::now());
+                match exit.leave(Leaving { subscription, head: wire }) {
+                    Ok(response) => response,
+                    Err(stays) => head.map(|()| stays.subscription.into_body().boxed_unsync()),
+                }
+            }
+        }
+    }
+}
+
+/// The same answer, after which the connection is closed.
+fn closing(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+    response
+}

@@ -1,0 +1,180 @@
+//! What stands between hyper and a client's connection: bytes that were read before come again, and the connection can
+//! be taken out of hyper's hands for a shard.
+//!
+//! hyper keeps a connection until the answer's end, and a stream has none. So when a stream is asked for on a connection
+//! that hyper serves, it is given an empty answer that closes the connection; what it writes from then on goes nowhere,
+//! and when it lets go, the socket is still open. That is done only while nothing else is on its way: whatever hyper
+//! wrote before was passed on.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http::header::CONNECTION;
+use http::{HeaderValue, Response, StatusCode};
+use tidegate_hub::{Body, Subscription};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::answer;
+use super::client_io::ClientIo;
+
+/// hyper's side.
+pub(super) struct Gate {
+    /// There until it is dropped.
+    io: Option<ClientIo>,
+    /// Read before, to be read again.
+    again: Bytes,
+    exit: Exit,
+}
+
+/// The side of whoever takes connections out.
+#[derive(Clone, Default)]
+pub(super) struct Exit(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    /// hyper has written something that was not passed on yet.
+    unsent: bool,
+    /// What the last bytes read were, up to as many as end a head.
+    tail: [u8; 4],
+    leaving: Option<Leaving>,
+    /// The connection, once hyper has let go of it.
+    io: Option<ClientIo>,
+}
+
+/// A stream that is to go on without hyper.
+pub(super) struct Leaving {
+    pub(super) subscription: Subscription,
+    /// The head of its answer.
+    pub(super) head: Bytes,
+}
+
+impl Exit {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held; were it to, the state is still whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the connection out of hyper's hands, if it can be now: gives the answer for hyper.
+    pub(super) fn leave(&self, leaving: Leaving) -> Result<Response<Body>, Leaving> {
+        let mut state = self.state();
+        if state.unsent || state.leaving.is_some() || state.tail != *b"\r\n\r\n" {
+            return Err(leaving);
+        }
+        state.leaving = Some(leaving);
+        let mut response = answer::empty(StatusCode::OK);
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        Ok(response)
+    }
+
+    /// The connection and its stream, when hyper has let go of one that leaves.
+    pub(super) fn taken(&self) -> Option<(ClientIo, Leaving)> {
+        let mut state = self.state();
+        Some((state.io.take()?, state.leaving.take()?))
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.state().leaving.is_some()
+    }
+}
+
+impl Gate {
+    /// A connection of which `again` was read already.
+    pub(super) fn new(io: ClientIo, again: Bytes, exit: Exit) -> Gate {
+        Gate { io: Some(io), again, exit }
+    }
+
+    fn io(&mut self) -> io::Result<Pin<&mut ClientIo>> {
+        self.io.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        let mut state = self.exit.state();
+        if state.leaving.is_some() {
+            state.io = self.io.take();
+        }
+    }
+}
+
+/// The last bytes of all that was read, of which `read` came last.
+fn tail(before: [u8; 4], read: &[u8]) -> [u8; 4] {
+    let mut tail = before;
+    for byte in &read[read.len().saturating_sub(4)..] {
+        tail = [tail[1], tail[2], tail[3], *byte];
+    }
+    tail
+}
+
+impl AsyncRead for Gate {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let gate = &mut *self;
+        if gate.exit.is_leaving() {
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
+        if gate.again.has_remaining() {
+            let count = gate.again.len().min(buffer.remaining());
+            buffer.put_slice(&gate.again.split_to(count));
+        } else {
+            ready!(gate.io()?.poll_read(context, buffer))?;
+        }
+        let mut state = gate.exit.state();
+        state.tail = tail(state.tail, &buffer.filled()[before..]);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Gate {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.exit.is_leaving() {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        self.exit.state().unsent = true;
+        self.io()?.poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.exit.is_leaving() {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
+        self.exit.state().unsent = true;
+        self.io()?.poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.exit.is_leaving() {
+            return Poll::Ready(Ok(()));
+        }
+        // hyper asks for it when it has written all it had.
+        ready!(self.io()?.poll_flush(context))?;
+        self.exit.state().unsent = false;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.exit.is_leaving() {
+            return Poll::Ready(Ok(()));
+        }
+        self.io()?.poll_shutdown(context)
+    }
+}
