@@ -113,6 +113,7 @@ pub(crate) fn play(arguments: &RoleArguments) -> io::Result<()> {
         "ceiling" => ceiling::run(config),
         "client" => client::run(config),
         "fetcher" => fetcher::run(config),
+        "program" => contenders::become_program(config),
         "source" => source::run(config),
         other => Err(io::Error::other(format!("there is no part called {other}"))),
     }

@@ -19,6 +19,7 @@ use super::cores::Cores;
 use super::role::Role;
 use super::source::Push;
 use process::Program;
+pub(crate) use process::become_program;
 pub(crate) use tidegate::Gateway;
 
 /// Who is measured.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -9,7 +10,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use std::{fs, process};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
+use serde::{Deserialize, Serialize};
 
 use crate::fanout::cores::Cores;
 
@@ -50,6 +52,32 @@ impl Drop for Scratch {
     }
 }
 
+/// A command line, for the role that becomes it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    program: String,
+    arguments: Vec<String>,
+}
+
+impl Line {
+    fn of(command: &Command) -> Line {
+        let text = |part: &std::ffi::OsStr| part.to_string_lossy().into_owned();
+        Line { program: text(command.get_program()), arguments: command.get_args().map(text).collect() }
+    }
+
+    fn to_json(&self) -> io::Result<String> {
+        Ok(serde_json::to_string(self)?)
+    }
+}
+
+/// Becomes another program, which is told to end when its parent ends, however that happens: programs that are not ours
+/// do not notice it by themselves.
+pub(crate) fn become_program(line: &str) -> io::Result<()> {
+    let line: Line = serde_json::from_str(line)?;
+    set_parent_process_death_signal(Some(Signal::TERM))?;
+    Err(Command::new(line.program).args(line.arguments).exec())
+}
+
 /// A running program.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -61,26 +89,28 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it on these cores; it is ready when it accepts connections at the address.
     pub(crate) fn start(
-        mut command: Command,
+        program: Command,
         scratch: Scratch,
         listens: SocketAddr,
         cores: Cores,
     ) -> io::Result<Program> {
         let log = fs::File::create(scratch.path().join("log"))?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["role", "program"]).arg(Line::of(&program).to_json()?);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = cores.spawn(&mut command)?;
-        let mut program = Program { child, _scratch: scratch };
+        let mut running = Program { child, _scratch: scratch };
         let start = Instant::now();
         while TcpStream::connect(listens).is_err() {
-            let ended = program.child.try_wait()?;
+            let ended = running.child.try_wait()?;
             if ended.is_some() || start.elapsed() > PATIENCE {
-                let log = fs::read_to_string(program._scratch.path().join("log")).unwrap_or_default();
-                let name = command.get_program().display();
+                let log = fs::read_to_string(running._scratch.path().join("log")).unwrap_or_default();
+                let name = program.get_program().display();
                 return Err(io::Error::other(format!("{name} does not listen; it says: {}", log.trim())));
             }
             sleep(Duration::from_millis(20));
         }
-        Ok(program)
+        Ok(running)
     }
 
     /// It and all that it started.
