@@ -64,7 +64,13 @@ impl Bench {
     pub(crate) fn connected(&mut self, setup: Setup) -> Option<Session> {
         let mut session = self.start(setup)?;
         match session.connect(false).and_then(|_| session.settle()) {
-            Ok(_) => Some(session),
+            Ok(reached) => {
+                if reached.behind > 0 {
+                    let (name, behind) = (session.setup.contender.name(), reached.behind);
+                    self.note(format!("{name}: {behind} subscribers got no first event"));
+                }
+                Some(session)
+            }
             Err(error) => {
                 self.failed(session.setup.contender, &error);
                 None

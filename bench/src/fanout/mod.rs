@@ -7,11 +7,14 @@
 mod axum_peer;
 mod bench;
 mod ceiling;
+mod channels;
 mod client;
 mod clock;
 mod contenders;
 mod cores;
 mod fetcher;
+mod hyper_peer;
+mod identity;
 mod latency;
 mod page;
 mod plot;
@@ -27,6 +30,7 @@ mod stats;
 mod watch;
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 use std::{fs, io};
 
 use bench::Bench;
@@ -89,7 +93,9 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     let mut sections = Vec::new();
     for scenario in Scenario::chosen(&arguments.scenarios) {
         eprintln!("{}", scenario.name());
+        let start = Instant::now();
         sections.push(scenario.run(&mut bench)?);
+        eprintln!("  took {:.0} s", start.elapsed().as_secs_f64());
     }
     let report = Report { conditions: bench.conditions(), sections, discarded: bench.discarded };
     print!("{}", report.to_text());
@@ -113,6 +119,7 @@ pub(crate) fn play(arguments: &RoleArguments) -> io::Result<()> {
         "ceiling" => ceiling::run(config),
         "client" => client::run(config),
         "fetcher" => fetcher::run(config),
+        "hyper" => hyper_peer::run(config),
         "program" => contenders::become_program(config),
         "source" => source::run(config),
         other => Err(io::Error::other(format!("there is no part called {other}"))),

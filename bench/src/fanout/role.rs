@@ -123,6 +123,15 @@ impl<C: DeserializeOwned + Send + 'static> Commands<C> {
     }
 }
 
+/// Ends this process when its parent is gone or done: for roles that have no commands and no loop of ours.
+pub(crate) fn end_with_parent() {
+    thread::spawn(|| {
+        // Whatever is read, or fails to be, the end of it is what counts.
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        std::process::exit(0);
+    });
+}
+
 /// Answers the parent.
 pub(crate) fn answer(answer: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_string(answer)?;

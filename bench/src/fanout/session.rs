@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::client::{self, Connected, Reached, Report, Verified};
-use super::contenders::{Contender, Gateway, Missing, Server};
+use super::contenders::{Contender, Gateway, Missing, Server, Start};
 use super::cores::Cores;
+use super::identity::Identity;
 use super::latency::{Latencies, Quantiles};
 use super::proc::{self, Cpu, Memory};
 use super::role::Role;
@@ -33,6 +34,8 @@ pub(crate) struct Setup {
     pub(crate) pace: Duration,
     /// Whether the server has a core of its own.
     pub(crate) pinned: bool,
+    /// Whether subscribers come over TLS.
+    pub(crate) tls: bool,
 }
 
 /// What the source does in a stretch.
@@ -111,10 +114,11 @@ const SAMPLES: usize = 20;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) setup: Setup,
+    // In this order they end: a server that takes leave of its clients has none then.
+    clients: Vec<Role>,
     pub(crate) server: Server,
     source: Role,
     pub(crate) source_address: SocketAddr,
-    clients: Vec<Role>,
 }
 
 impl Session {
@@ -124,7 +128,14 @@ impl Session {
             if setup.pinned { (Cores::Server, Cores::Others) } else { (Cores::All, Cores::All) };
         let config = source::Config { content: setup.content, resources: setup.resources, gzip: setup.gzip };
         let (mut source, ready) = Role::start::<source::Ready>("source", &config, other_cores)?;
-        let server = match setup.contender.start(&setup.gateway, ready.address, server_cores)? {
+        let identity = if setup.tls { Some(Identity::new()?) } else { None };
+        let start = Start {
+            gateway: &setup.gateway,
+            source: ready.address,
+            cores: server_cores,
+            identity: identity.as_ref(),
+        };
+        let server = match setup.contender.start(&start)? {
             Ok(server) => server,
             Err(missing) => return Ok(Err(missing)),
         };
@@ -144,6 +155,7 @@ impl Session {
                 in_flight: IN_FLIGHT,
                 pace: setup.pace.as_nanos() as u64,
                 stalled: share(setup.stalled),
+                trust: identity.as_ref().map(|identity| identity.certificate.clone()),
                 samples: SAMPLES.max(setup.resources).min(share(setup.subscribers)),
             };
             clients.push(Role::start::<()>("client", &config, other_cores)?.0);

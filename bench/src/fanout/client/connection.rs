@@ -1,15 +1,19 @@
 //! One subscriber: its socket, its place in the stream, and what it has seen.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::net::TcpStream;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Config;
 use super::sample::Sample;
 use super::tally::Tally;
+use super::transport::Transport;
 use crate::fanout::clock;
 use crate::fanout::scan::{Broken, Event, Scanner};
 use crate::fanout::stamp::Stamp;
@@ -24,7 +28,7 @@ const STALLED_SEGMENT: u32 = 1460;
 /// One subscriber.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) stream: Option<TcpStream>,
+    pub(crate) stream: Option<Transport>,
     scanner: Scanner,
     asked: bool,
     pub(crate) resource: usize,
@@ -77,7 +81,12 @@ impl Connection {
     }
 
     /// Begins to connect from this address.
-    pub(crate) fn connect(&mut self, config: &Config, from: Ipv4Addr) -> io::Result<&mut TcpStream> {
+    pub(crate) fn connect(
+        &mut self,
+        config: &Config,
+        tls: Option<&Arc<ClientConfig>>,
+        from: Ipv4Addr,
+    ) -> io::Result<&mut TcpStream> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         // Closing resets: tens of thousands of sockets in TIME_WAIT would hold the ports that the next run needs.
@@ -93,16 +102,25 @@ impl Connection {
         }
         self.scanner = Scanner::default();
         self.asked = false;
-        Ok(self.stream.insert(TcpStream::from_std(socket.into())))
+        let stream = TcpStream::from_std(socket.into());
+        let transport = match tls {
+            None => Transport::Plain(stream),
+            Some(tls) => {
+                let name = ServerName::from(config.server.ip());
+                let tls = ClientConnection::new(tls.clone(), name).map_err(io::Error::other)?;
+                Transport::Tls(Box::new(tls), stream)
+            }
+        };
+        Ok(self.stream.insert(transport).socket())
     }
 
     /// The socket is connected, or has failed to: asks for the stream.
     pub(crate) fn ask(&mut self, config: &Config) -> io::Result<()> {
         let Some(stream) = &mut self.stream else { return Ok(()) };
         if self.asked {
-            return Ok(());
+            return stream.flush();
         }
-        if let Some(error) = stream.take_error()? {
+        if let Some(error) = stream.socket().take_error()? {
             return Err(error);
         }
         let mut request = format!(
@@ -114,15 +132,8 @@ impl Connection {
             request += &format!("Last-Event-ID: {}\r\n", String::from_utf8_lossy(&self.id));
         }
         request += "\r\n";
-        match stream.write(request.as_bytes()) {
-            Ok(written) if written == request.len() => {
-                self.asked = true;
-                Ok(())
-            }
-            Ok(_) => Err(io::Error::other("a new socket has no room for a request")),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.asked = stream.send(request.as_bytes())?;
+        Ok(())
     }
 
     /// Reads what there is, and counts it.
@@ -132,6 +143,7 @@ impl Connection {
                 return Progress::Open;
             }
             let Some(stream) = &mut self.stream else { return Progress::Open };
+            let short_read_is_all = stream.short_read_is_all();
             let read = match stream.read(buffer) {
                 Ok(0) => return Progress::Over("closed by the server".into()),
                 Ok(read) => read,
@@ -159,8 +171,7 @@ impl Connection {
                 Err(Broken::Ended) => return Progress::Over("ended by the server".into()),
                 Err(Broken::Framing) => return Progress::Over("not HTTP".into()),
             }
-            // A short read of a stream socket has emptied it (epoll(7)).
-            if read < buffer.len() {
+            if read < buffer.len() && short_read_is_all {
                 return Progress::Open;
             }
         }

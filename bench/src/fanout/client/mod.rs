@@ -6,10 +6,12 @@
 mod connection;
 mod sample;
 mod tally;
+mod transport;
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::event::Event;
@@ -17,6 +19,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use serde::{Deserialize, Serialize};
 
 use super::clock;
+use super::identity;
 use super::role::{Commands, Next, answer};
 use connection::{Connection, Progress};
 pub(crate) use tally::Report;
@@ -41,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) pace: u64,
     /// How many of them, the last, stop reading after the head.
     pub(crate) stalled: usize,
+    /// The certificate to trust, in PEM form, where it is over TLS.
+    pub(crate) trust: Option<String>,
     /// How many of them, the first, apply what they receive.
     pub(crate) samples: usize,
 }
@@ -113,6 +118,7 @@ enum Waiting {
 
 struct Client {
     config: Config,
+    tls: Option<Arc<rustls::ClientConfig>>,
     connections: Vec<Connection>,
     tally: Tally,
     /// Connections to open, with the earliest time.
@@ -130,7 +136,7 @@ pub(crate) fn run(config: &str) -> io::Result<()> {
     let mut poll = Poll::new()?;
     let commands = Commands::<Command>::read(Waker::new(poll.registry(), WAKE)?);
     answer(&())?;
-    let mut client = Client::new(config);
+    let mut client = Client::new(config)?;
     let mut events = Events::with_capacity(4096);
     loop {
         if let Err(error) = poll.poll(&mut events, client.waiting.is_some().then_some(LOOK))
@@ -157,13 +163,15 @@ pub(crate) fn run(config: &str) -> io::Result<()> {
 }
 
 impl Client {
-    fn new(config: Config) -> Client {
+    fn new(config: Config) -> io::Result<Client> {
+        let tls = config.trust.as_deref().map(identity::client).transpose()?;
         let reading = config.connections.saturating_sub(config.stalled);
         let connections = (0..config.connections)
             .map(|n| Connection::new(n % config.resources.max(1), n >= reading, n < config.samples))
             .collect();
-        Client {
+        Ok(Client {
             config,
+            tls,
             connections,
             tally: Tally::new(),
             closed: VecDeque::new(),
@@ -171,7 +179,7 @@ impl Client {
             open: 0,
             waiting: None,
             buffer: vec![0; 64 * 1024],
-        }
+        })
     }
 
     fn obey(&mut self, command: Command) -> io::Result<()> {
@@ -259,7 +267,7 @@ impl Client {
             self.closed.pop_front();
             let last = self.config.first_address + (number % usize::from(ADDRESSES)) as u8;
             let from = Ipv4Addr::new(127, 0, 0, last);
-            match self.connections[number].connect(&self.config, from) {
+            match self.connections[number].connect(&self.config, self.tls.as_ref(), from) {
                 Ok(stream) => {
                     let interest = Interest::READABLE | Interest::WRITABLE;
                     poll.registry().register(stream, Token(FIRST + number), interest)?;

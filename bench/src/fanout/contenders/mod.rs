@@ -16,6 +16,8 @@ use serde::Serialize;
 use super::axum_peer;
 use super::ceiling;
 use super::cores::Cores;
+use super::hyper_peer;
+use super::identity::Identity;
 use super::role::Role;
 use super::source::Push;
 use process::Program;
@@ -37,6 +39,21 @@ pub(crate) enum Contender {
     Nchan,
     /// A plain axum program with a broadcast channel.
     Axum,
+    /// The same with bare hyper, and rustls where it is over TLS.
+    Hyper,
+}
+
+/// What a contender is started with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start<'a> {
+    /// How the gateway is set up, if it is one.
+    pub(crate) gateway: &'a Gateway,
+    /// Whom it asks, if it asks.
+    pub(crate) source: SocketAddr,
+    /// Where it runs.
+    pub(crate) cores: Cores,
+    /// With what it serves over TLS, if it does.
+    pub(crate) identity: Option<&'a Identity>,
 }
 
 /// Why a contender is not there, and the remedy.
@@ -77,6 +94,7 @@ impl Contender {
             Contender::Joined => "ceiling, joined",
             Contender::Nchan => "Nchan",
             Contender::Axum => "axum",
+            Contender::Hyper => "hyper",
         }
     }
 
@@ -86,11 +104,27 @@ impl Contender {
     }
 
     /// Starts it.
-    pub(crate) fn start(self, gateway: &Gateway, source: SocketAddr, cores: Cores) -> io::Result<Started> {
+    pub(crate) fn start(self, start: &Start<'_>) -> io::Result<Started> {
+        let &Start { cores, .. } = start;
+        if start.identity.is_some()
+            && matches!(self, Contender::Ceiling | Contender::Joined | Contender::Axum)
+        {
+            return Ok(Err(Missing("it has no TLS".into())));
+        }
         match self {
-            Contender::Tidegate => tidegate::start(gateway, source, cores),
+            Contender::Tidegate => tidegate::start(start.gateway, start),
             Contender::Conflating => {
-                tidegate::start(&Gateway { conflate: Some(true), ..gateway.clone() }, source, cores)
+                tidegate::start(&Gateway { conflate: Some(true), ..start.gateway.clone() }, start)
+            }
+            Contender::Hyper => {
+                let (role, ready) = Role::start::<hyper_peer::Ready>("hyper", &start.identity, cores)?;
+                Ok(Ok(Server {
+                    note: String::new(),
+                    address: ready.subscribe,
+                    target: "/r/{}".into(),
+                    push: Some(Push::Post(ready.publish, hyper_peer::PUBLISH.into())),
+                    running: Running::Role(role),
+                }))
             }
             Contender::Ceiling | Contender::Joined => {
                 let config = ceiling::Config { joined: self == Contender::Joined };
@@ -113,7 +147,7 @@ impl Contender {
                     running: Running::Role(role),
                 }))
             }
-            Contender::Nchan => nchan::start(cores),
+            Contender::Nchan => nchan::start(start),
         }
     }
 }

@@ -5,21 +5,31 @@ use std::path::Path;
 use std::process::Command;
 
 use super::process::{Program, Scratch, free_address};
-use super::{Missing, Running, Server, Started};
-use crate::fanout::cores::Cores;
+use super::{Missing, Running, Server, Start, Started};
 use crate::fanout::source::Push;
 
 const MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
 /// Starts it with one worker: it has one core.
-pub(crate) fn start(cores: Cores) -> io::Result<Started> {
+pub(crate) fn start(start: &Start<'_>) -> io::Result<Started> {
     if Command::new("nginx").arg("-v").output().is_err() || !Path::new(MODULE).exists() {
         return Ok(Err(Missing(
             "nginx with Nchan is not installed: apt-get install nginx libnginx-mod-nchan".into(),
         )));
     }
     let scratch = Scratch::new()?;
-    let listen = free_address()?;
+    let (listen, publish) = (free_address()?, free_address()?);
+    let (mut ssl, mut lines) = ("", String::new());
+    if let Some(identity) = start.identity {
+        let certificate = scratch.write("certificate.pem", &identity.certificate)?;
+        let key = scratch.write("key.pem", &identity.key)?;
+        ssl = " ssl";
+        lines = format!(
+            "ssl_certificate {};\n        ssl_certificate_key {};\n        ssl_session_cache off;\n",
+            certificate.display(),
+            key.display()
+        );
+    }
     let folder = scratch.path().display();
     let text = format!(
         "load_module {MODULE};
@@ -45,7 +55,9 @@ http {{
     send_timeout 1h;
     nchan_shared_memory_size 512M;
     server {{
-        listen {listen} backlog=4096;
+        listen {listen}{ssl} backlog=4096;
+        listen {publish};
+        {lines}
         location = /pub {{
             nchan_publisher;
             nchan_channel_id $arg_id;
@@ -55,7 +67,7 @@ http {{
         location = /sub {{
             nchan_subscriber eventsource;
             nchan_channel_id $arg_id;
-            nchan_subscriber_first_message newest;
+            nchan_subscriber_first_message -1;
         }}
     }}
 }}
@@ -68,7 +80,7 @@ http {{
         note: "one worker".into(),
         address: listen,
         target: "/sub?id={}".into(),
-        push: Some(Push::Post(listen, "/pub?id=".into())),
-        running: Running::Program(Program::start(command, scratch, listen, cores)?),
+        push: Some(Push::Post(publish, "/pub?id=".into())),
+        running: Running::Program(Program::start(command, scratch, listen, start.cores)?),
     }))
 }

@@ -15,8 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::fanout::cores::Cores;
 
-/// How long a program may take to listen, or to end.
+/// How long a program may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it may take to end when it is told to.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// A folder for one program's files, gone with it.
 #[derive(Debug)]
@@ -133,7 +136,7 @@ impl Drop for Program {
         let pids = self.pids();
         signal(self.child.id(), Signal::TERM);
         let start = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < PATIENCE {
+        while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < GRACE {
             sleep(Duration::from_millis(10));
         }
         // Those that it did not end itself. It is not reaped before this, so no id is another's by now but for a

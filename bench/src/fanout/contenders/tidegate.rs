@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::process::{Program, Scratch, free_address};
-use super::{Missing, Server, Started};
-use crate::fanout::cores::Cores;
+use super::{Missing, Server, Start, Started};
 
 /// How the gateway is set up for a run.
 #[derive(Debug, Clone)]
@@ -32,7 +31,7 @@ pub(crate) fn binary() -> io::Result<PathBuf> {
 }
 
 /// Starts it in front of this source.
-pub(crate) fn start(gateway: &Gateway, source: SocketAddr, cores: Cores) -> io::Result<Started> {
+pub(crate) fn start(gateway: &Gateway, start: &Start<'_>) -> io::Result<Started> {
     let binary = binary()?;
     if !binary.exists() {
         let place = binary.display();
@@ -40,8 +39,15 @@ pub(crate) fn start(gateway: &Gateway, source: SocketAddr, cores: Cores) -> io::
     }
     let scratch = Scratch::new()?;
     let listen = free_address()?;
-    let settings = Settings::found(gateway, &binary, &scratch, listen, source)?;
-    let file = scratch.write("tidegate.toml", &settings.text(listen, source))?;
+    let mut head = format!("listen = \"{listen}\"\n");
+    if let Some(identity) = start.identity {
+        let certificate = scratch.write("certificate.pem", &identity.certificate)?;
+        let key = scratch.write("key.pem", &identity.key)?;
+        let (certificate, key) = (certificate.display(), key.display());
+        head += &format!("\n[tls]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n");
+    }
+    let settings = Settings::found(gateway, &binary, &scratch, &head, start.source)?;
+    let file = scratch.write("tidegate.toml", &settings.text(&head, start.source))?;
     let mut command = Command::new(&binary);
     command.arg("serve").arg("--config").arg(file);
     let note = settings.note();
@@ -50,7 +56,7 @@ pub(crate) fn start(gateway: &Gateway, source: SocketAddr, cores: Cores) -> io::
         address: listen,
         target: "/r/{}".into(),
         push: None,
-        running: super::Running::Program(Program::start(command, scratch, listen, cores)?),
+        running: super::Running::Program(Program::start(command, scratch, listen, start.cores)?),
     }))
 }
 
@@ -67,11 +73,11 @@ impl Settings {
         gateway: &Gateway,
         binary: &Path,
         scratch: &Scratch,
-        listen: SocketAddr,
+        head: &str,
         source: SocketAddr,
     ) -> io::Result<Settings> {
         let accepts = |settings: &Settings| -> io::Result<bool> {
-            let file = scratch.write("try.toml", &settings.text(listen, source))?;
+            let file = scratch.write("try.toml", &settings.text(head, source))?;
             let mut check = Command::new(binary);
             check.arg("check").arg("--config").arg(file).stdout(Stdio::null()).stderr(Stdio::null());
             Ok(check.status()?.success())
@@ -106,11 +112,11 @@ impl Settings {
         Ok(settings)
     }
 
-    fn text(&self, listen: SocketAddr, source: SocketAddr) -> String {
+    fn text(&self, head: &str, source: SocketAddr) -> String {
         let (limits, route) = (self.limits.join("\n"), self.route.join("\n"));
         // No peer sends heartbeats here, so the gateway sends them rarely.
         format!(
-            "listen = \"{listen}\"\n\n[limits]\nmax_streams = 20000\n{limits}\n\n[[origin]]\nname = \"source\"\n\
+            "{head}\n[limits]\nmax_streams = 20000\n{limits}\n\n[[origin]]\nname = \"source\"\n\
              url = \"http://{source}\"\n\n[[route]]\npath = \"/**\"\norigin = \"source\"\npoll = \"{}\"\n\
              heartbeat = \"5m\"\n{route}\n",
             self.poll

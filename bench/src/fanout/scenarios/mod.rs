@@ -7,6 +7,7 @@ mod memory;
 mod published;
 mod single;
 mod stalled;
+mod tls;
 
 use std::io;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub(crate) enum Scenario {
     Stalled,
     /// All clients reconnect at once, each with its position.
     Herd,
+    /// Memory and CPU of subscribers over TLS.
+    Tls,
 }
 
 impl Scenario {
@@ -55,6 +58,7 @@ impl Scenario {
             Scenario::Published => "published",
             Scenario::Stalled => "stalled",
             Scenario::Herd => "herd",
+            Scenario::Tls => "tls",
         }
     }
 
@@ -68,6 +72,7 @@ impl Scenario {
             Scenario::Published => published::run(bench),
             Scenario::Stalled => stalled::run(bench),
             Scenario::Herd => herd::run(bench),
+            Scenario::Tls => tls::run(bench),
         }
     }
 }
@@ -84,5 +89,6 @@ fn one_event(contender: Contender, subscribers: usize) -> Setup {
         stalled: 0,
         pace: Duration::ZERO,
         pinned: true,
+        tls: false,
     }
 }
