@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 
+use super::client::Verified;
 use super::contenders::{self, Contender};
 use super::session::{Measured, Session, Setup, Traffic};
 use crate::report::processor;
@@ -18,6 +19,7 @@ pub(crate) struct Bench {
     pub(crate) quick: bool,
     only: Vec<Contender>,
     notes: BTreeSet<String>,
+    compared: u64,
     /// Stretches that were measured again, or kept although they cannot be trusted.
     pub(crate) discarded: Vec<String>,
 }
@@ -25,7 +27,7 @@ pub(crate) struct Bench {
 impl Bench {
     /// A run of these contenders; of all, if none is named.
     pub(crate) fn new(quick: bool, only: Vec<Contender>) -> Bench {
-        Bench { quick, only, notes: BTreeSet::new(), discarded: Vec::new() }
+        Bench { quick, only, notes: BTreeSet::new(), compared: 0, discarded: Vec::new() }
     }
 
     /// The first number in a real run, the second in a quick one.
@@ -105,6 +107,13 @@ impl Bench {
         None
     }
 
+    /// Compares the documents of a sample of the subscribers with the source's.
+    pub(crate) fn verify(&mut self, session: &mut Session) -> io::Result<Verified> {
+        let verified = session.verify()?;
+        self.compared += verified.compared;
+        Ok(verified)
+    }
+
     /// Says something of this run's conditions, once.
     pub(crate) fn note(&mut self, note: String) {
         if self.notes.insert(note.clone()) {
@@ -127,6 +136,11 @@ impl Bench {
         if self.quick {
             conditions.push("a quick run: a look, not a result".into());
         }
+        conditions.push(format!(
+            "{} documents of subscribers were compared with the source's; each one that differs, and each version that \
+             somebody lacks, has a line below",
+            self.compared
+        ));
         conditions.extend(contenders::versions());
         conditions.extend(self.notes.iter().cloned());
         conditions

@@ -5,6 +5,7 @@
 
 mod nchan;
 mod process;
+mod pushpin;
 mod tidegate;
 
 use std::io;
@@ -37,6 +38,8 @@ pub(crate) enum Contender {
     Joined,
     /// nginx with Nchan.
     Nchan,
+    /// Pushpin.
+    Pushpin,
     /// A plain axum program with a broadcast channel.
     Axum,
     /// The same with bare hyper, and rustls where it is over TLS.
@@ -93,6 +96,7 @@ impl Contender {
             Contender::Ceiling => "ceiling",
             Contender::Joined => "ceiling, joined",
             Contender::Nchan => "Nchan",
+            Contender::Pushpin => "Pushpin",
             Contender::Axum => "axum",
             Contender::Hyper => "hyper",
         }
@@ -107,9 +111,9 @@ impl Contender {
     pub(crate) fn start(self, start: &Start<'_>) -> io::Result<Started> {
         let &Start { cores, .. } = start;
         if start.identity.is_some()
-            && matches!(self, Contender::Ceiling | Contender::Joined | Contender::Axum)
+            && matches!(self, Contender::Ceiling | Contender::Joined | Contender::Axum | Contender::Pushpin)
         {
-            return Ok(Err(Missing("it has no TLS".into())));
+            return Ok(Err(Missing("it is not measured over TLS".into())));
         }
         match self {
             Contender::Tidegate => tidegate::start(start.gateway, start),
@@ -148,6 +152,7 @@ impl Contender {
                 }))
             }
             Contender::Nchan => nchan::start(start),
+            Contender::Pushpin => pushpin::start(start),
         }
     }
 }
@@ -184,5 +189,6 @@ pub(crate) fn versions() -> Vec<String> {
         versions.push(version);
     }
     versions.extend(said("nginx", "-v"));
+    versions.extend(said("pushpin", "--version"));
     versions
 }

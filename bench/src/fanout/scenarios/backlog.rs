@@ -50,7 +50,7 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
         setup.gateway = Gateway { polls: &["5ms", "10ms", "20ms", "50ms"], conflate: Some(false) };
         let Some(mut session) = bench.connected(setup) else { continue };
         let Some(measured) = bench.traffic("backlog", &mut session, &traffic, &[]) else { continue };
-        let verified = session.verify()?;
+        let verified = bench.verify(&mut session)?;
         let figures = measured.figures();
         let told = measured.versions.max(1) as f64;
         let each = |number: u64| number as f64 / subscribers as f64;

@@ -78,7 +78,7 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
             "current_seconds": served.current, "failures": served.failures, "behind": served.behind,
             "spent": served.spent,
         }));
-        section.remark(contender, "herd", Vec::new(), session.verify()?);
+        section.remark(contender, "herd", Vec::new(), bench.verify(&mut session)?);
         if contender.is_ours() {
             section.target("clients that are not current", Some(served.behind as f64), Limit::AtMost(0.0));
             section.target("clients that were refused", Some(served.failures as f64), Limit::AtMost(0.0));

@@ -71,7 +71,7 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
     section.tables.push(times(&contenders, subscribers));
     section.tables.push(ratios(&contenders, &mut section.targets));
     for contender in &mut contenders {
-        let verified = contender.session.verify()?;
+        let verified = bench.verify(&mut contender.session)?;
         let which = contender.session.setup.contender;
         section.remark(which, "latency", Vec::new(), verified);
         section.figures.push(json!({

@@ -16,7 +16,7 @@ use crate::table::Table;
 use crate::targets::Limit;
 
 const CONTENDERS: &[Contender] =
-    &[Contender::Tidegate, Contender::Ceiling, Contender::Nchan, Contender::Axum];
+    &[Contender::Tidegate, Contender::Ceiling, Contender::Nchan, Contender::Axum, Contender::Pushpin];
 
 /// How long the server is left alone before its memory is read.
 const REST: Duration = Duration::from_millis(500);

@@ -102,7 +102,7 @@ fn load(bench: &mut Bench, section: &mut Section, rows: &[(Setup, bool)]) -> io:
             figure(client).into(),
             figure(source).into(),
         ]);
-        section.remark(contender, &what, measured.faults(false), session.verify()?);
+        section.remark(contender, &what, measured.faults(false), bench.verify(&mut session)?);
         section.figures.push(json!({
             "contender": contender.name(), "phases": phases, "figures": figures, "missed": measured.report.missed,
             "curve": measured.from_told.curve(),

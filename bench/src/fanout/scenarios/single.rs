@@ -16,7 +16,7 @@ use crate::table::Table;
 use crate::targets::Limit;
 
 const CONTENDERS: &[Contender] =
-    &[Contender::Ceiling, Contender::Tidegate, Contender::Nchan, Contender::Axum];
+    &[Contender::Ceiling, Contender::Tidegate, Contender::Nchan, Contender::Axum, Contender::Pushpin];
 
 pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
     let mut section = Section::new("single", "Single events");
@@ -49,7 +49,7 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
             let what = format!("single, {subscribers}");
             let Some(mut session) = bench.connected(one_event(contender, subscribers)) else { continue };
             let Some(measured) = bench.traffic(&what, &mut session, &traffic, &[]) else { continue };
-            let verified = session.verify()?;
+            let verified = bench.verify(&mut session)?;
             let figures = measured.figures();
             let ceiling = found.get(&Contender::Ceiling).map(|ceiling| ceiling.server_us.total());
             let total = figures.server_us.total();

@@ -95,7 +95,7 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
             "behind": reached.behind, "caught_up_seconds": caught_up, "events": report.events,
             "jumps": report.gaps, "failures": report.failures,
         }));
-        section.remark(contender, "stalled", Vec::new(), with.verify()?);
+        section.remark(contender, "stalled", Vec::new(), bench.verify(&mut with)?);
         if contender.is_ours() {
             section.target("bytes of a stalled reader", Some(bytes), Limit::AtMost(4096.0));
             let ratio = ratio.map(|ratio| ratio.median);

@@ -63,7 +63,7 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
                 continue;
             }
         };
-        let verified = session.verify()?;
+        let verified = bench.verify(&mut session)?;
         section.remark(contender, "tls", shown.measured.faults(false), verified);
         let figures = shown.measured.figures();
         let [before, idle, after] = shown.memory;

@@ -249,6 +249,9 @@ impl Source {
         }
         self.found += 1;
         resource.tell();
+        if let (true, Some(number)) = (request.held, request.resource) {
+            return server::write_held(number, resource.text.bytes(), out);
+        }
         let gzip = self.config.gzip && request.gzip;
         let compressed = if gzip { resource.text.gzip().ok() } else { None };
         match &compressed {

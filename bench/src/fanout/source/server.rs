@@ -9,8 +9,10 @@ use mio::net::TcpStream;
 /// One request, as far as it matters here.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Request {
-    /// The resource's number, of `/r/7`.
+    /// The resource's number, of `/r/7` or `/grip/7`.
     pub(crate) resource: Option<usize>,
+    /// Whether a proxy is to hold the answer open as a stream, of `/grip/7`.
+    pub(crate) held: bool,
     /// The number in `If-None-Match: "v7"`.
     pub(crate) known: Option<u64>,
     /// Whether gzip is accepted.
@@ -73,8 +75,10 @@ impl Request {
         let mut lines = text.lines();
         let target = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
         let path = target.split('?').next().unwrap_or_default();
+        let held = path.strip_prefix("/grip/");
         let mut request = Request {
-            resource: path.strip_prefix("/r/").and_then(|number| number.parse().ok()),
+            resource: held.or(path.strip_prefix("/r/")).and_then(|number| number.parse().ok()),
+            held: held.is_some(),
             known: None,
             gzip: false,
         };
@@ -108,6 +112,18 @@ pub(crate) fn write_found(version: u64, gzip: bool, body: &[u8], out: &mut Vec<u
     out.extend_from_slice(body);
 }
 
+/// Appends an answer that asks a proxy to go on with what is published for the resource (GRIP).
+pub(crate) fn write_held(resource: usize, body: &[u8], out: &mut Vec<u8>) {
+    let event = [b"data: ", body, b"\n\n"].concat();
+    let _ = write!(
+        out,
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nGrip-Hold: stream\r\nGrip-Channel: r{resource}\r\n\
+         Content-Length: {}\r\n\r\n",
+        event.len()
+    );
+    out.extend_from_slice(&event);
+}
+
 /// Appends the answer to who has the newest version.
 pub(crate) fn write_unchanged(version: u64, out: &mut Vec<u8>) {
     let _ =
@@ -137,7 +153,10 @@ mod tests {
             ("GET / HTTP/1.1\r\n\r\n", None, None, false),
             ("\r\n\r\n", None, None, false),
         ] {
-            assert_eq!(Request::read(head.as_bytes()), Request { resource, known, gzip }, "{head:?}");
+            let expected = Request { resource, held: false, known, gzip };
+            assert_eq!(Request::read(head.as_bytes()), expected, "{head:?}");
         }
+        let held = Request::read(b"GET /grip/7 HTTP/1.1\r\n\r\n");
+        assert!(held.held && held.resource == Some(7));
     }
 }
