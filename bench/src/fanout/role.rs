@@ -6,6 +6,7 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 
@@ -82,7 +83,11 @@ impl Drop for Role {
 
 /// A role's commands, read by a thread of their own.
 #[derive(Debug)]
-pub(crate) struct Commands<C>(Receiver<io::Result<C>>);
+pub(crate) struct Commands<C> {
+    receiver: Receiver<io::Result<C>>,
+    /// Kept here as well as in the thread: with the last of its handles, a waker takes what it has not told yet along.
+    _waker: Arc<Waker>,
+}
 
 /// What there is to do.
 #[derive(Debug)]
@@ -99,6 +104,8 @@ impl<C: DeserializeOwned + Send + 'static> Commands<C> {
     /// Reads standard input and wakes the loop for each command.
     pub(crate) fn read(waker: Waker) -> Commands<C> {
         let (sender, receiver) = channel();
+        let waker = Arc::new(waker);
+        let kept = waker.clone();
         thread::spawn(move || {
             for line in io::stdin().lock().lines() {
                 let command = line.and_then(|line| Ok(serde_json::from_str(&line)?));
@@ -110,12 +117,12 @@ impl<C: DeserializeOwned + Send + 'static> Commands<C> {
             // If this fails the loop is gone already.
             let _ = waker.wake();
         });
-        Commands(receiver)
+        Commands { receiver, _waker: kept }
     }
 
     /// The next command, without waiting.
     pub(crate) fn next(&self) -> io::Result<Next<C>> {
-        match self.0.try_recv() {
+        match self.receiver.try_recv() {
             Ok(command) => command.map(Next::Do),
             Err(TryRecvError::Empty) => Ok(Next::Nothing),
             Err(TryRecvError::Disconnected) => Ok(Next::End),
