@@ -1,5 +1,6 @@
 //! Benchmarks. `cargo run --release -p tidegate-bench -- patch` measures the patch engine beside its peers and prints
-//! the tables; `docs/BENCHMARKS.md` says how each figure comes about.
+//! the tables; `docs/BENCHMARKS.md` says how each figure comes about. `-- fanout` measures the built gateway beside its
+//! peers with a load client; `docs/FANOUT.md` shows the last run.
 //!
 //! A benchmark is not a test: nothing is asserted, and a target that is missed is a line in the report.
 
@@ -8,11 +9,13 @@ mod cases;
 mod changes;
 mod contest;
 mod documents;
+mod fanout;
 mod measure;
 mod node;
 mod peers;
 mod random;
 mod report;
+mod table;
 mod targets;
 
 use std::path::PathBuf;
@@ -37,6 +40,11 @@ struct Arguments {
 enum Benchmark {
     /// The patch engine beside its peers: times, sizes, targets.
     Patch(PatchArguments),
+    /// The built gateway's fan-out beside its peers: memory, CPU, latencies, targets.
+    Fanout(fanout::Arguments),
+    /// A part of a fan-out run, in a process that the run starts.
+    #[command(hide = true)]
+    Role(fanout::RoleArguments),
 }
 
 #[derive(Debug, Args)]
@@ -64,6 +72,8 @@ struct PatchArguments {
 fn main() -> io::Result<()> {
     match Arguments::parse().benchmark {
         Benchmark::Patch(arguments) => patch(&arguments),
+        Benchmark::Fanout(arguments) => fanout::run(&arguments),
+        Benchmark::Role(arguments) => fanout::play(&arguments),
     }
 }
 

@@ -1,14 +1,12 @@
 //! The report: what the tables say about the results.
 
-mod table;
-
 use serde::Serialize;
 
 use crate::cases::Case;
 use crate::contest::Measured;
 use crate::peers::{Answer, NAMES, Peers};
+use crate::table::{self, Cell, Table};
 use crate::targets::{Limit, Target, targets};
-use table::{Cell, Table};
 
 /// One case's results.
 #[derive(Debug)]
@@ -149,6 +147,12 @@ impl Report {
     }
 }
 
+/// Adds a case's cells after its names.
+fn push(table: &mut Table, row: &Row, cells: Vec<Cell>) {
+    let names = [row.case.kind.name.into(), row.case.change.name().into()];
+    table.push(names.into_iter().chain(cells).collect());
+}
+
 fn times_of_scalars(rows: &[&Row]) -> Table {
     let mut table = Table::new(
         "Values change in place",
@@ -169,7 +173,8 @@ fn times_of_scalars(rows: &[&Row]) -> Table {
     );
     for row in rows {
         let (measured, ratios) = (&row.measured, row.ratios());
-        table.push(
+        push(
+            &mut table,
             row,
             vec![
                 row.body_bytes.to_string().into(),
@@ -205,7 +210,8 @@ fn times_of_structure(rows: &[&Row]) -> Table {
     );
     for row in rows {
         let (measured, ratios) = (&row.measured, row.ratios());
-        table.push(
+        push(
+            &mut table,
             row,
             vec![
                 row.body_bytes.to_string().into(),
@@ -256,7 +262,7 @@ fn sizes(rows: &[&Row]) -> Table {
             });
         }
         cells.push(best.map_or("–".into(), |best| figure(ours.bytes as f64 / best.max(1) as f64).into()));
-        table.push(row, cells);
+        push(&mut table, row, cells);
     }
     table
 }
@@ -283,7 +289,8 @@ fn applying(rows: &[&Row]) -> Table {
         let measured = &row.measured;
         let (ours, theirs) = (median(measured.apply), median(measured.json_patch_apply));
         let cell = |micros: Option<f64>| Cell::from(micros.map_or("–".into(), table::micros));
-        table.push(
+        push(
+            &mut table,
             row,
             vec![
                 measured.ours.bytes.to_string().into(),
@@ -315,7 +322,7 @@ fn others(rows: &[&Row]) -> Table {
             let answer = row.peers.iter().find(|answer| answer.peer == *name);
             cells.push(answer.and_then(|answer| answer.full_us).map_or("–".into(), table::micros).into());
         }
-        table.push(row, cells);
+        push(&mut table, row, cells);
     }
     table
 }
@@ -345,7 +352,7 @@ fn figure(value: f64) -> String {
 }
 
 /// The processor's name, where the system tells it.
-fn processor() -> String {
+pub(crate) fn processor() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     name.map_or("unknown processor".into(), |(_, name)| name.trim().to_owned())

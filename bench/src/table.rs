@@ -2,11 +2,12 @@
 
 use std::iter::zip;
 
-use super::Row;
+use serde::Serialize;
+
 use crate::measure::Timing;
 
 /// A cell.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Cell {
     text: String,
     marked: bool,
@@ -39,8 +40,8 @@ impl From<&str> for Cell {
     }
 }
 
-/// A table with its title and a note on how to read it. The first two columns name the case.
-#[derive(Debug)]
+/// A table with its title and a note on how to read it.
+#[derive(Debug, Serialize)]
 pub(crate) struct Table {
     title: &'static str,
     note: &'static str,
@@ -57,12 +58,10 @@ impl Table {
         Table { title, note, header: header.iter().map(|&name| name.to_owned()).collect(), rows: Vec::new() }
     }
 
-    /// Adds a case's cells.
-    pub(crate) fn push(&mut self, row: &Row, cells: Vec<Cell>) {
-        let mut all: Vec<Cell> = vec![row.case.kind.name.into(), row.case.change.name().into()];
-        all.extend(cells);
-        debug_assert_eq!(all.len(), self.header.len(), "{}", self.title);
-        self.rows.push(all);
+    /// Adds a row, whose first two cells name the case.
+    pub(crate) fn push(&mut self, cells: Vec<Cell>) {
+        debug_assert_eq!(cells.len(), self.header.len(), "{}", self.title);
+        self.rows.push(cells);
     }
 
     /// With aligned columns; what is marked has an asterisk.
