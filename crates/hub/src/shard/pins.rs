@@ -58,6 +58,11 @@ impl Pins {
         self.bytes
     }
 
+    /// Frames kept.
+    pub(super) fn frames(&self) -> usize {
+        self.frames.len()
+    }
+
     /// Who has held on for longest.
     pub(super) fn oldest(&self) -> Option<usize> {
         self.holders.first_key_value().map(|(_, (holder, _))| *holder)
@@ -75,7 +80,7 @@ mod tests {
         let first = pins.hold(7, &one);
         let second = pins.hold(8, &one.clone());
         let third = pins.hold(9, &two);
-        assert_eq!((pins.bytes(), pins.oldest()), (15, Some(7)));
+        assert_eq!((pins.bytes(), pins.frames(), pins.oldest()), (15, 2, Some(7)));
         pins.release(first);
         assert_eq!((pins.bytes(), pins.oldest()), (15, Some(8)));
         pins.release(second);

@@ -243,9 +243,10 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         }
     }
 
-    /// Closes the streams that have stalled for longest, until what unfinished writes keep is within its budget.
+    /// Closes the streams that have stalled for longest, until what unfinished writes keep is within its budget. One
+    /// frame is always allowed, however large: else nobody on a slow network could ever read it.
     fn unpin(&mut self) {
-        while self.pins.bytes() > self.most_pinned {
+        while self.pins.bytes() > self.most_pinned && self.pins.frames() > 1 {
             let Some(key) = self.pins.oldest() else { return };
             if let Some(subscriber) = self.subscribers.get(key)
                 && let Some(view) = self.feeds.get(&subscriber.feed)

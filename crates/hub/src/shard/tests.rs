@@ -498,3 +498,58 @@ fn shedding_ends_those_that_came_last_and_tells_them_when_to_come_back() {
     bench.publish(&version(2, true));
     assert!(wires[..12].iter().all(|wire| kinds(&wire.take()) == ["patch"]));
 }
+
+/// Takes so many bytes, and then none.
+struct Narrow(usize, Rc<Cell<bool>>);
+
+impl Sink for Narrow {
+    fn write(&mut self, frames: &[Bytes], skip: usize) -> io::Result<Written> {
+        let offered = frames.iter().map(Bytes::len).sum::<usize>() - skip;
+        let bytes = offered.min(self.0);
+        self.0 -= bytes;
+        Ok(Written { bytes, blocked: bytes < offered })
+    }
+    fn hear(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+    fn finish(&mut self) -> io::Result<bool> {
+        Ok(true)
+    }
+}
+
+impl Drop for Narrow {
+    fn drop(&mut self) {
+        self.1.set(true);
+    }
+}
+
+#[test]
+fn what_unfinished_writes_keep_has_a_budget_and_one_frame_is_always_allowed() {
+    let mut shard: Shard<Narrow, TestPort> = Shard::new(Clock::new(), 1, 0);
+    let (port, counters) = (TestPort::default(), Arc::<FeedCounters>::default());
+    let closed: Vec<_> = (1..5).map(|_| Rc::new(Cell::new(false))).collect();
+    for (id, closed) in (1..5).zip(&closed) {
+        if id == 3 {
+            shard.handle(at(0), Command::Feed(FeedCommand::Publish(FEED, version(2, true))));
+        }
+        let subscriber = NewSubscriber {
+            id: SubscriberId(id),
+            start: Start::Fresh,
+            admitted: Box::new(|| true),
+            feed: FEED,
+            port: port.clone(),
+            head: version(1, false),
+            status: live(1),
+            manner: Manner { heartbeat: Duration::from_secs(15), conflate: true },
+            counters: counters.clone(),
+        };
+        shard.handle(at(0), Command::Feed(FeedCommand::Attach(Box::new(subscriber))));
+        shard.handle(at(0), Command::Connect(SubscriberId(id), Narrow(5, closed.clone()), Opening::default()));
+        while shard.work(at(0)) {}
+    }
+    // The first two stand in one snapshot, the others in another.
+    let closed: Vec<_> = closed.iter().map(|closed| closed.get()).collect();
+    assert_eq!(closed, [true, true, false, false]);
+    assert_eq!((counters.read().unpinned, port.left.get()), (2, 2));
+    assert_eq!(shard.pinned(), version(2, true).snapshot_event().plain().len());
+}

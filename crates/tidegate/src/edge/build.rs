@@ -1,7 +1,7 @@
 //! From a checked configuration to a gateway that is ready to answer.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::HeaderName;
 use http::header::ORIGIN;
@@ -110,6 +110,7 @@ impl Gateway {
             tls: config.tls.as_ref().map(tls::server_config).transpose().map_err(BuildError::Tls)?,
             limits: (&config.limits).into(),
             memory: *config.limits.memory,
+            pressure: OnceLock::new(),
         })
     }
 }

@@ -49,6 +49,7 @@ impl Gateway {
     /// few seconds for answers under way.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
         let pressure = memory::start(self.memory);
+        self.watch_memory(pressure.clone());
         let admission = Admission::new(self.limits).under(pressure.clone());
         let refused = RefusedSockets::default();
         let acceptor = self.tls.clone().map(|config: Arc<ServerConfig>| TlsAcceptor::from(config));
@@ -191,7 +192,7 @@ impl Listening {
         admitted: Admitted,
     ) {
         let exit = Exit::default();
-        let gate = Gate::new(io, again, exit.clone());
+        let gate = Gate::new(io, admitted, again, exit.clone());
         let first = Mutex::new(first);
         let answer = |request| {
             let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -199,7 +200,7 @@ impl Listening {
         };
         let stop = &self.stop;
         Box::pin(with_hyper(gate, answer, self.gateway.head_timeout, stop, client.address)).await;
-        if let Some((io, leaving)) = exit.taken() {
+        if let Some((io, admitted, leaving)) = exit.taken() {
             self.hand_over(io, leaving, Way::TakenOver, &client, admitted);
         }
     }

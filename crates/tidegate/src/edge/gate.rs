@@ -17,13 +17,15 @@ use http::{HeaderValue, Response, StatusCode};
 use tidegate_hub::{Body, Subscription};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::admission::Admitted;
 use super::answer;
 use super::client_io::ClientIo;
 
 /// hyper's side.
 pub(super) struct Gate {
-    /// There until it is dropped.
-    io: Option<ClientIo>,
+    /// There until it is dropped. It counts as a connection wherever it goes: also behind an upgrade, which outlives
+    /// hyper.
+    io: Option<(ClientIo, Admitted)>,
     /// Read before, to be read again.
     again: Bytes,
     exit: Exit,
@@ -41,7 +43,7 @@ struct State {
     tail: [u8; 4],
     leaving: Option<Leaving>,
     /// The connection, once hyper has let go of it.
-    io: Option<ClientIo>,
+    io: Option<(ClientIo, Admitted)>,
 }
 
 /// A stream that is to go on without hyper.
@@ -70,9 +72,10 @@ impl Exit {
     }
 
     /// The connection and its stream, when hyper has let go of one that leaves.
-    pub(super) fn taken(&self) -> Option<(ClientIo, Leaving)> {
+    pub(super) fn taken(&self) -> Option<(ClientIo, Admitted, Leaving)> {
         let mut state = self.state();
-        Some((state.io.take()?, state.leaving.take()?))
+        let (io, admitted) = state.io.take()?;
+        Some((io, admitted, state.leaving.take()?))
     }
 
     fn is_leaving(&self) -> bool {
@@ -82,12 +85,12 @@ impl Exit {
 
 impl Gate {
     /// A connection of which `again` was read already.
-    pub(super) fn new(io: ClientIo, again: Bytes, exit: Exit) -> Gate {
-        Gate { io: Some(io), again, exit }
+    pub(super) fn new(io: ClientIo, admitted: Admitted, again: Bytes, exit: Exit) -> Gate {
+        Gate { io: Some((io, admitted)), again, exit }
     }
 
     fn io(&mut self) -> io::Result<Pin<&mut ClientIo>> {
-        self.io.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.io.as_mut().map(|(io, _)| Pin::new(io)).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 
@@ -158,7 +161,7 @@ impl AsyncWrite for Gate {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+        self.io.as_ref().is_some_and(|(io, _)| io.is_write_vectored())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,6 +1,6 @@
 //! The gateway: which way a request goes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::header::{
@@ -15,6 +15,7 @@ use tidegate_hub::{
     problem_of,
 };
 use tidegate_wire::{Blame, Problem, ProblemKind};
+use tokio::sync::watch;
 use tracing::{debug, error};
 
 use super::admission::AdmissionLimits;
@@ -22,6 +23,7 @@ use super::cors::Cors;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
 use super::{answer, asked, plain, stream};
 use crate::config::{ByteSize, OrAuto, PathPattern};
+use crate::memory::Pressure;
 use crate::origin::{HttpOrigin, no_body};
 use crate::proxy::{self, Client, Tunnels};
 
@@ -39,6 +41,8 @@ pub struct Gateway {
     pub(super) tls: Option<Arc<ServerConfig>>,
     pub(super) limits: AdmissionLimits,
     pub(super) memory: OrAuto<ByteSize>,
+    /// Set when the gateway begins to serve.
+    pub(super) pressure: OnceLock<watch::Receiver<Pressure>>,
 }
 
 pub(super) struct GatewayRoute {
@@ -83,6 +87,16 @@ impl Gateway {
     /// What was counted on the live route that `path` matches, over all its feeds, since the start.
     pub fn route_stats(&self, path: &str) -> Option<FeedStats> {
         Some(self.route(path)?.live.as_ref()?.counters.read())
+    }
+
+    /// Has new streams refused while memory runs short. Only the first call counts.
+    pub(super) fn watch_memory(&self, pressure: watch::Receiver<Pressure>) {
+        // A second listener of the same gateway watches the same process.
+        let _ = self.pressure.set(pressure);
+    }
+
+    fn is_short_of_memory(&self) -> bool {
+        self.pressure.get().is_some_and(|pressure| *pressure.borrow() >= Pressure::Refuse)
     }
 
     /// What was counted on all live routes, since the start.
@@ -188,6 +202,11 @@ impl Gateway {
     ) -> Decided {
         let resume = stream::resume(&live.fields, live.reserved.last_event_id.as_deref());
         let wanted = Wanted { route: live.route, target: live.target, fields: &live.fields };
+        if self.is_short_of_memory() {
+            // Connections are refused at the door; this one was there before.
+            let detail = "the gateway's memory runs short; what is open comes first";
+            return refused(&Problem::new(ProblemKind::Overloaded).with_detail(detail));
+        }
         let coding = stream::coding(&live.fields);
         let mut response = match self.hub.subscribe(wanted, resume, coding).await {
             Ok(subscription) => {
