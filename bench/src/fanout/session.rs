@@ -155,6 +155,7 @@ impl Session {
                 in_flight: IN_FLIGHT,
                 pace: setup.pace.as_nanos() as u64,
                 stalled: share(setup.stalled),
+                asks_before: setup.contender.asks_before(),
                 trust: identity.as_ref().map(|identity| identity.certificate.clone()),
                 samples: SAMPLES.max(setup.resources).min(share(setup.subscribers)),
             };

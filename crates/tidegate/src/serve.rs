@@ -37,11 +37,13 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
             example(&route.pattern.to_string())
         );
     }
-    if let Some(open) = open_files().filter(|open| *open < *config.limits.max_streams + SPARE_FILES) {
+    let needed = *config.limits.max_connections + SPARE_FILES;
+    if let Some(open) = open_files_short_of(needed) {
         warn!(
             open_files = open,
-            max_streams = *config.limits.max_streams,
-            "the limit of open files is too low for that many streams: raise it with `ulimit -n`, or lower `max_streams`"
+            max_connections = *config.limits.max_connections,
+            "this process may not have as many open files as connections: raise the limit with `ulimit -Hn` or \
+             `LimitNOFILE=`, or lower `max_connections`"
         );
     }
     if let Some(problem) = config.tls.as_ref().and_then(|tls| tls.problem_at(SystemTime::now().into())) {
@@ -69,14 +71,21 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// File descriptors for other things than streams: plain requests, connections to origins, the program's own.
+/// File descriptors for other things than clients: connections to origins, the program's own.
 const SPARE_FILES: usize = 256;
 
-/// How many files this process may have open, where the system says so in Linux's way.
-fn open_files() -> Option<usize> {
-    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
-    line.split_whitespace().nth(3)?.parse().ok()
+/// Asks the system for so many open files. How many there may be, where that is fewer.
+///
+/// Systems give out a low limit for programs that cannot deal with more, and let the others ask (up to their hard limit).
+fn open_files_short_of(needed: usize) -> Option<usize> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let needed = needed as u64;
+    let current = current.filter(|current| *current < needed)?;
+    let wanted = maximum.map_or(needed, |maximum| maximum.min(needed));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).is_ok();
+    let now = if raised { wanted } else { current };
+    (now < needed).then(|| usize::try_from(now).unwrap_or(usize::MAX))
 }
 
 /// A path that a person can fill in for a pattern.

@@ -31,6 +31,8 @@ pub(crate) struct Connection {
     pub(crate) stream: Option<Transport>,
     scanner: Scanner,
     asked: bool,
+    /// The plain answer that comes before the stream, as far as it has come.
+    before: Option<Vec<u8>>,
     pub(crate) resource: usize,
     /// Whether it reads nothing after the head.
     pub(crate) stalled: bool,
@@ -60,6 +62,7 @@ impl Connection {
             stream: None,
             scanner: Scanner::default(),
             asked: false,
+            before: None,
             resource,
             stalled,
             slow: stalled,
@@ -102,6 +105,7 @@ impl Connection {
         }
         self.scanner = Scanner::default();
         self.asked = false;
+        self.before = config.asks_before.then(Vec::new);
         let stream = TcpStream::from_std(socket.into());
         let transport = match tls {
             None => Transport::Plain(stream),
@@ -123,12 +127,13 @@ impl Connection {
         if let Some(error) = stream.socket().take_error()? {
             return Err(error);
         }
+        let accept = if self.before.is_some() { "application/json" } else { "text/event-stream" };
         let mut request = format!(
-            "GET {} HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\n",
+            "GET {} HTTP/1.1\r\nHost: {}\r\nAccept: {accept}\r\n",
             config.target.replace("{}", &self.resource.to_string()),
             config.server
         );
-        if !self.id.is_empty() {
+        if !self.id.is_empty() && self.before.is_none() {
             request += &format!("Last-Event-ID: {}\r\n", String::from_utf8_lossy(&self.id));
         }
         request += "\r\n";
@@ -137,7 +142,7 @@ impl Connection {
     }
 
     /// Reads what there is, and counts it.
-    pub(crate) fn read(&mut self, buffer: &mut [u8], tally: &mut Tally) -> Progress {
+    pub(crate) fn read(&mut self, config: &Config, buffer: &mut [u8], tally: &mut Tally) -> Progress {
         loop {
             if self.stalled && self.scanner.is_streaming() {
                 return Progress::Open;
@@ -151,6 +156,17 @@ impl Connection {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Progress::Over(error.kind().to_string()),
             };
+            if let Some(before) = &mut self.before {
+                before.extend_from_slice(&buffer[..read]);
+                if is_whole(before) {
+                    self.before = None;
+                    self.asked = false;
+                    if let Err(error) = self.ask(config) {
+                        return Progress::Over(error.to_string());
+                    }
+                }
+                continue;
+            }
             let now = clock::now();
             tally.bytes += read as u64;
             let Connection { scanner, version, arrived, id, sample, slow, .. } = self;
@@ -176,6 +192,15 @@ impl Connection {
             }
         }
     }
+}
+
+/// Whether this is a whole answer, by its `Content-Length`.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(end) = answer.windows(4).position(|end| end == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    length.is_some_and(|length| answer.len() >= end + 4 + length)
 }
 
 /// The last event's id, without an allocation for each where its length stays the same.

@@ -44,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) pace: u64,
     /// How many of them, the last, stop reading after the head.
     pub(crate) stalled: usize,
+    /// Whether the resource is read once, plainly, on each connection before the stream is asked for.
+    pub(crate) asks_before: bool,
     /// The certificate to trust, in PEM form, where it is over TLS.
     pub(crate) trust: Option<String>,
     /// How many of them, the first, apply what they receive.
@@ -237,7 +239,7 @@ impl Client {
     fn read(&mut self, number: usize) {
         let connection = &mut self.connections[number];
         let before = connection.is_streaming();
-        let progress = connection.read(&mut self.buffer, &mut self.tally);
+        let progress = connection.read(&self.config, &mut self.buffer, &mut self.tally);
         if !before && connection.is_streaming() {
             self.opening -= 1;
             self.open += 1;

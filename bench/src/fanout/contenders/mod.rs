@@ -32,6 +32,8 @@ pub(crate) enum Contender {
     Tidegate,
     /// Our gateway, told to conflate.
     Conflating,
+    /// Our gateway, asked for each stream as a later request of its connection.
+    Later,
     /// A bare loop with one `send` for each event and connection.
     Ceiling,
     /// The same loop, which joins the events that wait.
@@ -93,6 +95,7 @@ impl Contender {
         match self {
             Contender::Tidegate => "tidegate",
             Contender::Conflating => "tidegate, conflating",
+            Contender::Later => "tidegate, later request",
             Contender::Ceiling => "ceiling",
             Contender::Joined => "ceiling, joined",
             Contender::Nchan => "Nchan",
@@ -104,7 +107,12 @@ impl Contender {
 
     /// Whether it is ours.
     pub(crate) fn is_ours(self) -> bool {
-        matches!(self, Contender::Tidegate | Contender::Conflating)
+        matches!(self, Contender::Tidegate | Contender::Conflating | Contender::Later)
+    }
+
+    /// Whether its subscribers ask something else on their connections before.
+    pub(crate) fn asks_before(self) -> bool {
+        self == Contender::Later
     }
 
     /// Starts it.
@@ -116,7 +124,7 @@ impl Contender {
             return Ok(Err(Missing("it is not measured over TLS".into())));
         }
         match self {
-            Contender::Tidegate => tidegate::start(start.gateway, start),
+            Contender::Tidegate | Contender::Later => tidegate::start(start.gateway, start),
             Contender::Conflating => {
                 tidegate::start(&Gateway { conflate: Some(true), ..start.gateway.clone() }, start)
             }

@@ -15,8 +15,14 @@ use crate::fanout::session::Traffic;
 use crate::table::Table;
 use crate::targets::Limit;
 
-const CONTENDERS: &[Contender] =
-    &[Contender::Tidegate, Contender::Ceiling, Contender::Nchan, Contender::Axum, Contender::Pushpin];
+const CONTENDERS: &[Contender] = &[
+    Contender::Tidegate,
+    Contender::Later,
+    Contender::Ceiling,
+    Contender::Nchan,
+    Contender::Axum,
+    Contender::Pushpin,
+];
 
 /// How long the server is left alone before its memory is read.
 const REST: Duration = Duration::from_millis(500);
@@ -80,8 +86,17 @@ pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
             "before": before, "idle": idle, "after": after,
         }));
         if contender.is_ours() {
-            section.target("bytes of an idle subscriber", Some(idle_pss), Limit::AtMost(512.0));
-            section.target("bytes of a subscriber after traffic", Some(after_pss), Limit::AtMost(512.0));
+            let name = contender.name();
+            section.target(
+                format!("bytes of an idle subscriber, {name}"),
+                Some(idle_pss),
+                Limit::AtMost(512.0),
+            );
+            section.target(
+                format!("bytes of a subscriber after traffic, {name}"),
+                Some(after_pss),
+                Limit::AtMost(512.0),
+            );
         }
     }
     section.tables.push(table);

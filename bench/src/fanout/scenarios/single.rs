@@ -15,8 +15,14 @@ use crate::fanout::session::{Figures, Traffic};
 use crate::table::Table;
 use crate::targets::Limit;
 
-const CONTENDERS: &[Contender] =
-    &[Contender::Ceiling, Contender::Tidegate, Contender::Nchan, Contender::Axum, Contender::Pushpin];
+const CONTENDERS: &[Contender] = &[
+    Contender::Ceiling,
+    Contender::Tidegate,
+    Contender::Later,
+    Contender::Nchan,
+    Contender::Axum,
+    Contender::Pushpin,
+];
 
 pub(super) fn run(bench: &mut Bench) -> io::Result<Section> {
     let mut section = Section::new("single", "Single events");

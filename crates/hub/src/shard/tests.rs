@@ -544,7 +544,8 @@ fn what_unfinished_writes_keep_has_a_budget_and_one_frame_is_always_allowed() {
             counters: counters.clone(),
         };
         shard.handle(at(0), Command::Feed(FeedCommand::Attach(Box::new(subscriber))));
-        shard.handle(at(0), Command::Connect(SubscriberId(id), Narrow(5, closed.clone()), Opening::default()));
+        shard
+            .handle(at(0), Command::Connect(SubscriberId(id), Narrow(5, closed.clone()), Opening::default()));
         while shard.work(at(0)) {}
     }
     // The first two stand in one snapshot, the others in another.
