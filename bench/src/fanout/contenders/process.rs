@@ -133,19 +133,22 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let pids = self.pids();
+        // Its descendants are known by when they began, too: an id alone may be another's by then.
+        let born: Vec<(u32, String)> =
+            self.pids().into_iter().skip(1).filter_map(|pid| Some((pid, began(pid)?))).collect();
         signal(self.child.id(), Signal::TERM);
         let start = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < GRACE {
             sleep(Duration::from_millis(10));
         }
-        // Those that it did not end itself. It is not reaped before this, so no id is another's by now but for a
-        // descendant's, which is ended only while its parent is still this program or gone with it.
-        for pid in pids.into_iter().skip(1).filter(|&pid| is_orphan(pid)) {
-            signal(pid, Signal::KILL);
-        }
+        // It may have ended by itself; there is nobody to tell.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        for (pid, beginning) in born {
+            if began(pid).is_some_and(|began| began == beginning) {
+                signal(pid, Signal::KILL);
+            }
+        }
     }
 }
 
@@ -156,13 +159,31 @@ fn signal(pid: u32, signal: Signal) {
     }
 }
 
-/// Whether the process lives and its parent is gone.
-fn is_orphan(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').and_then(|(_, fields)| fields.split_ascii_whitespace().nth(1)) == Some("1")
+/// When the process began, in ticks since the machine's start: field 22 of its `stat`.
+fn began(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(19).map(str::to_owned)
 }
 
 /// An address on which nothing listens now.
 pub(crate) fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_when_it_began() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let first = began(child.id()).unwrap();
+        assert!(first.parse::<u64>().unwrap() > 0);
+        assert_eq!(began(child.id()), Some(first));
+        assert!(began(std::process::id()).is_some());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(began(child.id()), None, "it has ended");
+    }
 }
