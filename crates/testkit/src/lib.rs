@@ -1,6 +1,8 @@
 //! Test helpers: origins that do exactly what a test says, sinks that take exactly what a test allows, virtual time.
 
 mod origin;
+mod pem;
 pub mod sim;
 
 pub use origin::{OriginConnection, RecordedRequest, ScriptedOrigin, ServedOrigin};
+pub use pem::pem;

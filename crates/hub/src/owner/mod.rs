@@ -139,6 +139,10 @@ impl<F: PortFactory> Owner<F> {
 
     /// Somebody asks something.
     pub fn handle(&mut self, now: Time, message: Message) {
+        let full = self.feed.subscribers() >= self.route.max_streams;
+        if matches!(message, Message::Subscribe { .. }) && full || matches!(message, Message::Report(_)) {
+            self.forget_departed(now);
+        }
         match message {
             Message::Subscribe { reply, .. } if self.feed.subscribers() >= self.route.max_streams => {
                 let _ = reply.send(Reply::Full);
@@ -297,6 +301,14 @@ impl<F: PortFactory> Owner<F> {
                 self.shards.remove(&shard);
             }
             self.packs &= !self.shards.is_empty();
+            self.feed.handle_unsubscribe(now);
+        }
+    }
+
+    /// Lets go of subscribers that left while they waited: each would keep a place until the fetch ends.
+    fn forget_departed(&mut self, now: Time) {
+        let left = |waiter: &Waiter| matches!(waiter, Waiter::Subscriber { reply, .. } if reply.is_closed());
+        for _ in self.waiting.extract_if(.., |(_, waiter)| left(waiter)) {
             self.feed.handle_unsubscribe(now);
         }
     }

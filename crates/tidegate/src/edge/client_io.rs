@@ -25,7 +25,9 @@ impl ClientIo {
         let (socket, secure) = match self {
             ClientIo::Plain(socket) => (socket, None),
             ClientIo::Tls(stream) => {
-                let (socket, tls) = stream.into_inner();
+                let (socket, mut tls) = stream.into_inner();
+                // What was decrypted already makes no socket readable: the shard would never hear of it.
+                silent(&tls.process_new_packets().map_err(invalid)?)?;
                 let secure: Box<dyn Secure> = Box::new(Encrypted(tls));
                 (socket, Some(secure))
             }
@@ -152,21 +154,7 @@ impl Secure for Encrypted {
         loop {
             match self.0.read_tls(&mut socket) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(_) => {
-                    let state = self
-                        .0
-                        .process_new_packets()
-                        .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
-                    if state.peer_has_closed() {
-                        return Err(ErrorKind::UnexpectedEof.into());
-                    }
-                    if state.plaintext_bytes_to_read() > 0 {
-                        return Err(io::Error::new(
-                            ErrorKind::InvalidData,
-                            "bytes on a connection that is a stream",
-                        ));
-                    }
-                }
+                Ok(_) => silent(&self.0.process_new_packets().map_err(invalid)?)?,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -180,6 +168,21 @@ impl Secure for Encrypted {
         self.0.send_close_notify();
         self.pass_on(socket)
     }
+}
+
+/// That the client has neither closed nor said anything.
+fn silent(state: &rustls::IoState) -> io::Result<()> {
+    if state.peer_has_closed() {
+        return Err(ErrorKind::UnexpectedEof.into());
+    }
+    if state.plaintext_bytes_to_read() > 0 {
+        return Err(io::Error::new(ErrorKind::InvalidData, "bytes on a connection that is a stream"));
+    }
+    Ok(())
+}
+
+fn invalid(error: rustls::Error) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, error)
 }
 
 // `&mut dyn Socket` is to be read and written as what it is.

@@ -178,7 +178,7 @@ impl Listening {
     fn hand_over(&self, io: ClientIo, leaving: Leaving, way: Way, client: &Client, admitted: Admitted) {
         match io.into_connection(self.gateway.send_buffer, Box::new(admitted)) {
             Ok(connection) => leaving.subscription.connect(connection, leaving.head, way),
-            Err(error) => warn!(%error, client = %client.address, "a stream cannot begin on its connection"),
+            Err(error) => debug!(%error, client = %client.address, "a stream cannot begin on its connection"),
         }
     }
 

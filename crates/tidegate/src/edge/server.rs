@@ -172,6 +172,8 @@ pub(super) async fn with_hyper<I, A, F>(
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
+        // First, so that a request that was read before is begun: hyper drops one that it knows nothing of yet.
+        biased;
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();

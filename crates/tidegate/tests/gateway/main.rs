@@ -3,16 +3,23 @@
 //! Everything that is awaited has a deadline, which only ever fails a test; no test measures time or sleeps to order
 //! events.
 
+mod admission;
 mod attacks;
 mod common;
 mod cors;
 mod documents;
+mod door;
 mod failures;
 mod fields;
 mod forwarding;
+mod gzip;
+mod handover;
+mod leaving;
 mod process;
 mod reads;
 mod resume;
 mod sharing;
+mod shutdown;
 mod slow;
 mod streams;
+mod tls;

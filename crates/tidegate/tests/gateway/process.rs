@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 use crate::common::{Api, Stream, get, ok, within};
 
 /// The program, and the address that it says it listens on.
-async fn started(arguments: &[&str]) -> (Child, std::net::SocketAddr) {
+pub(crate) async fn started(arguments: &[&str]) -> (Child, std::net::SocketAddr) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
         .args(arguments)
         .stdout(Stdio::piped())

@@ -72,6 +72,19 @@ pub(crate) fn document(
     }
 }
 
+/// An API whose every resource is a number that the test counts up, beside so many bytes that stay as they are.
+pub(crate) async fn counting(fill: usize) -> (Api, Cell<u64>) {
+    let number = Cell::<u64>::new(0_u64);
+    let (served, fill) = (number.clone(), "x".repeat(fill));
+    let api = Api::serve(move |_| ok(format!("{{\"n\":{},\"fill\":\"{fill}\"}}", served.get()))).await;
+    (api, number)
+}
+
+/// The patch that counts it to `number`.
+pub(crate) fn counted(number: u64) -> String {
+    format!("[{{\"op\":\"replace\",\"path\":\"/n\",\"value\":{number}}}]")
+}
+
 /// An API on a port of its own.
 pub(crate) struct Api {
     url: String,

@@ -1,11 +1,14 @@
 //! A client that sends exactly the bytes that it is given, and reads HTTP/1.1 strictly.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::client::TlsStream;
 
-use super::within;
+use super::{Identity, within};
 
 /// An answer.
 #[derive(Debug, Clone)]
@@ -59,34 +62,124 @@ impl Response {
     }
 }
 
+/// What a connection's bytes go through.
+enum Wire {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Wire {
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Wire::Plain(socket) => socket.write_all(bytes).await,
+            Wire::Tls(stream) => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
+        }
+    }
+
+    async fn read(&mut self, read: &mut Vec<u8>) -> io::Result<usize> {
+        match self {
+            Wire::Plain(socket) => socket.read_buf(read).await,
+            Wire::Tls(stream) => stream.read_buf(read).await,
+        }
+    }
+
+    async fn shutdown(&mut self) -> io::Result<()> {
+        match self {
+            Wire::Plain(socket) => socket.shutdown().await,
+            Wire::Tls(stream) => stream.shutdown().await,
+        }
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Wire::Plain(socket) => socket,
+            Wire::Tls(stream) => stream.get_ref().0,
+        }
+    }
+}
+
 /// One connection.
 pub(crate) struct Http {
-    stream: TcpStream,
+    wire: Wire,
     read: Vec<u8>,
+    /// How it broke, if it did not just end: over TLS, without a `close_notify`.
+    pub(crate) broke: Option<io::Error>,
 }
 
 impl Http {
     pub(crate) async fn connect(address: SocketAddr) -> Http {
-        let stream = within("connecting", TcpStream::connect(address)).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        Http { stream, read: Vec::new() }
+        let socket = within("connecting", TcpStream::connect(address)).await.unwrap();
+        socket.set_nodelay(true).unwrap();
+        Http::over(Wire::Plain(socket))
     }
 
     /// With a small buffer for what comes in, so that it is full soon.
     pub(crate) async fn connect_narrow(address: SocketAddr) -> Http {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
-        let stream = within("connecting", socket.connect(address)).await.unwrap();
-        Http { stream, read: Vec::new() }
+        Http::over(Wire::Plain(within("connecting", socket.connect(address)).await.unwrap()))
+    }
+
+    /// From another address of this machine.
+    pub(crate) async fn connect_from(source: Ipv4Addr, address: SocketAddr) -> Http {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((source, 0).into()).unwrap();
+        Http::over(Wire::Plain(within("connecting", socket.connect(address)).await.unwrap()))
+    }
+
+    /// Over TLS, trusting only this identity.
+    pub(crate) async fn connect_tls(address: SocketAddr, identity: &Identity) -> Http {
+        Http::try_connect_tls(address, identity).await.unwrap()
+    }
+
+    /// The same where the handshake may fail.
+    pub(crate) async fn try_connect_tls(address: SocketAddr, identity: &Identity) -> io::Result<Http> {
+        let Wire::Plain(socket) = Http::connect(address).await.wire else { unreachable!("it is plain") };
+        let stream = within("the handshake", identity.connector().connect(Identity::name(), socket)).await?;
+        Ok(Http::over(Wire::Tls(Box::new(stream))))
+    }
+
+    /// Over TLS with a small buffer for what comes in.
+    pub(crate) async fn connect_tls_narrow(address: SocketAddr, identity: &Identity) -> Http {
+        let Wire::Plain(socket) = Http::connect_narrow(address).await.wire else {
+            unreachable!("it is plain")
+        };
+        let stream = within("the handshake", identity.connector().connect(Identity::name(), socket)).await;
+        Http::over(Wire::Tls(Box::new(stream.unwrap())))
+    }
+
+    fn over(wire: Wire) -> Http {
+        Http { wire, read: Vec::new(), broke: None }
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        within("sending", self.stream.write_all(bytes.as_ref())).await.unwrap();
+        within("sending", self.wire.write(bytes.as_ref())).await.unwrap();
     }
 
     /// Sends to somebody who may have closed already.
     pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
-        let _ = within("sending", self.stream.write_all(bytes.as_ref())).await;
+        let _ = within("sending", self.wire.write(bytes.as_ref())).await;
+    }
+
+    /// Says that it will send nothing more; over TLS with a `close_notify`.
+    pub(crate) async fn half_close(&mut self) {
+        within("closing one half", self.wire.shutdown()).await.unwrap();
+    }
+
+    /// Says so over TLS only: the socket stays open both ways.
+    pub(crate) async fn close_notify(&mut self) {
+        let Wire::Tls(stream) = &mut self.wire else { panic!("only TLS has it") };
+        stream.get_mut().1.send_close_notify();
+        within("saying goodbye", stream.flush()).await.unwrap();
+    }
+
+    /// Goes without a word, as a crashed machine does when it is asked again.
+    pub(crate) fn reset(self) {
+        let socket = socket2::SockRef::from(self.wire.socket());
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// Sends a request without a body.
@@ -184,13 +277,25 @@ impl Http {
         Some(std::mem::take(&mut self.read))
     }
 
+    /// Whether the other side has closed; what comes before that is thrown away. Does not wait.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        let looking = tokio::time::timeout(Duration::ZERO, self.wire.read(&mut self.read));
+        matches!(looking.await, Ok(Ok(0) | Err(_)))
+    }
+
     async fn more(&mut self) -> bool {
-        let reading = within("bytes come", self.stream.read_buf(&mut self.read)).await;
-        matches!(reading, Ok(count) if count > 0)
+        match within("bytes come", self.wire.read(&mut self.read)).await {
+            Ok(count) => count > 0,
+            Err(error) => {
+                self.broke = Some(error);
+                false
+            }
+        }
     }
 }
 
-fn request(method: &str, target: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+/// The bytes of a request without a body.
+pub(crate) fn request(method: &str, target: &str, fields: &[(&str, &str)]) -> Vec<u8> {
     let mut text = format!("{method} {target} HTTP/1.1\r\nHost: gateway.test\r\n");
     for (name, value) in fields {
         text.push_str(&format!("{name}: {value}\r\n"));

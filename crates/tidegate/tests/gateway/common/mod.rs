@@ -3,6 +3,7 @@
 mod api;
 mod client;
 mod stream;
+mod tls;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -14,9 +15,10 @@ use tidegate::edge::{Gateway, listen};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use api::{Api, Cell, Gate, answer, document, ok};
-pub(crate) use client::{Http, Response, get, send};
+pub(crate) use api::{Api, Cell, Gate, answer, counted, counting, document, ok};
+pub(crate) use client::{Http, Response, get, request, send};
 pub(crate) use stream::{Event, Replica, Stream};
+pub(crate) use tls::Identity;
 
 /// What must have happened by then, on however busy a machine.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -95,6 +97,11 @@ impl Setup {
     pub(crate) fn route(mut self, toml: &str) -> Setup {
         self.route.push_str(toml);
         self
+    }
+
+    /// Over TLS.
+    pub(crate) fn tls(self, identity: &Identity) -> Setup {
+        self.more(&identity.toml())
     }
 
     /// Tables after the route.

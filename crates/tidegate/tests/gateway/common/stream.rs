@@ -59,7 +59,7 @@ impl Event {
 /// An open stream.
 pub(crate) struct Stream {
     pub(crate) head: Response,
-    http: Http,
+    pub(crate) http: Http,
     text: String,
     /// The begin of a character whose rest is still to come.
     cut: Vec<u8>,
@@ -136,6 +136,26 @@ impl Stream {
                 return None;
             }
         }
+    }
+
+    /// It ends here, with all that its coding and its transport call for.
+    pub(crate) async fn ends(mut self) {
+        assert_eq!(self.next().await, None);
+        if self.chunked {
+            assert_eq!(self.http.trailers().await, "");
+        }
+        assert!(self.http.broke.is_none(), "{:?}", self.http.broke);
+        if let Some(unpacker) = self.unpacker {
+            let rest = unpacker.finish().expect("the length and the checksum are those of what came");
+            assert_eq!(rest, b"");
+        }
+    }
+
+    /// The last event, a status that says when to come back, and the end.
+    pub(crate) async fn ends_with_a_status(mut self) {
+        let last = self.event().await;
+        assert!(last.kind == "status" && last.retry.is_some_and(|retry| retry >= 1000), "{last:?}");
+        self.ends().await;
     }
 
     /// The next event.
