@@ -27,7 +27,7 @@ const STEP_LIFE: u64 = 64;
 /// What comes next for a subscriber.
 pub(super) enum Next {
     Frame(Frame, Progress, Counted),
-    /// The step to the head is being made; whether this subscriber was the first to need it.
+    /// It needs the step from here to the head.
     Awaited(Offset),
     /// It is at the head.
     Nothing,
@@ -40,8 +40,6 @@ struct Asked {
     step: Option<(Offset, Option<Frame>)>,
     /// Who waits for it.
     waiting: Vec<usize>,
-    /// Those who were told of the answer and have not used it yet.
-    left: usize,
 }
 
 /// What nearly every member of a feed is to get next: the patch to the head.
@@ -129,7 +127,7 @@ impl<P: FeedPort> FeedView<P> {
         let oldest = Offset(head.offset().0.saturating_sub(STEP_LIFE));
         self.steps.retain(|_, asked| match &asked.step {
             None => true,
-            Some((to, _)) => asked.left > 0 && *to >= oldest,
+            Some((to, _)) => *to >= oldest,
         });
         self.head = head;
     }
@@ -170,22 +168,25 @@ impl<P: FeedPort> FeedView<P> {
             Step::Patch(to, frame) => (to, Some(frame)),
             Step::Snapshot => (self.head.offset(), None),
         });
-        let waiting = std::mem::take(&mut asked.waiting);
-        asked.left += waiting.len();
-        waiting
+        std::mem::take(&mut asked.waiting)
     }
 
-    /// Notes that a member waits for the step from here; asks for it if nobody did.
+    /// Notes that a member waits for the step from here; asks for it if nobody did, or if what was answered no longer
+    /// leads to the head.
     pub(super) fn wait(&mut self, from: Offset, member: usize) {
-        let asked = self.steps.entry(from).or_insert_with(|| {
+        if self.steps.get(&from).is_none_or(|asked| asked.step.is_some()) {
             self.port.request_step(from);
-            Asked::default()
-        });
-        asked.waiting.push(member);
+            self.steps.insert(from, Asked::default());
+        }
+        if let Some(asked) = self.steps.get_mut(&from) {
+            asked.waiting.push(member);
+        }
     }
 
-    /// The update that brings a subscriber forward, or that it waits for one.
-    pub(super) fn next_update(&mut self, at: Progress, awaited: bool) -> Next {
+    /// The update that brings a subscriber forward, or that it waits for one. `answered`: the step that it waited for
+    /// was made, so that it takes it even where it leads to an older head by now; else a busy feed would never let it
+    /// have one.
+    pub(super) fn next_update(&mut self, at: Progress, answered: bool) -> Next {
         let head = self.head.offset();
         let from = match at.cursor {
             Cursor::Unproven => {
@@ -212,16 +213,11 @@ impl<P: FeedPort> FeedView<P> {
         if let Some((updates, joined)) = self.joined_from(from) {
             return update(joined, at, head, updates, 0);
         }
-        match self.steps.get_mut(&from) {
-            Some(Asked { step: Some((to, frame)), left, .. }) => {
-                if awaited {
-                    *left = left.saturating_sub(1);
-                }
-                match frame {
-                    Some(frame) => update(frame.clone(), at, *to, 1, to.0 - from.0 - 1),
-                    None => self.snapshot(at),
-                }
-            }
+        match self.steps.get(&from).and_then(|asked| asked.step.as_ref()) {
+            Some((to, frame)) if answered || *to == head => match frame {
+                Some(frame) => update(frame.clone(), at, *to, 1, to.0 - from.0 - 1),
+                None => self.snapshot(at),
+            },
             _ => Next::Awaited(from),
         }
     }

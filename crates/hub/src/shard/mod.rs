@@ -219,6 +219,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             blocked: false,
             queued: false,
             awaits: false,
+            answered: false,
             heartbeat_due: false,
             unproven: start == Start::Unproven,
             heartbeat: manner.heartbeat,
@@ -272,6 +273,9 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     fn step(&mut self, feed: FeedId, from: Offset, step: Step) {
         let Some(view) = self.feeds.get_mut(&feed) else { return };
         for key in view.answer(from, step) {
+            if let Some(subscriber) = self.subscribers.get_mut(key) {
+                (subscriber.awaits, subscriber.answered) = (false, true);
+            }
             self.queue(key);
         }
     }

@@ -169,11 +169,12 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
                 let next = if at.first_status_due() {
                     Next::Nothing
                 } else {
-                    view.next_update(at, subscriber.awaits)
+                    view.next_update(at, subscriber.answered)
                 };
                 match next {
                     Next::Frame(frame, after, counted) => {
                         subscriber.awaits &= counted.updates == 0;
+                        subscriber.answered &= counted.updates == 0;
                         at = plan.push_frame(&frame, after, counted);
                     }
                     Next::Awaited(from) => {

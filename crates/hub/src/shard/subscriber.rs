@@ -116,6 +116,8 @@ pub(super) struct Subscriber<S> {
     pub(super) queued: bool,
     /// The step that it needs is being made.
     pub(super) awaits: bool,
+    /// The step that it waited for was made.
+    pub(super) answered: bool,
     pub(super) heartbeat_due: bool,
     /// It asked to resume and could not prove its position.
     pub(super) unproven: bool,

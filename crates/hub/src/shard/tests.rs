@@ -554,3 +554,45 @@ fn what_unfinished_writes_keep_has_a_budget_and_one_frame_is_always_allowed() {
     assert_eq!((counters.read().unpinned, port.left.get()), (2, 2));
     assert_eq!(shard.pinned(), version(2, true).snapshot_event().plain().len());
 }
+
+#[test]
+fn a_step_that_came_while_the_connection_was_blocked_is_asked_for_again_when_it_is_too_old() {
+    let mut bench = Bench::new();
+    let wire = bench.attach(1, Start::At(Offset(1)), &version(1, false), live(1));
+    wire.take();
+    bench.publish(&version(2, true));
+    bench.publish(&version(3, true));
+    bench.ready(1);
+    assert_eq!(*bench.port.steps.borrow(), [Offset(1)], "it is at the first and its connection is free");
+    // A heartbeat blocks the connection before the step is made.
+    bench.timeout(at(15_500));
+    assert_eq!(kinds(&wire.frames.borrow()), ["heartbeat"]);
+    let step = |to| {
+        let frame = Frame::new(Bytes::from(format!("event: patch\nid: step to {to}\n\n")));
+        FeedCommand::Step(FEED, Offset(1), Step::Patch(Offset(to), frame))
+    };
+    bench.of_feed(step(3));
+    for offset in 4..90 {
+        bench.publish(&version(offset, true));
+    }
+    wire.take();
+    bench.ready(1);
+    assert_eq!(*bench.port.steps.borrow(), [Offset(1), Offset(1)]);
+    bench.of_feed(step(89));
+    assert_eq!(wire.take(), ["event: patch\nid: step to 89\n\n"]);
+}
+
+#[test]
+fn whoever_waited_takes_a_step_to_a_head_that_is_older_by_now() {
+    let (mut bench, wire) = (Bench::new(), Rc::new(Wire::default()));
+    bench.attach_to(1, &wire, false, Start::At(Offset(1)), &version(3, true), live(1));
+    assert!(wire.take().is_empty(), "the step is being made");
+    let frame = Frame::new(Bytes::from_static(b"event: patch\nid: step to 3\n\n"));
+    let step = FeedCommand::Step(FEED, Offset(1), Step::Patch(Offset(3), frame));
+    bench.shard.handle(at(0), Command::Feed(step));
+    bench.shard.handle(at(0), Command::Feed(FeedCommand::Publish(FEED, version(4, true))));
+    bench.work(at(0));
+    let frames = wire.take();
+    assert_eq!(kinds(&frames), ["patch", "status", "patch"], "{frames:?}");
+    assert!(frames[2].contains("to 4"));
+}
