@@ -12,6 +12,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, Response, header};
 use tidegate_core::{
@@ -31,6 +32,12 @@ use crate::published::{Published, StatusView, patch_event};
 use crate::route::Route;
 use crate::shard::{FeedCommand, FeedId, Manner, NewSubscriber, Start, Step, SubscriberId};
 use crate::stats::FeedCounters;
+
+/// Steps to the present head that are kept for others who stand at the same version.
+const MOST_STEPS: usize = 256;
+
+/// How often it is looked for subscribers who left while they waited.
+const LOOK_FOR_DEPARTED: Duration = Duration::from_millis(100);
 
 enum Waiter {
     Subscriber {
@@ -71,6 +78,8 @@ pub struct Owner<F: PortFactory> {
     steps: HashMap<Offset, Step>,
     /// Some of its subscribers want gzip: what they get is packed here, not on their shards.
     packs: bool,
+    /// When it was last looked for subscribers who left while they waited.
+    looked: Time,
     counters: Arc<FeedCounters>,
     ports: F,
     actions: Vec<Action<F::Port>>,
@@ -94,6 +103,7 @@ impl<F: PortFactory> Owner<F> {
             shards: HashMap::new(),
             steps: HashMap::new(),
             packs: false,
+            looked: Time::default(),
             ports,
             actions: Vec::new(),
             raw: None,
@@ -275,7 +285,9 @@ impl<F: PortFactory> Owner<F> {
             match start {
                 Start::At(offset) if offset == head.offset() => {}
                 Start::At(offset) if offset.next() == head.offset() => head.pack(),
-                _ => _ = head.snapshot_event().segment(),
+                // It gets a step, packed when it is made.
+                Start::At(_) => {}
+                Start::Fresh | Start::Unproven => _ = head.snapshot_event().segment(),
             }
         }
         *self.shards.entry(shard).or_default() += 1;
@@ -307,6 +319,10 @@ impl<F: PortFactory> Owner<F> {
 
     /// Lets go of subscribers that left while they waited: each would keep a place until the fetch ends.
     fn forget_departed(&mut self, now: Time) {
+        if now < self.looked + LOOK_FOR_DEPARTED {
+            return;
+        }
+        self.looked = now;
         let left = |waiter: &Waiter| matches!(waiter, Waiter::Subscriber { reply, .. } if reply.is_closed());
         for _ in self.waiting.extract_if(.., |(_, waiter)| left(waiter)) {
             self.feed.handle_unsubscribe(now);
@@ -420,6 +436,9 @@ impl<F: PortFactory> Owner<F> {
     }
 
     fn step_from(&mut self, shard: ShardIndex, from: Offset) {
+        if self.steps.len() >= MOST_STEPS {
+            self.steps.clear();
+        }
         let feed = &self.feed;
         let step = self.steps.entry(from).or_insert_with(|| match feed.update_from(from) {
             Some(Update::Patch { to, patch }) => {

@@ -89,8 +89,9 @@ pub(super) struct FeedView<P> {
     /// The patches up to the head, without a gap, where every update is to be told.
     kept: VecDeque<(Offset, Frame)>,
     kept_bytes: usize,
-    /// Several of them in one, by where they begin.
+    /// Several of them in one, by where they begin, as far as they are worth keeping.
     joined: HashMap<Offset, (u64, Frame)>,
+    joined_bytes: usize,
 }
 
 impl<P: FeedPort> FeedView<P> {
@@ -114,6 +115,7 @@ impl<P: FeedPort> FeedView<P> {
             kept: VecDeque::new(),
             kept_bytes: 0,
             joined: HashMap::new(),
+            joined_bytes: 0,
         }
     }
 
@@ -121,6 +123,7 @@ impl<P: FeedPort> FeedView<P> {
     pub(super) fn publish(&mut self, head: Arc<Published>) {
         debug_assert!(head.offset() > self.head.offset(), "a feed never goes backwards");
         self.joined.clear();
+        self.joined_bytes = 0;
         if !self.manner.conflate {
             self.keep(&head);
         }
@@ -140,7 +143,7 @@ impl<P: FeedPort> FeedView<P> {
         };
         self.kept.push_back((head.offset(), patch.clone()));
         self.kept_bytes += patch.plain().len();
-        let most = head.version().body.len().max(LEAST_KEPT_BYTES);
+        let most = worth_keeping(head);
         while self.kept_bytes > most || self.kept.len() > MOST_KEPT {
             let Some((_, patch)) = self.kept.pop_front() else { break };
             self.kept_bytes -= patch.plain().len();
@@ -168,7 +171,16 @@ impl<P: FeedPort> FeedView<P> {
             Step::Patch(to, frame) => (to, Some(frame)),
             Step::Snapshot => (self.head.offset(), None),
         });
-        std::mem::take(&mut asked.waiting)
+        let waiting = std::mem::take(&mut asked.waiting);
+        let weight = |asked: &Asked| match &asked.step {
+            Some((_, Some(frame))) => frame.plain().len(),
+            _ => 0,
+        };
+        if self.steps.values().map(weight).sum::<usize>() > 4 * worth_keeping(&self.head) {
+            // Whoever still needs one of the others asks again.
+            self.steps.retain(|offset, asked| asked.step.is_none() || *offset == from);
+        }
+        waiting
     }
 
     /// Notes that a member waits for the step from here; asks for it if nobody did, or if what was answered no longer
@@ -241,7 +253,11 @@ impl<P: FeedPort> FeedView<P> {
         let mut all = Vec::with_capacity(bytes);
         patches().for_each(|patch| all.extend_from_slice(patch));
         let joined = Frame::new(all.into());
-        self.joined.insert(from, (updates, joined.clone()));
+        // Those who share a start come one after the other: what is over the limit is made again for the next of them.
+        if self.joined_bytes + bytes <= 4 * worth_keeping(&self.head) {
+            self.joined_bytes += bytes;
+            self.joined.insert(from, (updates, joined.clone()));
+        }
         Some((updates, joined))
     }
 
@@ -277,6 +293,11 @@ impl<P: FeedPort> FeedView<P> {
         let event = self.status_event.get_or_insert_with(|| Frame::new(self.status.event(now, clock)));
         Some((event.clone(), after))
     }
+}
+
+/// How many bytes of a feed's patches a shard keeps, beside what is on its way.
+fn worth_keeping(head: &Published) -> usize {
+    head.version().body.len().max(LEAST_KEPT_BYTES)
 }
 
 fn update(frame: Frame, at: Progress, to: Offset, updates: u64, conflated: u64) -> Next {

@@ -73,8 +73,8 @@ const HEARTBEAT_TICK: Duration = Duration::from_millis(500);
 /// When a client should come back after a broken connection: between these, evenly spread.
 const RETRY: (f64, f64) = (1.0, 3.0);
 
-/// How long a stream that ends may take to pass on what it was given.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How long a stream that ends may take to pass on what it was given: less than the program waits for its connections.
+const LAST_WORDS: Duration = Duration::from_secs(4);
 
 /// One in so many streams is shed at a time.
 const SHED_SHARE: usize = 50;
@@ -336,13 +336,18 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         let Some(view) = self.feeds.get_mut(&feed) else { return };
         view.port.unsubscribed();
         view.members.swap_remove(place);
-        if let Some(moved) = view.members.get(place) {
-            self.subscribers[*moved].place = place;
-            // It may not have had its turn yet, and its new place had it already.
-            view.pass.again |= place < view.pass.next;
-        }
+        // The one that moved stood at the end.
+        let (moved, end) = (view.members.get(place).copied(), view.members.len());
+        let passed_over = place < view.pass.next && end >= view.pass.next;
         if view.members.is_empty() {
             self.feeds.remove(&feed);
+        }
+        if let Some(moved) = moved {
+            self.subscribers[moved].place = place;
+            if passed_over {
+                // It had no turn yet, and its new place had it already.
+                self.queue(moved);
+            }
         }
     }
 
@@ -357,12 +362,10 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         }
         let mut newest: Vec<_> = self.names.iter().map(|(id, key)| (id.0, *key)).collect();
         newest.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+        newest.retain(|(_, key)| self.subscribers[*key].ending.is_none());
         for (_, key) in newest.into_iter().take(count) {
             let subscriber = &self.subscribers[key];
             let (feed, place) = (subscriber.feed, subscriber.place);
-            if subscriber.ending.is_some() {
-                continue;
-            }
             let Some(status) = self.feeds.get(&feed).map(|view| view.status.clone()) else { continue };
             self.leave_feed(feed, place);
             self.dismiss(now, key, &status);

@@ -19,6 +19,10 @@ const TURN_BYTES: u64 = 4 << 20;
 /// The most frames that leave in one write.
 const MOST_FRAMES: usize = 8;
 
+/// How much of an unfinished frame may be left for more to be planned behind it. What is planned and not begun is
+/// planned anew the next time.
+const NEARLY_DONE: usize = 16 * 1024;
+
 /// What was written in a turn.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -137,6 +141,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         subscriber.blocked = written.blocked;
         if written.bytes > 0 {
             subscriber.progress = after;
+            (subscriber.awaits, subscriber.answered) = (false, false);
             subscriber.last_sent = now;
             tally.add(written.bytes, Begun { frames: 1, updates: 1, ..Begun::default() });
         }
@@ -157,28 +162,36 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         }
         plan.clear();
         let mut at = subscriber.progress;
-        if let Some((frame, _)) = &subscriber.pending {
+        // Whether there is more to plan once this is written.
+        let mut more = false;
+        let mut answered = subscriber.answered;
+        if let Some((frame, gone)) = &subscriber.pending {
             plan.push(frame.clone(), at, Counted::default());
+            more = frame.len() - gone > NEARLY_DONE;
         }
-        if let Some(ending) = &mut subscriber.ending {
+        if more {
+            // The rest of a large frame is work enough.
+        } else if let Some(ending) = &mut subscriber.ending {
             if let Some(last) = &ending.last {
                 plan.push(at.coded.write_last(last), at, Counted::default());
             }
         } else if let Some(view) = feeds.get_mut(&subscriber.feed) {
-            while plan.frames.len() < MOST_FRAMES {
-                let next = if at.first_status_due() {
-                    Next::Nothing
-                } else {
-                    view.next_update(at, subscriber.answered)
-                };
+            loop {
+                if plan.frames.len() == MOST_FRAMES {
+                    more = true;
+                    break;
+                }
+                let next = if at.first_status_due() { Next::Nothing } else { view.next_update(at, answered) };
                 match next {
                     Next::Frame(frame, after, counted) => {
-                        subscriber.awaits &= counted.updates == 0;
-                        subscriber.answered &= counted.updates == 0;
+                        answered &= counted.updates == 0;
                         at = plan.push_frame(&frame, after, counted);
                     }
                     Next::Awaited(from) => {
-                        if !subscriber.awaits {
+                        if at.cursor != subscriber.progress.cursor {
+                            // It waits there once it is there.
+                            more = true;
+                        } else if !subscriber.awaits {
                             subscriber.awaits = true;
                             view.wait(from, key);
                         }
@@ -196,11 +209,11 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
                 plan.push_frame(heartbeat, at, Counted::default());
             }
         }
-        self.write(now, key, tally)
+        self.write(now, key, more, tally)
     }
 
-    /// Writes the plan to a subscriber's connection.
-    fn write(&mut self, now: Time, key: usize, tally: &mut Tally) -> Turn {
+    /// Writes the plan to a subscriber's connection. `more`: there is more to be planned then.
+    fn write(&mut self, now: Time, key: usize, more: bool, tally: &mut Tally) -> Turn {
         let plan = &self.plan;
         let subscriber = &mut self.subscribers[key];
         let Some(sink) = &mut subscriber.sink else { return Turn::Over };
@@ -212,7 +225,10 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         if written.bytes > 0 {
             subscriber.last_sent = now;
         }
-        let unfinished = written.bytes + skip < planned;
+        if begun.updates > 0 {
+            (subscriber.awaits, subscriber.answered) = (false, false);
+        }
+        let unfinished = more || written.bytes + skip < planned;
         self.pin(key);
         let subscriber = &mut self.subscribers[key];
         let Some(ending) = &mut subscriber.ending else {

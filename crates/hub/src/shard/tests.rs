@@ -596,3 +596,52 @@ fn whoever_waited_takes_a_step_to_a_head_that_is_older_by_now() {
     assert_eq!(kinds(&frames), ["patch", "status", "patch"], "{frames:?}");
     assert!(frames[2].contains("to 4"));
 }
+
+#[test]
+fn nobody_is_passed_over_when_another_leaves_in_the_middle_of_a_pass() {
+    // More than have their turn at once.
+    let mut bench = Bench::new();
+    let wires: Vec<_> = (1..600)
+        .map(|id| {
+            let wire = Rc::new(Wire::default());
+            bench.attach_to(id, &wire, false, Start::At(Offset(1)), &version(1, false), live(1));
+            wire.take();
+            wire
+        })
+        .collect();
+    let publish = FeedCommand::Publish(FEED, version(2, true));
+    bench.shard.handle(at(0), Command::Feed(publish));
+    assert!(bench.shard.work(at(0)), "it is not through");
+    // One that had its turn: the last one, which had not, takes its place.
+    bench.tell(Command::Detach(SubscriberId(1)));
+    for (index, wire) in wires.iter().enumerate().skip(1) {
+        assert_eq!(kinds(&wire.take()), ["patch"], "{index}");
+    }
+}
+
+#[test]
+fn behind_the_rest_of_a_large_frame_nothing_is_planned() {
+    let bench = Bench::new();
+    let closed = Rc::new(Cell::new(false));
+    let mut shard: Shard<Narrow, TestPort> = Shard::new(Clock::new(), 1, usize::MAX);
+    let subscriber = NewSubscriber {
+        id: SubscriberId(1),
+        start: Start::At(Offset(1)),
+        admitted: Box::new(|| true),
+        feed: FEED,
+        port: bench.port.clone(),
+        head: version(1, false),
+        status: live(1),
+        manner: Manner { heartbeat: Duration::from_secs(15), conflate: true },
+        counters: bench.counters.clone(),
+    };
+    shard.handle(at(0), Command::Feed(FeedCommand::Attach(Box::new(subscriber))));
+    let opening = Opening { head: vec![b'x'; 100_000].into(), ..Opening::default() };
+    shard.handle(at(0), Command::Connect(SubscriberId(1), Narrow(10, closed), opening));
+    for offset in 2..9 {
+        shard.handle(at(0), Command::Feed(FeedCommand::Publish(FEED, version(offset, true))));
+        shard.handle(at(0), Command::Ready(SubscriberId(1)));
+        while shard.work(at(0)) {}
+    }
+    assert!(bench.port.steps.borrow().is_empty(), "what cannot be sent yet is not asked for");
+}

@@ -28,7 +28,7 @@ impl ClientIo {
                 let (socket, mut tls) = stream.into_inner();
                 // What was decrypted already makes no socket readable: the shard would never hear of it.
                 silent(&tls.process_new_packets().map_err(invalid)?)?;
-                let secure: Box<dyn Secure> = Box::new(Encrypted(tls));
+                let secure: Box<dyn Secure> = Box::new(Encrypted { tls, heard: 0 });
                 (socket, Some(secure))
             }
         };
@@ -95,7 +95,15 @@ impl AsyncWrite for ClientIo {
 /// A TLS connection whose handshake is done, on a socket that a shard serves.
 ///
 /// Bytes count as taken over once they are encrypted; of those at most one record waits for the socket.
-struct Encrypted(ServerConnection);
+struct Encrypted {
+    tls: ServerConnection,
+    /// Bytes that came from the client since the stream began.
+    heard: usize,
+}
+
+/// The most that a client of a stream may send, in bytes: alerts and new keys take a few. Empty records would keep a shard
+/// busy for nothing.
+const MOST_HEARD: usize = 64 * 1024;
 
 /// The most that is encrypted before it is sent, in bytes: one record (RFC 8446 §5.1).
 const RECORD: usize = 16 * 1024;
@@ -106,8 +114,8 @@ const TURN: usize = 16 * RECORD;
 impl Encrypted {
     /// Sends what is encrypted. True if nothing is left.
     fn pass_on(&mut self, mut socket: &mut dyn Socket) -> io::Result<bool> {
-        while self.0.wants_write() {
-            match self.0.write_tls(&mut socket) {
+        while self.tls.wants_write() {
+            match self.tls.write_tls(&mut socket) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
@@ -129,7 +137,7 @@ impl Secure for Encrypted {
             frames.iter().enumerate().map(|(index, frame)| &frame[if index == 0 { skip } else { 0 }..]);
         let mut current: &[u8] = &[];
         while bytes < TURN {
-            // Small frames that are due together go into one record, and leave in one write.
+            // What is due together leaves in one write.
             let mut room = RECORD;
             while room > 0 {
                 if current.is_empty() {
@@ -137,7 +145,7 @@ impl Secure for Encrypted {
                     current = next;
                 }
                 let (part, after) = current.split_at(current.len().min(room));
-                self.0.writer().write_all(part)?;
+                self.tls.writer().write_all(part)?;
                 (current, room, bytes) = (after, room - part.len(), bytes + part.len());
             }
             if !self.pass_on(socket)? {
@@ -152,9 +160,18 @@ impl Secure for Encrypted {
 
     fn hear(&mut self, mut socket: &mut dyn Socket) -> io::Result<()> {
         loop {
-            match self.0.read_tls(&mut socket) {
+            match self.tls.read_tls(&mut socket) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(_) => silent(&self.0.process_new_packets().map_err(invalid)?)?,
+                Ok(read) => {
+                    self.heard += read;
+                    if self.heard > MOST_HEARD {
+                        return Err(io::Error::new(
+                            ErrorKind::InvalidData,
+                            "a client of a stream says too much",
+                        ));
+                    }
+                    silent(&self.tls.process_new_packets().map_err(invalid)?)?;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -165,7 +182,7 @@ impl Secure for Encrypted {
     }
 
     fn finish(&mut self, socket: &mut dyn Socket) -> io::Result<bool> {
-        self.0.send_close_notify();
+        self.tls.send_close_notify();
         self.pass_on(socket)
     }
 }

@@ -60,6 +60,10 @@ impl Exit {
     }
 
     /// Takes the connection out of hyper's hands, if it can be now: gives the answer for hyper.
+    ///
+    /// What came behind the stream's request is seen as far as it can be: a part of a request keeps the connection with
+    /// hyper; two whole heads that came together look like one, and the second is lost unanswered, as it would have
+    /// stayed.
     pub(super) fn leave(&self, leaving: Leaving) -> Result<Response<Body>, Leaving> {
         let mut state = self.state();
         if state.unsent || state.leaving.is_some() || state.tail != *b"\r\n\r\n" {
