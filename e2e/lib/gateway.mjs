@@ -43,15 +43,25 @@ export class Gateway {
 
   async #run(listen) {
     this.#program = tidegate('serve', ...this.#args, '--listen', listen);
-    const [, url] = await this.#program.wrote(/listens on (http:\/\/\S+)\n/);
+    const [, url] = await this.#program.wrote(/listens on (https?:\/\/\S+)\n/);
     this.url = url;
+  }
+
+  /** Starts it again at the same address, once it has ended. */
+  start() {
+    return this.#run(new URL(this.url).host);
   }
 
   /** Ends it by `signal` and starts it again at the same address. */
   async restart(signal = 'SIGTERM') {
     const end = await this.stop(signal);
-    await this.#run(new URL(this.url).host);
+    await this.start();
     return end;
+  }
+
+  /** What it has logged since it was started last. */
+  get log() {
+    return this.#program.stderr;
   }
 
   stop(signal = 'SIGTERM') {

@@ -53,7 +53,7 @@ class Follower:
         states = 0
         with connect_sse(client, "GET", self.url, headers=headers) as source:
             source.response.raise_for_status()
-            tell("open", resumed=self.last_id)
+            tell("open", resumed=self.last_id, coding=source.response.headers.get("content-encoding"))
             for event in source.iter_sse():
                 self.last_id = event.id
                 if event.retry is not None:

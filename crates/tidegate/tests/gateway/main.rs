@@ -21,5 +21,6 @@ mod resume;
 mod sharing;
 mod shutdown;
 mod slow;
+mod soak;
 mod streams;
 mod tls;
