@@ -38,7 +38,7 @@ const settle = async (origin, followers) => {
 };
 
 /** How many streams left hyper's hands, by the gateway's last words. */
-const takenOver = (gateway) => Number(gateway.log.replaceAll(/\x1b\[\d*m/g, '').match(/ taken_over=(\d+) /)?.[1]);
+const takenOver = (gateway) => Number(gateway.log.replaceAll(/\x1b\[\d*m/g, '').match(/taken_over"?[=:](\d+)/)?.[1]);
 
 test('a page reads JSON first and then follows in every way that pages have, all in gzip', async (t) => {
   const origin = await Origin.start(t, 11);
