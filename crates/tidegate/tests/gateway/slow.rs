@@ -1,6 +1,6 @@
 //! Promise 3: a slow client costs a cursor, and is at the head in one step when it reads again.
 
-use crate::common::{Api, Cell, Http, Running, Setup, Stream, answer, counted, counting, ok, until};
+use crate::common::{Api, Cell, Event, Http, Running, Setup, Stream, answer, counted, counting, ok, until};
 
 /// Far over what two sockets hold between them, together.
 const VERSIONS: usize = 40;
@@ -115,6 +115,40 @@ async fn without_conflation_each_update_arrives_once_and_in_order() {
     }
     assert_eq!(told, (1..=30).map(counted).collect::<Vec<_>>());
     assert_eq!(gateway.gateway.route_stats("/q").unwrap().conflated, 0);
+}
+
+/// Long enough for all that was prepared for it meanwhile to be forgotten, and again before it has caught up.
+#[tokio::test]
+async fn one_that_stalls_for_very_many_versions_is_current_in_the_end() {
+    let (api, number) = counting(300_000).await;
+    let limits = "shards = 1\nsend_buffer = \"4 KiB\"\nwindow_versions = 16\n";
+    let gateway = Setup::new(api.url()).polling("5ms").limits(limits).start().await;
+    let mut healthy = Stream::open(gateway.address, "/q", &[]).await;
+    healthy.begin().await;
+    let mut slow =
+        [stalled(&gateway, "/q").await, stalled(&gateway, "/q").await, stalled(&gateway, "/q").await];
+    let is = |event: &Event, number: u64| {
+        event.data == counted(number) || event.data.starts_with(&format!("{{\"n\":{number},"))
+    };
+    let mut newest = 0;
+    for round in 0..3 {
+        for _ in 0..150 {
+            newest += 1;
+            number.set(newest);
+            assert_eq!(healthy.expect("patch").await.data, counted(newest));
+        }
+        // Each reads a different part, and one reads on to the head.
+        for (index, stream) in slow.iter_mut().enumerate() {
+            if index == round {
+                while !is(&stream.event().await, newest) {}
+            } else {
+                stream.http.peek_some().await;
+            }
+        }
+    }
+    for stream in &mut slow[..2] {
+        while !is(&stream.event().await, newest) {}
+    }
 }
 
 /// A snapshot of 10 MB that its reader takes in small parts, over the one shard that serves the other, too.

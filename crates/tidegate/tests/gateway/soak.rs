@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::common::{Api, Cell, Http, Replica, Stream, ok, request, until, within};
 use crate::gzip::on_hyper;
@@ -18,6 +19,9 @@ const CLIENTS: u64 = 24;
 
 /// The resources, by how many bytes each has.
 const RESOURCES: [(&str, usize); 4] = [("/a", 200), ("/b", 2_000), ("/c", 40_000), ("/d", 400_000)];
+
+/// How long one visit may take on however busy a machine.
+const VISIT: Duration = Duration::from_secs(60);
 
 /// How often they change. It only sets the pace.
 const CHANGES: Duration = Duration::from_millis(50);
@@ -137,13 +141,21 @@ async fn churn(address: std::net::SocketAddr, time: Duration, seed: u64) -> u64 
         clients.spawn(async move {
             let (mut dice, mut visits) = (Dice(seed + client), 0);
             while Instant::now() < end {
-                visit(address, &mut dice).await;
+                let before = dice.0;
+                let visited = timeout(VISIT, visit(address, &mut dice)).await;
+                // A stream that is only kept alive never ends by itself.
+                assert!(visited.is_ok(), "the visit of dice {before:#x} does not come to its end");
                 visits += 1;
             }
             visits
         });
     }
-    clients.join_all().await.into_iter().sum()
+    let mut visits = 0;
+    // The first that fails is the last: the others end with it.
+    while let Some(client) = clients.join_next().await {
+        visits += client.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    }
+    visits
 }
 
 fn proc(child: &Child, file: &str) -> PathBuf {

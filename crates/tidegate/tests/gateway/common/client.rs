@@ -277,6 +277,11 @@ impl Http {
         Some(std::mem::take(&mut self.read))
     }
 
+    /// Makes some room for more to come; what came is kept.
+    pub(crate) async fn peek_some(&mut self) {
+        assert!(self.more().await, "it is still open");
+    }
+
     /// Whether the other side has closed; what comes before that is thrown away. Does not wait.
     pub(crate) async fn is_closed(&mut self) -> bool {
         let looking = tokio::time::timeout(Duration::ZERO, self.wire.read(&mut self.read));

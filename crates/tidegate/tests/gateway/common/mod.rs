@@ -75,6 +75,11 @@ impl Setup {
         Setup { poll: "50ms", ..Setup::new(url) }
     }
 
+    /// Polls at this interval.
+    pub(crate) fn polling(self, poll: &'static str) -> Setup {
+        Setup { poll, ..self }
+    }
+
     /// Settings at the top of the file.
     pub(crate) fn top(mut self, toml: &str) -> Setup {
         self.top.push_str(toml);
