@@ -37,6 +37,9 @@ use super::{Gateway, answer, stream, tls};
 use crate::memory::{self, Pressure};
 use crate::proxy::Client;
 
+/// What is read of a connection at first, in bytes.
+const USUAL_HEAD: usize = 1024;
+
 /// What all connections of a listener have in common.
 struct Listening {
     gateway: Arc<Gateway>,
@@ -107,7 +110,8 @@ impl Listening {
             return;
         }
         let head_timeout = self.gateway.head_timeout;
-        let mut read = BytesMut::new();
+        // Room for a usual head, so that it is read at once.
+        let mut read = BytesMut::with_capacity(USUAL_HEAD);
         let begun = async {
             let mut io = self.encrypted(socket).await?;
             let first = tokio::select! {
