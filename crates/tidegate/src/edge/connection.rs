@@ -131,7 +131,9 @@ impl Listening {
         // What is large is kept out of the state of those that wait for their first request.
         match first {
             First::Nothing => {}
-            First::Stream(request) => Box::pin(self.stream(io, read, *request, client, admitted)).await,
+            First::Stream(request, alone) => {
+                Box::pin(self.stream(io, read, alone, *request, client, admitted)).await;
+            }
             First::Ambiguous(why) => {
                 let problem = Problem::new(ProblemKind::BadRequest).with_detail(why);
                 let response = answer::problem(&problem, None);
@@ -148,16 +150,16 @@ impl Listening {
         }
     }
 
-    /// The first request wants a stream.
+    /// The first request wants a stream. What was read is the request alone as long as it has no more than `alone` bytes.
     async fn stream(
         &self,
         mut io: ClientIo,
         mut read: BytesMut,
+        alone: usize,
         request: Request<Body>,
         client: Client,
         admitted: Admitted,
     ) {
-        let alone = read.len();
         let decided = tokio::select! {
             decided = self.gateway.decide(request, &client) => decided,
             () = door::until_closed(&mut io, &mut read) => {
@@ -169,7 +171,7 @@ impl Listening {
                 self.hyper(io, door::again(read), Some(response), client, admitted).await;
             }
             Decided::Stream(..) if read.len() > alone => {
-                debug!(client = %client.address, "a request behind that of a stream: closed");
+                self.hyper(io, door::again(read), Some(more_behind()), client, admitted).await;
             }
             Decided::Stream(subscription, head) => {
                 let head = stream::wire_head(&head, SystemTime::now());
@@ -221,6 +223,7 @@ impl Listening {
         }
         match self.gateway.decide(request, client).await {
             Decided::Answer(response) => response,
+            Decided::Stream(..) if exit.has_more() => more_behind(),
             Decided::Stream(subscription, head) => {
                 let wire = stream::wire_head(&head, SystemTime::now());
                 match exit.leave(Leaving { subscription, head: wire }) {
@@ -230,6 +233,13 @@ impl Listening {
             }
         }
     }
+}
+
+/// The answer to a request for a stream with something behind it, which would never be answered.
+fn more_behind() -> Response<Body> {
+    let detail =
+        "something came behind the request for a stream, on the same connection, and would never be answered";
+    closing(answer::problem(&Problem::new(ProblemKind::BadRequest).with_detail(detail), None))
 }
 
 /// The same answer, after which the connection is closed.

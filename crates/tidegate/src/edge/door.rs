@@ -26,11 +26,11 @@ const MOST_FIELDS: usize = 64;
 
 /// What the first bytes of a connection are.
 pub(super) enum First {
-    /// A request that wants a stream, and nothing behind it.
-    Stream(Box<Request<Body>>),
+    /// A request that wants a stream, and how many bytes its head has.
+    Stream(Box<Request<Body>>, usize),
     /// Two readers could take it for two different things; why.
     Ambiguous(&'static str),
-    /// Something else, or more than one request.
+    /// Something else.
     Other,
     /// Nothing: the client left.
     Nothing,
@@ -49,7 +49,7 @@ pub(super) async fn first<I: AsyncRead + Unpin>(io: &mut I, read: &mut BytesMut)
         }
         let searched = before.saturating_sub(3);
         if let Some(end) = memchr::memmem::find(&read[searched..], b"\r\n\r\n") {
-            return Ok(judge(&read[..searched + end + 4], read.len() == searched + end + 4));
+            return Ok(judge(&read[..searched + end + 4]));
         }
     }
 }
@@ -66,8 +66,8 @@ fn is_plausible(read: &[u8], known: usize) -> bool {
     read[..start] == GET[..start] && !bare
 }
 
-/// What a complete head asks for. `alone`: nothing came behind it.
-fn judge(head: &[u8], alone: bool) -> First {
+/// What a complete head asks for.
+fn judge(head: &[u8]) -> First {
     let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
     let mut parsed = httparse::Request::new(&mut fields);
     if !matches!(parsed.parse(head), Ok(httparse::Status::Complete(length)) if length == head.len()) {
@@ -88,7 +88,7 @@ fn judge(head: &[u8], alone: bool) -> First {
         ![CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE, EXPECT].iter().any(|name| fields.contains_key(name))
             && !names_upgrade(&fields)
             && fields.get_all(HOST).iter().count() == usize::from(version == Version::HTTP_11);
-    if !simple || !alone || !may_want_a_stream(target, &fields) {
+    if !simple || !may_want_a_stream(target, &fields) {
         return First::Other;
     }
     let Ok(uri) = target.parse::<Uri>() else { return First::Other };
@@ -97,7 +97,7 @@ fn judge(head: &[u8], alone: bool) -> First {
     *request.uri_mut() = uri;
     *request.version_mut() = version;
     *request.headers_mut() = fields;
-    First::Stream(Box::new(request))
+    First::Stream(Box::new(request), head.len())
 }
 
 fn field_map(parsed: &[httparse::Header<'_>]) -> Option<HeaderMap> {
@@ -177,7 +177,7 @@ mod tests {
 
     fn name(first: &First) -> &'static str {
         match first {
-            First::Stream(_) => "stream",
+            First::Stream(..) => "stream",
             First::Ambiguous(_) => "ambiguous",
             First::Other => "other",
             First::Nothing => "nothing",
@@ -211,7 +211,7 @@ mod tests {
             (format!("GET /a HTTP/1.1\r\n{stream}x: a\r\n b\r\n\r\n"), "other"),
             (format!("GET /a HTTP/2.0\r\n{stream}\r\n"), "other"),
             (format!("GET /a b HTTP/1.1\r\n{stream}\r\n"), "other"),
-            (format!("GET /a HTTP/1.1\r\n{stream}\r\nGET /b HTTP/1.1\r\n"), "other"),
+            (format!("GET /a HTTP/1.1\r\n{stream}\r\nGET /b HTTP/1.1\r\n"), "stream"),
             (format!("\r\nGET /a HTTP/1.1\r\n{stream}\r\n"), "other"),
             ("\u{16}\u{3}\u{1}".to_owned(), "other"),
             (String::new(), "nothing"),
@@ -221,6 +221,9 @@ mod tests {
             let (first, read) = of(head.as_bytes(), usize::MAX).await;
             assert_eq!(name(&first), expected, "{head:?}");
             assert!(head.as_bytes().starts_with(&read), "what was read can be read again");
+            if let First::Stream(_, length) = first {
+                assert!(head[..length].ends_with("\r\n\r\n"), "where the request ends");
+            }
         }
     }
 
@@ -237,7 +240,7 @@ mod tests {
     async fn the_request_is_what_was_sent() {
         let head =
             "GET /a?b HTTP/1.1\r\nHost: h\r\nACCEPT: text/event-stream\r\nX-Twice: 1\r\nx-twice: 2\r\n\r\n";
-        let (First::Stream(request), _) = of(head.as_bytes(), 7).await else { panic!("a stream") };
+        let (First::Stream(request, _), _) = of(head.as_bytes(), 7).await else { panic!("a stream") };
         assert_eq!(request.uri(), "/a?b");
         assert_eq!(request.version(), Version::HTTP_11);
         let twice: Vec<_> = request.headers().get_all("x-twice").iter().collect();

@@ -59,11 +59,15 @@ impl Exit {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether something came behind the request that is being answered, as far as can be told: two whole heads that
+    /// came together look like one, and the second is lost unanswered, as it would have stayed.
+    pub(super) fn has_more(&self) -> bool {
+        let tail = self.state().tail;
+        // hyper takes a bare LF for the end of a line, too.
+        !tail.ends_with(b"\n\r\n") && !tail.ends_with(b"\n\n")
+    }
+
     /// Takes the connection out of hyper's hands, if it can be now: gives the answer for hyper.
-    ///
-    /// What came behind the stream's request is seen as far as it can be: a part of a request keeps the connection with
-    /// hyper; two whole heads that came together look like one, and the second is lost unanswered, as it would have
-    /// stayed.
     pub(super) fn leave(&self, leaving: Leaving) -> Result<Response<Body>, Leaving> {
         let mut state = self.state();
         if state.unsent || state.leaving.is_some() || state.tail != *b"\r\n\r\n" {

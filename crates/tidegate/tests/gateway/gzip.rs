@@ -4,11 +4,12 @@ use crate::common::{Api, Cell, Http, Setup, Stream, answer, counted, counting, r
 
 const GZIP: (&str, &str) = ("Accept-Encoding", "gzip, deflate, br, zstd");
 
-/// A stream that has to stay with hyper, because the begin of another request stands behind its own.
+/// A stream that has to stay with hyper, because its head has line ends that only hyper takes for such.
 pub(crate) async fn on_hyper(mut http: Http, target: &str, fields: &[(&str, &str)]) -> Stream {
     let fields: Vec<_> =
         [("Accept", "text/event-stream")].into_iter().chain(fields.iter().copied()).collect();
-    http.send([&request("GET", target, &fields)[..], b"G"].concat()).await;
+    let head = String::from_utf8(request("GET", target, &fields).to_vec()).expect("a head is text");
+    http.send(head.replace("\r\n", "\n")).await;
     let stream = Stream::answered(http).await;
     assert_eq!(stream.head.field("transfer-encoding"), Some("chunked"), "{:?}", stream.head);
     stream
