@@ -1,6 +1,6 @@
 //! A client's connection, plain or over TLS, and how it leaves for a shard.
 
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -201,6 +201,3 @@ fn silent(state: &rustls::IoState) -> io::Result<()> {
 fn invalid(error: rustls::Error) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, error)
 }
-
-// `&mut dyn Socket` is to be read and written as what it is.
-const _: fn(&mut dyn Socket) -> &mut dyn Read = |socket| socket;
