@@ -50,7 +50,7 @@ live = false
 "#;
 
 const HEAD: &str = "\
-<!-- Made from the table of settings in crates/tidegate/src/config/settings.rs. Write it anew with
+<!-- Made from the table of settings in crates/tidegate/src/config/settings. Write it anew with
      `TIDEGATE_BLESS=1 cargo test -p tidegate config`. -->
 # Configuration
 

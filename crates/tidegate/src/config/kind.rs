@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::quantity::{ByteSize, display_duration};
-use super::settings::SETTINGS;
+use super::settings::settings;
 
 /// A table of the configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl Section {
 
     /// The settings of the section.
     pub fn settings(self) -> impl Iterator<Item = &'static Setting> {
-        SETTINGS.iter().filter(move |setting| setting.section == self)
+        settings().filter(move |setting| setting.section == self)
     }
 
     /// Every key that may stand in the section, tables included.

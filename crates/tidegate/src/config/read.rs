@@ -2,7 +2,7 @@
 //!
 //! Owns the walk over the parsed file: which keys stand where, of which type, with which placeholders, in which
 //! limits. Everything wrong is collected; a value that is wrong is `None` and everything else goes on. It does not
-//! know what settings mean to each other: that is the next step's (`check`).
+//! know what settings mean to each other: that is for the module of each section.
 
 use std::ops::Range;
 use std::time::Duration;

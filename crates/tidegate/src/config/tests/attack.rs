@@ -41,7 +41,7 @@ fn what_the_environment_holds_is_never_printed() {
     let mut refused = 0;
     let mut accepted = 0;
     for secret in secrets {
-        for setting in SETTINGS {
+        for setting in settings() {
             for around in
                 ["${V}", "x${V}", "${V}x", "http://${V}", "http://u:${V}@h", "/${V}", "127.0.0.1:${V}"]
             {

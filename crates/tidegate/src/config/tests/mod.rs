@@ -109,7 +109,7 @@ fn what_is_not_written_has_its_documented_default() {
         ("tolerance", live.fields.tolerance.iter().map(|(path, _)| path.to_string()).collect()),
         ("identity", live.fields.identity.iter().map(|(path, _)| path.to_string()).collect()),
     ];
-    let documented: Vec<_> = SETTINGS.iter().filter_map(|s| Some((s.key, s.default?.to_owned()))).collect();
+    let documented: Vec<_> = settings().filter_map(|s| Some((s.key, s.default?.to_owned()))).collect();
     assert_eq!(documented.len(), found.len());
     for (key, value) in found {
         assert!(documented.contains(&(key, value.clone())), "{key} is {value}");
@@ -119,7 +119,7 @@ fn what_is_not_written_has_its_documented_default() {
 #[test]
 fn every_example_and_default_is_accepted_where_it_is_documented() {
     // The files of `[tls]` have to exist: `tls` has their test.
-    for setting in SETTINGS.iter().filter(|setting| setting.section != Section::Tls) {
+    for setting in settings().filter(|setting| setting.section != Section::Tls) {
         for value in [Some(setting.example.to_owned()), setting.default_toml()].into_iter().flatten() {
             let line = format!("{} = {value}\n", setting.key);
             let with = |section: Section, required: &str| match setting.section == section {

@@ -1,0 +1,167 @@
+//! `[[route]]`: which requests are whose, in order of precedence, and how their resources are kept live.
+//!
+//! Owns what is held against what among routes: their origins exist, and every route can be reached. It reports nothing
+//! that follows from an error that is reported already.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+
+use super::error::Problem;
+use super::fields::{self, FieldSettings};
+use super::header::parse_ignorable;
+use super::origin::{self, OriginConfig, OriginDraft, OriginName};
+use super::pattern::PathPattern;
+use super::read::{At, Fields, Reader};
+use super::value::{Sourced, ValueError};
+
+/// A pattern of resources with its policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RouteConfig {
+    /// Which paths it is for.
+    pub pattern: Sourced<PathPattern>,
+    /// Who answers.
+    pub origin: Arc<OriginConfig>,
+    /// What is done with its GETs.
+    pub policy: RoutePolicy,
+}
+
+/// What is done with a route's GETs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RoutePolicy {
+    /// They can be subscribed to.
+    Live(LivePolicy),
+    /// They are passed through like everything else.
+    PassThrough,
+}
+
+/// How a route's resources are kept live.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LivePolicy {
+    /// From the start of one fetch to the start of the next.
+    pub poll: Sourced<Duration>,
+    /// How long polling goes on without subscribers.
+    pub linger: Sourced<Duration>,
+    /// The longest silence on a stream.
+    pub heartbeat: Sourced<Duration>,
+    /// Whether a stream that fell behind gets the net effect of what it missed, and not each update.
+    pub conflate: Sourced<bool>,
+    /// Request header fields that are left out of the sharing key; never one that carries credentials.
+    pub ignore_headers: Vec<Sourced<HeaderName>>,
+    /// Which differences are told.
+    pub fields: Arc<FieldSettings>,
+}
+
+/// A route, as far as it could be read.
+struct RouteDraft {
+    pattern: Option<At<PathPattern>>,
+    line: usize,
+    route: Option<RouteConfig>,
+}
+
+impl RouteConfig {
+    /// How the route's resources are kept live; `None` if everything is passed through.
+    pub fn live(&self) -> Option<&LivePolicy> {
+        match &self.policy {
+            RoutePolicy::Live(policy) => Some(policy),
+            RoutePolicy::PassThrough => None,
+        }
+    }
+}
+
+/// The routes in order of precedence. Shorter than `tables` if some could not be made.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    tables: &[Fields<'_>],
+    origins: &[OriginDraft],
+) -> Vec<RouteConfig> {
+    let mut drafts: Vec<_> = tables.iter().map(|fields| route(reader, fields, origins)).collect();
+    drafts.retain(|draft| draft.pattern.is_some());
+    // A stable sort: of two equal patterns the one that stands first in the file is the first.
+    drafts.sort_by(|a, b| match (&a.pattern, &b.pattern) {
+        (Some(a), Some(b)) => a.value.precedence(&b.value),
+        _ => std::cmp::Ordering::Equal,
+    });
+    for (index, draft) in drafts.iter().enumerate() {
+        if let Some(At { value, span: Some(span) }) = &draft.pattern
+            && let Some(problem) = shadowed(value, &drafts[..index])
+        {
+            reader.report(span, problem);
+        }
+    }
+    drafts.into_iter().filter_map(|draft| draft.route).collect()
+}
+
+/// What is wrong with a pattern that stands after `earlier`, if no request reaches it.
+fn shadowed(pattern: &Sourced<PathPattern>, earlier: &[RouteDraft]) -> Option<Problem> {
+    let earlier = || earlier.iter().filter_map(|draft| Some((&draft.pattern.as_ref()?.value, draft.line)));
+    if let Some((first, first_line)) = earlier().find(|(first, _)| **first == *pattern) {
+        let (shown, first_shown) = (pattern.to_string(), first.to_string());
+        return Some(Problem::SamePath { shown, first_shown, first_line });
+    }
+    if pattern.reachable(earlier().map(|(earlier, _)| &**earlier)) {
+        return None;
+    }
+    let by = earlier().filter(|(earlier, _)| pattern.overlaps(earlier));
+    let by = by.map(|(earlier, line)| (earlier.to_string(), line)).collect();
+    Some(Problem::Unreachable { shown: pattern.to_string(), by })
+}
+
+/// The settings of a route that mean nothing where everything is passed through.
+const LIVE_ONLY: [&str; 9] = [
+    "poll",
+    "linger",
+    "heartbeat",
+    "conflate",
+    "ignore_headers",
+    "payload",
+    "ignore",
+    "tolerance",
+    "identity",
+];
+
+fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -> RouteDraft {
+    reader.unknown_keys(table);
+    let pattern = reader.value(table, "path", PathPattern::parse);
+    let name = reader.value(table, "origin", OriginName::parse);
+    let live = reader.value(table, "live", parse_flag);
+    let poll = reader.time(table, "poll");
+    let linger = reader.time(table, "linger");
+    let heartbeat = reader.time(table, "heartbeat");
+    let conflate = reader.value(table, "conflate", parse_flag);
+    let ignored = reader.list(table, "ignore_headers", parse_ignorable);
+    let controls = fields::read(reader, table);
+    let is_live = live.as_ref().map(|live| *live.value);
+    if is_live == Some(false) {
+        for key in LIVE_ONLY {
+            if let Some(span) = table.key_span(key) {
+                reader.report(&span, Problem::NotLive { key });
+            }
+        }
+    }
+    let origin = name.and_then(|name| origin::find(reader, &name, origins));
+    let build = || {
+        let policy = if is_live? {
+            RoutePolicy::Live(LivePolicy {
+                poll: poll?.value,
+                linger: linger?.value,
+                heartbeat: heartbeat?.value,
+                conflate: conflate?.value,
+                ignore_headers: ignored?.into_iter().map(|at| at.value).collect(),
+                fields: Arc::new(controls?),
+            })
+        } else {
+            RoutePolicy::PassThrough
+        };
+        Some(RouteConfig { pattern: pattern.clone()?.value, origin: origin?, policy })
+    };
+    let route = build();
+    let line =
+        pattern.as_ref().and_then(|at| at.span.as_ref()).map_or(0, |span| reader.source.line(span.start));
+    RouteDraft { pattern, line, route }
+}
+
+fn parse_flag(text: &str) -> Result<bool, ValueError> {
+    text.parse().map_err(|_| ValueError::Flag)
+}

@@ -1,0 +1,125 @@
+//! The settings of `[[route]]`: which requests it is for, and how their resources are kept live.
+
+use super::super::kind::{Kind, Section, Setting};
+use super::{HOUR, MINUTE, time};
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        section: Section::Route,
+        key: "path",
+        kind: Kind::Pattern,
+        default: None,
+        example: "\"/quotes/**\"",
+        about: "Which paths the route is for. See *Patterns and precedence*.",
+        reason: "A path that no route matches gets 404 from the gateway.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "origin",
+        kind: Kind::Name,
+        default: None,
+        example: "\"market\"",
+        about: "The name of the origin that answers.",
+        reason: "Written out even where there is only one, so that adding a second changes no route.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "live",
+        kind: Kind::Flag,
+        default: Some("true"),
+        example: "true",
+        about: "Whether GETs can be subscribed to. If not, everything is passed through, and the settings below are \
+                errors.",
+        reason: "It is what the gateway is for.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "poll",
+        kind: time(5, 24 * HOUR),
+        default: Some("500ms"),
+        example: "\"500ms\"",
+        about: "How often the origin is asked while somebody subscribes, from the start of one fetch to the next.",
+        reason: "Feels live on a screen and is one conditional request, however many clients watch. At the least, 5 ms, \
+                 that is 200 requests a second for each feed, and as many comparisons: for origins next door and few feeds.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "linger",
+        kind: time(0, HOUR),
+        default: Some("10s"),
+        example: "\"10s\"",
+        about: "How long polling goes on after the last subscriber left.",
+        reason: "A page that reloads, or a network that changes, resumes without a gap.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "heartbeat",
+        kind: time(1_000, 5 * MINUTE),
+        default: Some("15s"),
+        example: "\"15s\"",
+        about: "How long a stream may be silent before a heartbeat is sent on it.",
+        reason: "Below the time-outs of common proxies, of which the shortest are 30 s, and of our clients, which take 45 s of \
+                 silence for a dead connection.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "conflate",
+        kind: Kind::Flag,
+        default: Some("true"),
+        example: "true",
+        about: "What a stream gets that fell behind, because its client or the gateway was busy: the net effect of what it \
+                missed as one update (`true`), or every update, joined in as few writes as possible, as long as the window \
+                holds them (`false`).",
+        reason: "Whoever shows the present is served best by the shortest way to it; write `false` where each step counts.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "ignore_headers",
+        kind: Kind::HeaderNames,
+        default: Some(""),
+        example: "[\"Accept-Language\"]",
+        about: "Request header fields that do not choose the content here, so that requests that differ in them share \
+                a feed. Fields that carry credentials are refused: sharing across credentials is never allowed.",
+        reason: "Every field is taken to choose the content until you know better.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "payload",
+        kind: Kind::Pointer,
+        default: Some(""),
+        example: "\"/data\"",
+        about: "Where the data is inside an envelope, as a JSON Pointer (RFC 6901): only differences inside it are \
+                told. Where either document lacks it, every difference is. See *Which differences are told*.",
+        reason: "The whole document is the data until you say otherwise; an envelope is often new with every answer.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "ignore",
+        kind: Kind::Paths,
+        default: Some(""),
+        example: "[\"$.generated_at\", \"$..updated\"]",
+        about: "Which parts are as if absent when documents are compared, as JSONPaths (RFC 9535).",
+        reason: "Every difference is told until you know that it means nothing; a time of creation makes each answer a \
+                 new version.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "tolerance",
+        kind: Kind::Tolerances,
+        default: Some(""),
+        example: "{ \"$.rows[*].last\" = 0.01 }",
+        about: "By how much the numbers at these JSONPaths may differ from those told last and still be the same, in \
+                their own unit.",
+        reason: "Numbers count by their text until you know what is noise. Slow drift is told as soon as it adds up.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "identity",
+        kind: Kind::Members,
+        default: Some(""),
+        example: "{ \"$.rows\" = \"sku\" }",
+        about: "Which member identifies the rows of the arrays at these JSONPaths, which are made of names, indexes from \
+                0, `*` and `..`. It only makes patches smaller.",
+        reason: "It is detected where rows have a member whose values differ; name it where that guesses wrong.",
+    },
+];
