@@ -4,6 +4,8 @@
 //! are stricter: they are served from memory only where a shared cache could serve them after validating, and the
 //! feed's polls are that validation.
 
+use std::time::Duration;
+
 use http::{HeaderMap, header};
 
 /// What may be done with a representation for plain readers.
@@ -34,6 +36,30 @@ impl PlainReads {
                 .any(|name| directives.has(name));
         PlainReads { from_memory, when_stale }
     }
+}
+
+/// The longest lifetime that is believed; what is more counts as this (RFC 9111 §1.2.2).
+const LONGEST: Duration = Duration::from_secs(1 << 31);
+
+/// For how long the origin calls an answer fresh, from when it was made: `s-maxage`, then `max-age`, then `Expires` less
+/// `Date` (RFC 9111 §4.2.1). `None` where it does not say; zero where what it says is not valid, or is said twice and
+/// differs. Nothing is guessed from `Last-Modified` (§4.2.2).
+pub fn lifetime(fields: &HeaderMap) -> Option<Duration> {
+    let directives = Directives::of(fields);
+    for name in ["s-maxage", "max-age"] {
+        if directives.has(name) {
+            return Some(directives.seconds(name).unwrap_or_default());
+        }
+    }
+    let mut expires = fields.get_all(header::EXPIRES).iter();
+    let (first, more) = (expires.next()?, expires.next());
+    let date = |value: &http::HeaderValue| httpdate::parse_http_date(value.to_str().ok()?.trim()).ok();
+    let lifetime = match (more, date(first), fields.get(header::DATE).and_then(date)) {
+        (None, Some(expires), Some(made)) => expires.duration_since(made).unwrap_or_default(),
+        // "0" and other nonsense means already expired (§5.3), and so does a date that nothing can be compared with.
+        _ => Duration::ZERO,
+    };
+    Some(lifetime.min(LONGEST))
 }
 
 /// Whether a request insists on an answer that the origin confirms now (RFC 9111 §5.2.1.1, §5.2.1.4, §5.4).
@@ -78,6 +104,23 @@ impl Directives {
 
     fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(directive, _)| directive == name)
+    }
+
+    /// A number of seconds (RFC 9111 §1.2.2); none where the argument is no number, or is given twice and differs.
+    fn seconds(&self, name: &str) -> Option<Duration> {
+        let mut found = None;
+        for (_, argument) in self.0.iter().filter(|(directive, _)| directive == name) {
+            let text = argument.as_deref()?;
+            let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            // All digits, so parsing fails only where they are too many.
+            let seconds =
+                is_number.then(|| text.parse().map_or(LONGEST, Duration::from_secs).min(LONGEST))?;
+            if found.is_some_and(|earlier| earlier != seconds) {
+                return None;
+            }
+            found = Some(seconds);
+        }
+        found
     }
 
     fn value(&self, name: &str) -> Option<&str> {
@@ -134,6 +177,36 @@ mod tests {
         ] {
             assert_eq!(reads(control, authorized), expected, "{control:?} {authorized}");
         }
+    }
+
+    #[test]
+    fn how_long_an_answer_is_fresh() {
+        const DATE: (&str, &str) = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        let check = |fields: &[(&str, &str)], expected: Option<u64>| {
+            let mut map = HeaderMap::new();
+            for (name, value) in fields {
+                map.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+            }
+            assert_eq!(lifetime(&map), expected.map(Duration::from_secs), "{fields:?}");
+        };
+        let control = |value: &'static str| ("cache-control", value);
+        check(&[], None);
+        check(&[DATE, ("last-modified", "Sun, 06 Nov 1994 08:49:00 GMT")], None);
+        check(&[control("max-age=30")], Some(30));
+        check(&[control("max-age=\"30\"")], Some(30));
+        check(&[control("MAX-AGE=30, s-maxage=5")], Some(5));
+        check(&[control("max-age=30"), control("max-age=30")], Some(30));
+        check(&[control("max-age=30, max-age=31")], Some(0));
+        check(&[control("max-age=-1")], Some(0));
+        check(&[control("max-age")], Some(0));
+        check(&[control("max-age=99999999999999999999")], Some(1 << 31));
+        check(&[control("no-store")], None);
+        check(&[DATE, ("expires", "Sun, 06 Nov 1994 08:50:37 GMT")], Some(60));
+        check(&[DATE, ("expires", "Sun, 06 Nov 1994 08:48:37 GMT")], Some(0));
+        check(&[DATE, ("expires", "0")], Some(0));
+        check(&[("expires", "Sun, 06 Nov 1994 08:50:37 GMT")], Some(0));
+        check(&[DATE, ("expires", "Sun, 06 Nov 1994 08:50:37 GMT"), ("expires", "0")], Some(0));
+        check(&[DATE, ("expires", "Sun, 06 Nov 1994 08:50:37 GMT"), control("max-age=5")], Some(5));
     }
 
     #[test]
