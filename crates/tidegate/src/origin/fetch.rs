@@ -47,7 +47,10 @@ pub(super) async fn fetch(origin: &Inner, request: FetchRequest) -> Fetched {
             let detail = format!("{} answered 304 to a request without a condition", origin.link.authority());
             failed(FailureKind::Broken, detail, 0)
         }
-        Ok(response) => understand(origin, response, patient).await,
+        Ok(mut response) => {
+            origin.mount.translate(response.headers_mut());
+            understand(origin, response, patient).await
+        }
         Err(failure) => Fetched { outcome: Outcome::Failed(failure), raw: None, wire_bytes: 0 },
     }
 }
@@ -70,7 +73,8 @@ fn request_for(origin: &Inner, request: FetchRequest) -> Result<Request<Body>, h
     if let Some(date) = last_modified {
         fields.insert(header::IF_MODIFIED_SINCE, date);
     }
-    let mut request = Request::builder().method(Method::GET).uri(origin.uri(&target)?).body(no_body())?;
+    let mut request =
+        Request::builder().method(Method::GET).uri(origin.mount.uri(&target)?).body(no_body())?;
     *request.headers_mut() = fields;
     Ok(request)
 }
