@@ -10,6 +10,7 @@
 //! - An answer that cannot be a document is handed on with the bytes that the origin sent.
 //! - No error text holds credentials, a path or a query: it names the origin's authority only.
 
+mod cause;
 mod coding;
 mod collect;
 mod connect;

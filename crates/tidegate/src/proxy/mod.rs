@@ -75,7 +75,7 @@ pub async fn forward(
     let wants_trailers = fields::wants_trailers(request.headers());
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     let uri = inner.mount.uri(target).map_err(|error| {
-        Failure::new(FailureKind::Broken, format!("the target cannot be asked of {authority}: {error}"))
+        Failure::new(FailureKind::Request, format!("the target cannot be asked of {authority}: {error}"))
     })?;
     let mut fields = fields::for_the_origin(&request, client, upgrade.as_ref());
     fields.insert(header::HOST, inner.host.clone());
@@ -109,7 +109,7 @@ pub async fn forward(
     match client_side {
         Some(client_side) => Ok(switched(response, client_side, tunnels, &inner.name)),
         None => Err(Failure::new(
-            FailureKind::Broken,
+            FailureKind::NotHttp,
             format!("{authority} switched protocols without being asked to"),
         )),
     }
