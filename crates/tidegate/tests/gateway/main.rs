@@ -16,6 +16,7 @@ mod gzip;
 mod handover;
 mod leaving;
 mod mount;
+mod neighbours;
 mod process;
 mod reads;
 mod resume;
