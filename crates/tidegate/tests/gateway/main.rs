@@ -21,6 +21,7 @@ mod process;
 mod reads;
 mod resume;
 mod sharing;
+mod sharing_rules;
 mod shutdown;
 mod slow;
 mod soak;
