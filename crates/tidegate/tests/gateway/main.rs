@@ -24,3 +24,4 @@ mod slow;
 mod soak;
 mod streams;
 mod tls;
+mod writes;
