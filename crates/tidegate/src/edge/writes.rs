@@ -5,7 +5,7 @@
 
 use http::header::{CONTENT_LOCATION, HOST, LOCATION};
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri};
 use tidegate_hub::{Body, Hub, Origin};
 
 use crate::origin::{HttpOrigin, without_dot_segments};
@@ -38,31 +38,29 @@ impl Write {
         Some(Write { hub: hub.clone(), origin: origin.clone(), target, changed })
     }
 
-    /// The origin answered.
+    /// The origin answered, and its answer is as the client gets it.
     pub(super) fn answered(mut self, response: &Response<Body>) {
         if !may_have_happened(response.status()) {
             self.changed.clear();
             return;
         }
-        for name in [LOCATION, CONTENT_LOCATION] {
-            self.changed.extend(self.named(response.headers(), &name));
-        }
+        let named: Vec<_> = [LOCATION, CONTENT_LOCATION]
+            .iter()
+            .filter_map(|name| self.named(response.headers(), name))
+            .collect();
+        self.changed.extend(named);
     }
 
-    /// The resources that a field of the answer names. An absolute reference counts only where it is of the same origin
-    /// (RFC 9111 §4.4), which is the gateway's, as the client sees it, or that of the API behind it. A path may be meant
-    /// either way.
-    fn named(&self, fields: &HeaderMap, name: &http::HeaderName) -> Vec<String> {
-        let Some(reference) = fields.get(name).and_then(|value| value.to_str().ok()) else {
-            return Vec::new();
-        };
-        let own: Option<Uri> = self.changed[0].parse().ok();
-        let seen = resolve(&self.target, reference).map(|target| self.origin.resource(target.as_str()));
-        let behind = own.and_then(|base| {
-            let target = resolve(&base, reference)?;
-            Some(format!("{}://{}{target}", base.scheme()?, base.authority()?))
-        });
-        seen.into_iter().chain(behind).collect()
+    /// The resource that a field of the answer names. An absolute reference counts only where it is of the same origin
+    /// (RFC 9111 §4.4): the gateway, as the client sees it, or the API's own where clients do not see the place.
+    fn named(&self, fields: &HeaderMap, name: &HeaderName) -> Option<String> {
+        let reference = fields.get(name)?.to_str().ok()?;
+        if let Some(target) = resolve(&self.target, reference) {
+            return Some(self.origin.resource(target.as_str()));
+        }
+        let own: Uri = self.changed.first()?.parse().ok()?;
+        let target = resolve(&own, reference)?;
+        Some(format!("{}://{}{target}", own.scheme()?, own.authority()?))
     }
 }
 

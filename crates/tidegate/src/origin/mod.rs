@@ -188,6 +188,6 @@ impl Origin for HttpOrigin {
 
     fn resource(&self, target: &str) -> String {
         // What makes no URI is fetched by nobody: any name will do.
-        self.0.uri(target).map_or_else(|_| target.to_owned(), |uri| uri.to_string())
+        self.0.mount.uri(target).map_or_else(|_| target.to_owned(), |uri| uri.to_string())
     }
 }

@@ -166,7 +166,7 @@ async fn what_the_answer_names_is_changed_too() {
         ("", "/other", "/third", ["/other", "/third"]),
         ("", "other", "./third", ["/other", "/third"]),
         ("", "http://gateway.test/other", "http://gateway.test/third?a=1", ["/other", "/third?a=1"]),
-        ("/api", "/other", "/api/third", ["/other", "/third"]),
+        ("/api", "/api/other", "third", ["/other", "/third"]),
         ("/api", "http://gateway.test/other", "SELF/api/third", ["/other", "/third"]),
     ] {
         let number = Cell::<u64>::new(0_u64);

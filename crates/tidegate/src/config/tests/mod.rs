@@ -324,9 +324,8 @@ fn the_order_in_the_file_does_not_decide() {
 
 #[test]
 fn a_host_has_routes_of_its_own() {
-    let route = |host: &str, path: &str| {
-        format!("[[route]]\nhost = \"{host}\"\npath = \"{path}\"\norigin = \"a\"\n")
-    };
+    let route =
+        |host: &str, path: &str| format!("[[route]]\nhost = \"{host}\"\npath = \"{path}\"\norigin = \"a\"\n");
     let text =
         [("", "/**"), ("*.b", "/**"), ("a.b", "/x"), ("", "/x"), ("A.b", "/**")].map(|(h, p)| route(h, p));
     let config = parse(&format!("{ORIGIN}{}", text.concat())).unwrap();
@@ -344,8 +343,7 @@ fn a_host_has_routes_of_its_own() {
 #[test]
 fn a_path_lies_below_the_place_of_its_api() {
     let check = |mount: &str, path: &str, expected: &[&str]| {
-        let text =
-            format!("{ORIGIN}[[route]]\nmount = \"{mount}\"\npath = \"{path}\"\norigin = \"a\"\n");
+        let text = format!("{ORIGIN}[[route]]\nmount = \"{mount}\"\npath = \"{path}\"\norigin = \"a\"\n");
         let found: Vec<_> = errors(&text, &unset);
         assert_eq!(found.len(), expected.len(), "{found:?}");
         assert!(found.iter().zip(expected).all(|(found, part)| found.contains(part)), "{found:?}");
