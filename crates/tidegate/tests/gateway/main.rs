@@ -27,3 +27,4 @@ mod slow;
 mod soak;
 mod streams;
 mod tls;
+mod writes;
