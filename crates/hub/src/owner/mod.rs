@@ -373,7 +373,7 @@ impl<F: PortFactory> Owner<F> {
                 }
                 // The last good state is worth more to a stream than an answer that ends it for good.
                 (Settled::Answered(answer), waiter @ Waiter::Subscriber { .. })
-                    if answer.passes() && self.head.is_some() && self.feed.status().state == State::Stale =>
+                    if answer.passes() && self.head.is_some() && self.feed.status().state != State::Gone =>
                 {
                     self.admit(waiter);
                 }
@@ -438,7 +438,7 @@ impl<F: PortFactory> Owner<F> {
         if let (State::Gone, Some(cause)) = (status.state, &status.cause) {
             return Reply::Failed(cause.clone());
         }
-        let stale = status.state != State::Live;
+        let stale = !self.feed.is_confirmed();
         if let (true, false, Some(cause)) = (stale, reads.when_stale, &status.cause) {
             return Reply::Unconfirmed(cause.clone());
         }
