@@ -4,7 +4,7 @@
 //! Invariants:
 //! - A sharing key has at most one feed. Messages are sent to a feed's queue under the table's lock, and a feed
 //!   leaves the table under it only when its queue is empty: so no message is ever lost between the two.
-//! - Table and book are limited; what is over the limit is refused at once, or learnt anew.
+//! - Table and book are limited, and so are the feeds in the table that are for one caller; what is over the limit is refused at once, or learnt anew.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,18 +12,28 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tidegate_core::{Binding, Epoch, SharingKey, Vary};
+use tidegate_core::{Binding, Epoch, SharedRequest, SharingKey, Vary};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::clock::Clock;
+use crate::hub::HubLimits;
 use crate::owner::{Lineage, Message, ShardIndex};
 use crate::shard::FeedId;
 use crate::shard_thread::{ShardHandle, ShardSettings};
+use crate::splits::Splits;
+
+/// A feed in the table.
+struct Entered {
+    owner: UnboundedSender<Message>,
+    private: bool,
+}
 
 #[derive(Default)]
 struct Table {
-    feeds: HashMap<SharingKey, UnboundedSender<Message>>,
+    feeds: HashMap<SharingKey, Entered>,
     epochs: HashMap<Epoch, UnboundedSender<Message>>,
+    /// How many of the feeds are private.
+    private: usize,
 }
 
 /// What became of a message.
@@ -34,16 +44,20 @@ pub(crate) enum Delivery {
     Awaits(UnboundedSender<Message>, UnboundedReceiver<Message>),
     /// There are as many feeds as there may be.
     Full,
+    /// There are as many feeds for one caller as there may be.
+    PrivateFull,
 }
 
 /// What the hub and the feeds' tasks share.
 pub(crate) struct Registry {
     pub(crate) clock: Clock,
     max_feeds: usize,
+    max_private_feeds: usize,
     entropy: Box<dyn Fn() -> u64 + Send + Sync>,
     secret: u64,
     table: Mutex<Table>,
     vary: Mutex<HashMap<SharingKey, Vary>>,
+    splits: Mutex<Splits>,
     shards: Vec<ShardHandle>,
     next_id: AtomicU64,
     next_shard: AtomicUsize,
@@ -54,24 +68,24 @@ impl Registry {
     /// An empty one, with its shards started.
     pub(crate) fn start(
         clock: Clock,
-        max_feeds: usize,
-        shards: usize,
-        most_pinned: usize,
+        limits: HubLimits,
         entropy: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> std::io::Result<Registry> {
-        let shards = shards.max(1);
-        let most_pinned = most_pinned / shards;
+        let shards = limits.shards.max(1);
+        let most_pinned = limits.pinned / shards;
         let settings = || ShardSettings { clock, seed: entropy(), most_pinned };
         let shards = (0..shards)
             .map(|index| ShardHandle::start(ShardIndex(index), settings()))
             .collect::<std::io::Result<Vec<_>>>()?;
         Ok(Registry {
             clock,
-            max_feeds,
+            max_feeds: limits.feeds,
+            max_private_feeds: limits.private_feeds,
             secret: entropy(),
             entropy: Box::new(entropy),
             table: Mutex::default(),
             vary: Mutex::default(),
+            splits: Mutex::default(),
             shards,
             next_id: AtomicU64::new(1),
             next_shard: AtomicUsize::new(0),
@@ -132,29 +146,39 @@ impl Registry {
         book.insert(resource.clone(), known.union(&vary));
     }
 
-    /// Puts a message into the queue of the feed with this key.
-    pub(crate) fn deliver(&self, key: &SharingKey, message: Message) -> Delivery {
+    /// Counts what tells apart the feeds of one resource, now that one more is made.
+    pub(crate) fn note_splits(&self, scope: &str, request: &SharedRequest) {
+        self.splits.lock().unwrap_or_else(PoisonError::into_inner).note(scope, request);
+    }
+
+    /// Puts a message into the queue of the feed with this request's key.
+    pub(crate) fn deliver(&self, request: &SharedRequest, message: Message) -> Delivery {
+        let private = request.is_private();
         let mut table = self.table();
         let full = table.feeds.len() >= self.max_feeds;
-        let (place, message) = match table.feeds.entry(key.clone()) {
-            Entry::Occupied(feed) => match feed.get().send(message) {
+        let private_full = private && table.private >= self.max_private_feeds;
+        let is_new = !table.feeds.contains_key(request.key());
+        let (place, message) = match table.feeds.entry(request.key().clone()) {
+            Entry::Occupied(feed) => match feed.get().owner.send(message) {
                 Ok(()) => return Delivery::Delivered,
                 // The feed's task is gone without having retired: a bug that the next feed shall not inherit.
                 Err(unsent) => (Entry::Occupied(feed), unsent.0),
             },
             Entry::Vacant(_) if full => return Delivery::Full,
+            Entry::Vacant(_) if private_full => return Delivery::PrivateFull,
             vacant => (vacant, message),
         };
         let (sender, queue) = unbounded_channel();
         // Its receiver is at hand, so it takes the message.
         let _ = sender.send(message);
-        place.insert_entry(sender.clone());
+        place.insert_entry(Entered { owner: sender.clone(), private });
+        table.private += usize::from(is_new && private);
         Delivery::Awaits(sender, queue)
     }
 
     /// The queues of all feeds.
     pub(crate) fn feeds(&self) -> Vec<UnboundedSender<Message>> {
-        self.table().feeds.values().cloned().collect()
+        self.table().feeds.values().map(|feed| feed.owner.clone()).collect()
     }
 
     /// The queue of the feed whose lineage this is.
@@ -167,7 +191,8 @@ impl Registry {
         let mut table = self.table();
         let idle = queue.is_empty();
         if idle {
-            table.feeds.remove(key);
+            let removed = table.feeds.remove(key);
+            table.private -= usize::from(removed.is_some_and(|feed| feed.private));
             table.epochs.remove(&epoch);
         }
         idle
@@ -176,7 +201,8 @@ impl Registry {
     /// Takes a feed out of the table whose task is dying. Looks at everything: this is for bugs.
     pub(crate) fn abandon(&self, owner: &UnboundedSender<Message>) {
         let mut table = self.table();
-        table.feeds.retain(|_, feed| !feed.same_channel(owner));
+        table.feeds.retain(|_, feed| !feed.owner.same_channel(owner));
+        table.private = table.feeds.values().filter(|feed| feed.private).count();
         table.epochs.retain(|_, feed| !feed.same_channel(owner));
     }
 
@@ -202,8 +228,8 @@ mod tests {
     #[test]
     fn subscribers_are_spread_over_the_shards_whatever_numbers_lie_between_them() {
         for (shards, between) in [(1, 2), (2, 2), (2, 3), (3, 3), (4, 2)] {
-            let registry =
-                Registry::start(Clock::new(), 8, shards, 1 << 20, || 7).expect("threads can be started");
+            let limits = HubLimits { feeds: 8, private_feeds: 8, streams: 8, shards, pinned: 1 << 20 };
+            let registry = Registry::start(Clock::new(), limits, || 7).expect("threads can be started");
             let mut on_each = vec![0; shards];
             for _ in 0..5 * shards {
                 on_each[registry.next_shard().0] += 1;

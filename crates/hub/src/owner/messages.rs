@@ -121,6 +121,11 @@ pub enum Resume {
 pub struct FeedReport {
     /// Path and query.
     pub target: String,
+    /// Whether it may have more than one caller: its key holds nothing that may identify one, and the origin does not
+    /// forbid it with `Vary: *`.
+    pub shared: bool,
+    /// The names of the header fields in its key; never what they hold.
+    pub key_fields: Vec<String>,
     /// Subscribers now.
     pub subscribers: usize,
     /// Readers and subscribers who wait for a fetch.

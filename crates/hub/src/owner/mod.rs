@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, Response, StatusCode, header};
 use tidegate_core::{
-    Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, Resumed, Settled,
-    SharedRequest, State, Time, Update, Vary, Wait,
+    Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName, Resumed,
+    Settled, SharedRequest, State, Time, Update, Vary, Wait,
 };
 use tokio::sync::oneshot;
 
@@ -191,6 +191,8 @@ impl<F: PortFactory> Owner<F> {
     fn report(&self) -> FeedReport {
         FeedReport {
             target: self.request.target().to_owned(),
+            shared: !self.request.is_private(),
+            key_fields: key_fields(&self.request),
             subscribers: self.feed.subscribers(),
             waiting: self.waiting.len(),
             head: self.feed.head().map(|head| head.position),
@@ -235,7 +237,9 @@ impl<F: PortFactory> Owner<F> {
 
     fn fetch(&mut self, plan: FetchPlan) {
         let request = FetchRequest {
+            method: self.request.method().clone(),
             target: self.request.target().to_owned(),
+            body: self.request.body().clone(),
             fields: self.request.fields().clone(),
             condition: plan.condition,
             patient: plan.patient,
@@ -471,6 +475,20 @@ impl<F: PortFactory> Owner<F> {
         }
         self.actions.push(Action::Tell(shard, FeedCommand::Step(self.id, from, step.clone())));
     }
+}
+
+/// The names of the fields that tell a key from others, of `Cookie` those of the cookies.
+fn key_fields(request: &SharedRequest) -> Vec<String> {
+    let mut names: Vec<String> = request
+        .parts()
+        .map(|(name, _)| match name {
+            PartName::Field(name) => name.to_owned(),
+            PartName::Cookie(name) => format!("cookie {name}"),
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn is_error(status: StatusCode) -> bool {
