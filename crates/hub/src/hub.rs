@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Response};
+use http::Response;
 use tidegate_core::caching::{Demand, Forward};
-use tidegate_core::{Answer, Failure, Position, SharedRequest, SharingRules, Unfit, Validators, Vary};
+use tidegate_core::{Answer, Asked, Failure, Position, SharedRequest, SharingRules, Unfit, Validators, Vary};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::Clock;
 use crate::feed_task::FeedTask;
 use crate::frame::Coding;
 use crate::origin::Body;
-use crate::owner::{Asked, Attached, Current, FeedReport, Message, Reply, Resume};
+use crate::owner::{Attached, Current, FeedReport, Message, Reason, Reply, Resume};
 use crate::registry::{Delivery, Registry};
 use crate::route::Route;
 use crate::shard::{Command, SubscriberId};
@@ -23,6 +23,8 @@ use crate::subscription::{Announced, Subscription};
 pub struct HubLimits {
     /// Feeds at one time.
     pub feeds: usize,
+    /// Those among them that are for one caller, as far as can be told.
+    pub private_feeds: usize,
     /// Streams at one time.
     pub streams: usize,
     /// Shards, each a thread.
@@ -51,6 +53,8 @@ pub enum Refused {
     NotKept,
     /// As many feeds are open as the limit allows.
     TooManyFeeds,
+    /// As many feeds that are for one caller are open as the limit allows.
+    TooManyPrivateFeeds,
     /// As many streams are open as the limit allows.
     TooManyStreams,
     /// As many streams of this feed are open as the limit allows.
@@ -66,10 +70,8 @@ pub enum Refused {
 pub struct Wanted<'a> {
     /// The route that it matched.
     pub route: &'a Arc<Route>,
-    /// Path and query without reserved parameters.
-    pub target: &'a str,
-    /// The client's header fields.
-    pub fields: &'a HeaderMap,
+    /// What was asked.
+    pub asked: Asked<'a>,
 }
 
 /// Feeds, shards and their limits. Cheap to clone.
@@ -88,7 +90,7 @@ impl Hub {
         limits: HubLimits,
         entropy: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> std::io::Result<Hub> {
-        let registry = Registry::start(clock, limits.feeds, limits.shards, limits.pinned, entropy)?;
+        let registry = Registry::start(clock, limits, entropy)?;
         let streams = Arc::new(Semaphore::new(limits.streams));
         Ok(Hub { registry: Arc::new(registry), streams, max_streams: limits.streams, ways: Arc::default() })
     }
@@ -122,7 +124,7 @@ impl Hub {
         wanted: Wanted<'_>,
         demand: Demand,
     ) -> Result<Current, (Refused, Option<Forward>)> {
-        let asked = Asked::default();
+        let asked = Reason::default();
         let message = |reply| Message::Read { demand, asked: asked.clone(), reply };
         let read = self.ask(wanted, !demand.only_reads(), message).await;
         read.map_err(|refused| (refused, asked.get().copied()))
@@ -218,11 +220,11 @@ impl Hub {
         let make = |vary: &Vary| {
             let rules = SharingRules {
                 scope: &wanted.route.scope,
-                irrelevant: &wanted.route.irrelevant,
+                policy: &wanted.route.sharing,
                 vary,
                 nonce: self.registry.next_id(),
             };
-            SharedRequest::new(wanted.target, wanted.fields, rules)
+            SharedRequest::new(wanted.asked, rules)
         };
         let considered = &wanted.route.considered;
         let plain = make(considered);
@@ -247,10 +249,12 @@ impl Hub {
             return self.registry.offer(request.key(), message).then_some(()).ok_or(Refused::NotKept);
         }
         let resource = || route.origin.resource(request.target());
-        match self.registry.deliver(request.key(), resource, message) {
+        match self.registry.deliver(&request, resource, message) {
             Delivery::Delivered => Ok(()),
             Delivery::Full => Err(Refused::TooManyFeeds),
+            Delivery::PrivateFull => Err(Refused::TooManyPrivateFeeds),
             Delivery::Awaits(sender, queue) => {
+                self.registry.note_splits(&route.scope, &request);
                 let task = FeedTask { hub: self.registry.clone(), route: route.clone(), request, sender };
                 tokio::spawn(task.run(queue));
                 Ok(())

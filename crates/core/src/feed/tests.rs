@@ -6,7 +6,7 @@ use crate::document::Form;
 use crate::json;
 use crate::position::{Offset, Position};
 use crate::representation::{Answer, Representation, Unfit};
-use crate::sharing::SharingRules;
+use crate::sharing::{Asked, SharingPolicy, SharingRules};
 use crate::window::WindowLimits;
 use http::{HeaderMap, StatusCode};
 use http::{HeaderName, HeaderValue};
@@ -111,8 +111,9 @@ impl Bench {
             controls: Default::default(),
         };
         let vary = Vary::of(&fields(&[("vary", vary)]));
-        let rules = SharingRules { scope: "r", irrelevant: &[], vary: &vary, nonce: 0 };
-        let request = SharedRequest::new("/q", &fields(request), rules);
+        let sharing = SharingPolicy::default();
+        let rules = SharingRules { scope: "r", policy: &sharing, vary: &vary, nonce: 0 };
+        let request = SharedRequest::new(Asked::get("/q", &fields(request)), rules);
         let feed = Feed::new(at(0), policy, &request, Epoch(1), Binding(2), 3);
         Bench { feed, now: at(0), fetching: None, plan: None, fetches: 0, seen: Vec::new() }
     }

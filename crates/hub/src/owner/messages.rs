@@ -92,7 +92,7 @@ pub struct Forwarded {
 }
 
 /// Why the origin is asked for a plain reader; empty while, or where, it is not.
-pub type Asked = Arc<OnceLock<Forward>>;
+pub type Reason = Arc<OnceLock<Forward>>;
 
 /// What an owner is asked.
 pub enum Message {
@@ -114,7 +114,7 @@ pub enum Message {
         /// What its fields say of the answers that it takes.
         demand: Demand,
         /// Where it is noted that the origin is asked for it, and why.
-        asked: Asked,
+        asked: Reason,
         /// Where the answer goes.
         reply: oneshot::Sender<Reply<Current>>,
     },
@@ -146,6 +146,11 @@ pub enum Resume {
 pub struct FeedReport {
     /// Path and query.
     pub target: String,
+    /// Whether it may have more than one caller: its key holds nothing that may identify one, and the origin does not
+    /// forbid it with `Vary: *`.
+    pub shared: bool,
+    /// The names of the header fields in its key; never what they hold.
+    pub key_fields: Vec<String>,
     /// Subscribers now.
     pub subscribers: usize,
     /// Readers and subscribers who wait for a fetch.

@@ -17,14 +17,14 @@ use std::time::Duration;
 use http::{HeaderMap, Response, StatusCode, header};
 use tidegate_core::caching::{self, Demand, Forward, Reuse};
 use tidegate_core::{
-    Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, Resumed, Serving,
-    Settled, SharedRequest, State, Time, Update, Vary, Wait,
+    Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName, Resumed,
+    Serving, Settled, SharedRequest, State, Time, Update, Vary, Wait,
 };
 use tokio::sync::oneshot;
 
 use self::messages::Refusal;
 pub use self::messages::{
-    Action, Asked, Attached, Current, FeedReport, Forwarded, Lineage, Message, PortFactory, Reply, Resume,
+    Action, Attached, Current, FeedReport, Forwarded, Lineage, Message, PortFactory, Reason, Reply, Resume,
     ShardIndex, Source, outcome_name,
 };
 use crate::frame::Coding;
@@ -196,6 +196,8 @@ impl<F: PortFactory> Owner<F> {
     fn report(&self) -> FeedReport {
         FeedReport {
             target: self.request.target().to_owned(),
+            shared: !self.request.is_private(),
+            key_fields: key_fields(&self.request),
             subscribers: self.feed.subscribers(),
             waiting: self.waiting.len(),
             head: self.feed.head().map(|head| head.position),
@@ -240,7 +242,9 @@ impl<F: PortFactory> Owner<F> {
 
     fn fetch(&mut self, plan: FetchPlan) {
         let request = FetchRequest {
+            method: self.request.method().clone(),
             target: self.request.target().to_owned(),
+            body: self.request.body().clone(),
             fields: self.request.fields().clone(),
             condition: plan.condition,
             patient: plan.patient,
@@ -530,6 +534,20 @@ impl<F: PortFactory> Owner<F> {
 /// What counts as the origin being away (RFC 5861 §4).
 fn is_outage(status: StatusCode) -> bool {
     matches!(status.as_u16(), 500 | 502..=504)
+}
+
+/// The names of the fields that tell a key from others, of `Cookie` those of the cookies.
+fn key_fields(request: &SharedRequest) -> Vec<String> {
+    let mut names: Vec<String> = request
+        .parts()
+        .map(|(name, _)| match name {
+            PartName::Field(name) => name.to_owned(),
+            PartName::Cookie(name) => format!("cookie {name}"),
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn is_error(status: StatusCode) -> bool {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tidegate_core::caching::Demand;
 use tidegate_core::{Fetching, Jitter, Outcome, Position, Time};
-use tidegate_hub::owner::{Action, Asked, Current, Message, Reply, Resume, ShardIndex};
+use tidegate_hub::owner::{Action, Current, Message, Reason, Reply, Resume, ShardIndex};
 use tidegate_hub::shard::{Command, Opening, Shard, SubscriberId};
 use tidegate_hub::{Clock, Coding, Fetched};
 use tidegate_wire::State;
@@ -276,7 +276,7 @@ impl World {
         self.serial += 1;
         let way = Way::ClientToOwner(1_000 + self.serial as usize);
         let demand = if insists { Demand::VALIDATED } else { Demand::default() };
-        self.send(way, Event::ToOwner(resource, Message::Read { demand, asked: Asked::default(), reply }));
+        self.send(way, Event::ToOwner(resource, Message::Read { demand, asked: Reason::default(), reply }));
     }
 
     fn send(&mut self, way: Way, event: Event) {

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use rustls::ServerConfig;
 use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::negotiation::{self, Reading};
-use tidegate_core::{Answer, Failure, Position};
+use tidegate_core::{Answer, Asked, Failure, Position};
 use tidegate_hub::{
     Body, FeedCounters, FeedReport, FeedStats, Hub, Refused, Route, Subscription, Wanted, WayStats,
     problem_of,
@@ -213,7 +213,7 @@ impl Gateway {
         client: &Client,
     ) -> Decided {
         let resume = stream::resume(&live.fields, live.reserved.last_event_id.as_deref());
-        let wanted = Wanted { route: live.route, target: live.target, fields: &live.fields };
+        let wanted = Wanted { route: live.route, asked: Asked::get(live.target, &live.fields) };
         if self.is_short_of_memory() {
             // Connections are refused at the door; this one was there before.
             let detail = "the gateway's memory runs short; what is open comes first";
@@ -241,13 +241,13 @@ impl Gateway {
         client: &Client,
     ) -> Response<Body> {
         let demand = Demand::of(&live.fields);
-        let wanted = Wanted { route: live.route, target: live.target, fields: &live.fields };
+        let wanted = Wanted { route: live.route, asked: Asked::get(live.target, &live.fields) };
         let (refused, asked) = match self.hub.read(wanted, demand).await {
             Ok(current) => return plain::response(request.method(), &live.fields, &current).await,
             Err(refused) => refused,
         };
         let (mut response, status) = match refused {
-            Refused::Bypass | Refused::TooManyFeeds | Refused::Closing => {
+            Refused::Bypass | Refused::TooManyFeeds | Refused::TooManyPrivateFeeds | Refused::Closing => {
                 (self.forward(route, request, client).await, Some(cache_status::BYPASS))
             }
             Refused::NotKept if demand.only_if_cached => {
@@ -277,6 +277,9 @@ impl Gateway {
             Refused::Raw(raw, _) => return passed_on(*raw),
             Refused::TooManyFeeds => Problem::new(ProblemKind::TooManyFeeds)
                 .with_detail("as many resources are watched as `max_feeds` allows"),
+            Refused::TooManyPrivateFeeds => Problem::new(ProblemKind::TooManyFeeds).with_detail(
+                "as many resources are watched for one caller each as `max_private_feeds` allows",
+            ),
             Refused::TooManyStreams => Problem::new(ProblemKind::TooManyStreams)
                 .with_detail("as many streams are open as `max_streams` allows"),
             Refused::TooManyOfFeed => Problem::new(ProblemKind::TooManyStreams)
