@@ -48,6 +48,8 @@ pub enum Kind {
     Url,
     /// The path of a file, from the folder of the configuration file if it is relative.
     File,
+    /// A list of hosts with ports.
+    Places,
     /// A pattern of paths.
     Pattern,
     /// A list of header field names.
@@ -140,7 +142,7 @@ impl Kind {
     pub fn expected(self) -> &'static str {
         match self {
             Self::Address => "an address as a string",
-            Self::WebOrigins | Self::HeaderNames | Self::Paths => "a list of strings",
+            Self::WebOrigins | Self::Places | Self::HeaderNames | Self::Paths => "a list of strings",
             Self::Size(..) => "a size as a string",
             Self::SizeOrAuto(..) => "a size as a string, or \"auto\"",
             Self::Count(..) => "a whole number",
@@ -183,7 +185,7 @@ impl Kind {
 
     /// Whether the value is a list.
     pub fn is_list(self) -> bool {
-        matches!(self, Self::WebOrigins | Self::HeaderNames | Self::Paths)
+        matches!(self, Self::WebOrigins | Self::Places | Self::HeaderNames | Self::Paths)
     }
 
     /// Whether the value is a table.

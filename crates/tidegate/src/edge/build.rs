@@ -12,8 +12,10 @@ use super::Gateway;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
 use super::tls;
-use crate::config::{ByteSize, Config, CorsOrigins, LivePolicy, PathPattern, RouteConfig};
-use crate::origin::{HttpOrigin, OriginError, OriginSettings};
+use crate::config::{
+    ByteSize, Config, ConnectionConfig, CorsOrigins, LivePolicy, PathPattern, PlaceText, RouteConfig,
+};
+use crate::origin::{ConnectionSettings, HttpOrigin, OriginError, OriginSettings, Place};
 use crate::proxy::Tunnels;
 
 /// A checked configuration could not be made to run.
@@ -71,6 +73,7 @@ impl Gateway {
                 head_timeout: *origin.head_timeout,
                 body_timeout: *origin.body_timeout,
                 max_body,
+                connections: connections(&origin.connections),
             };
             let name = origin.name.as_str().to_owned();
             let made = HttpOrigin::new(settings).map_err(|error| BuildError::Origin { name, error })?;
@@ -112,6 +115,16 @@ impl Gateway {
             memory: *config.limits.memory,
             pressure: OnceLock::new(),
         })
+    }
+}
+
+/// How an origin is connected to, in its own terms.
+fn connections(config: &ConnectionConfig) -> ConnectionSettings {
+    let place = |text: &PlaceText| Place { host: text.host().to_owned(), port: text.port() };
+    ConnectionSettings {
+        addresses: config.addresses.iter().map(|text| place(text)).collect(),
+        max_age: *config.max_age,
+        ..ConnectionSettings::default()
     }
 }
 

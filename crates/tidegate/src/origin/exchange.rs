@@ -1,15 +1,14 @@
 //! One request and the head of its answer: the pool, the head's time-out, the one retry, and failures in core's terms.
 
 use std::error::Error;
-use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::client::legacy::connect::{Connected, capture_connection};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tidegate_core::{Failure, FailureKind, Phase};
@@ -17,7 +16,8 @@ use tidegate_hub::Body;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::connect::{ConnectTimedOut, Connector, Used};
+use super::connect::{Book, Connector, Mark};
+use super::connect_error::ConnectError;
 
 /// How long an unused connection is kept. Below the idle limits of common servers and balancers (60 s and more).
 const POOL_IDLE: Duration = Duration::from_secs(30);
@@ -42,6 +42,7 @@ pub(crate) struct Link {
     pooled: Client<Connector, Body>,
     /// Never reuses: for the second try, which must not meet the next dead connection of the pool.
     fresh: Client<Connector, Body>,
+    book: Book,
     authority: String,
     connect_timeout: Duration,
     head_timeout: Duration,
@@ -60,9 +61,10 @@ impl Link {
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_MAX_IDLE)
             .http1_max_buf_size(HEAD_LIMIT);
+        let book = connector.book.clone();
         let pooled = builder.build(connector.clone());
         let fresh = builder.pool_max_idle_per_host(0).build(connector);
-        Link { pooled, fresh, authority, connect_timeout, head_timeout }
+        Link { pooled, fresh, book, authority, connect_timeout, head_timeout }
     }
 
     /// The origin's host and port, for messages.
@@ -107,30 +109,59 @@ impl Link {
         let mut captured = capture_connection(&mut request);
         let mut answer = std::pin::pin!(client.request(request));
         let connected = async {
-            captured.wait_for_connection_metadata().await;
+            match captured.wait_for_connection_metadata().await.as_ref() {
+                Some(connected) => self.given(connected),
+                None => None,
+            }
         };
         // The connector has a time-out of its own, so this wait needs none.
         let early = tokio::select! {
             biased;
-            answer = &mut answer => Some(answer),
-            () = connected => None,
+            answer = &mut answer => Ok(answer),
+            mark = connected => Err(mark),
         };
         let answer = match early {
-            Some(answer) => answer,
-            None => tokio::select! {
+            Ok(answer) => answer,
+            Err(mark) => tokio::select! {
                 biased;
                 answer = answer => answer,
-                () = late(self.head_timeout, upload) => return Err(ExchangeError::HeadTimedOut),
+                () = late(self.head_timeout, upload) => {
+                    if let Some(mark) = mark {
+                        self.book.lock().broke(mark.address(), Instant::now());
+                    }
+                    return Err(ExchangeError::HeadTimedOut);
+                }
             },
         };
-        let response = answer.map_err(ExchangeError::Client)?;
-        if let Some(used) = response.extensions().get::<Used>() {
-            used.mark();
+        let response = match answer {
+            Ok(response) => response,
+            Err(error) => {
+                let error = ExchangeError::Client(error);
+                if let Some(mark) = error.mark().filter(|mark| !mark.is_used() && !error.is_the_clients()) {
+                    self.book.lock().broke(mark.address(), Instant::now());
+                }
+                return Err(error);
+            }
+        };
+        if let Some(mark) = response.extensions().get::<Mark>() {
+            mark.answered();
+            self.book.lock().answered(mark.address());
         }
         match broken_framing(response.headers()) {
             true => Err(ExchangeError::Framing),
             false => Ok(response),
         }
+    }
+
+    /// A request has a connection. One that is old, or leads where nobody should go for now, serves this request and no
+    /// other.
+    fn given(&self, connected: &Connected) -> Option<Mark> {
+        let mark = Mark::of(connected)?;
+        let now = Instant::now();
+        if mark.is_old(now) || self.book.lock().is_to_be_left(mark.address(), now) {
+            connected.poison();
+        }
+        Some(mark)
     }
 
     fn failure(&self, error: &ExchangeError) -> Failure {
@@ -144,21 +175,29 @@ impl Link {
                 FailureKind::Broken,
                 format!("{authority} answered with a transfer coding other than `chunked`"),
             ),
-            ExchangeError::Client(error) if error.is_connect() => match find::<ConnectTimedOut>(error) {
-                Some(_) => (
+            ExchangeError::Client(error) if error.is_connect() => match find::<ConnectError>(error) {
+                Some(ConnectError::TimedOut) => (
                     FailureKind::TimedOut(Phase::Connect),
                     format!("no connection to {authority} within {:?}", self.connect_timeout),
                 ),
-                None if find::<io::Error>(error).is_some_and(is_own_limit) => (
+                Some(error) if error.is_own_limit() => (
                     FailureKind::Overloaded,
-                    format!("the gateway cannot open a connection to {authority}: {}", root_cause(error)),
+                    format!("the gateway cannot open a connection to {authority}: {error}"),
                 ),
+                Some(error) => (FailureKind::Unreachable, format!("no connection to {authority}: {error}")),
                 None => {
                     (FailureKind::Unreachable, format!("no connection to {authority}: {}", root_cause(error)))
                 }
             },
             ExchangeError::Client(error) => {
                 let known = find::<hyper::Error>(error);
+                let mark = error.connect_info().and_then(Mark::of);
+                if let Some(alert) = mark.as_ref().and_then(Mark::alert) {
+                    return Failure::new(
+                        FailureKind::Unreachable,
+                        format!("no connection to {authority}: {alert}"),
+                    );
+                }
                 let detail = if known.is_some_and(hyper::Error::is_user) {
                     format!("the client's request broke off before {authority} answered")
                 } else if known.is_some_and(hyper::Error::is_parse) {
@@ -173,12 +212,6 @@ impl Link {
         };
         Failure::new(kind, detail)
     }
-}
-
-/// Whether it was this process or this machine that had no more to give: `ENFILE`, `EMFILE`, `ENOBUFS`, `ENOMEM`, as
-/// Linux numbers them.
-fn is_own_limit(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(23 | 24 | 105 | 12))
 }
 
 /// Comes to an end when the origin is late with the head of its answer.
@@ -219,13 +252,25 @@ impl ExchangeError {
         let ExchangeError::Client(error) = self else {
             return false;
         };
-        let mut extras = Extensions::new();
-        if let Some(connected) = error.connect_info() {
-            connected.get_extras(&mut extras);
-        }
-        let reused = extras.get::<Used>().is_some_and(Used::is_marked);
+        let reused = self.mark().is_some_and(|mark| mark.is_used());
         let refused = find::<hyper::Error>(error).is_some_and(|error| error.is_parse() || error.is_user());
         reused && !error.is_connect() && !refused
+    }
+
+    /// Of the connection that the request was given.
+    fn mark(&self) -> Option<Mark> {
+        match self {
+            ExchangeError::Client(error) => Mark::of(error.connect_info()?),
+            _ => None,
+        }
+    }
+
+    /// Whether it was the client who gave up, in the middle of its request.
+    fn is_the_clients(&self) -> bool {
+        match self {
+            ExchangeError::Client(error) => find::<hyper::Error>(error).is_some_and(hyper::Error::is_user),
+            _ => false,
+        }
     }
 }
 
@@ -321,14 +366,5 @@ mod tests {
                 values.iter().map(|value| (header::TRANSFER_ENCODING, value.parse().unwrap())).collect();
             assert_eq!(broken_framing(&fields), expected, "{values:?}");
         }
-    }
-
-    #[test]
-    fn the_processs_own_limits_are_not_the_origins_fault() {
-        for (code, own) in [(24, true), (23, true), (12, true), (105, true), (111, false), (113, false)] {
-            let error = io::Error::from_raw_os_error(code);
-            assert_eq!(is_own_limit(&error), own, "{error}");
-        }
-        assert!(!is_own_limit(&io::Error::other("no code")));
     }
 }

@@ -1,0 +1,28 @@
+//! How an origin is connected to, beyond its URL.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::resolve::{Guard, Place, Resolve, System};
+
+/// How long a connection is used at most: what is new of a name takes effect within this time.
+pub const MAX_AGE: Duration = Duration::from_secs(300);
+
+/// How connections to an origin come about. The default suits most: the URL's host, by the system's resolver.
+#[derive(Debug, Clone)]
+pub struct ConnectionSettings {
+    /// Where to connect to in place of the URL's host and port, if anywhere.
+    pub addresses: Vec<Place>,
+    /// Who knows the addresses of names.
+    pub resolver: Arc<dyn Resolve>,
+    /// Which addresses may be connected to; all if there is none.
+    pub guard: Option<Arc<dyn Guard>>,
+    /// How long a connection is used for new requests. Each lasts up to a quarter less, so that not all end together.
+    pub max_age: Duration,
+}
+
+impl Default for ConnectionSettings {
+    fn default() -> Self {
+        Self { addresses: Vec::new(), resolver: Arc::new(System), guard: None, max_age: MAX_AGE }
+    }
+}
