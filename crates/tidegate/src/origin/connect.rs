@@ -28,9 +28,16 @@ use tower_service::Service;
 
 use super::addresses::Addresses;
 use super::connect_error::ConnectError;
+use super::connections::Http2;
 use super::race::Race;
 use super::resolve::Places;
 use super::tls_error::TlsError;
+
+/// How HTTP/2 is called where TLS agrees on a protocol (RFC 9113 §3.2).
+const ALPN_HTTP2: &[u8] = b"h2";
+
+/// How HTTP/1.1 is (RFC 7301 §6).
+const ALPN_HTTP1: &[u8] = b"http/1.1";
 
 /// Connects to one origin, whatever URI it is asked for: the pool only ever has one.
 #[derive(Clone)]
@@ -42,6 +49,7 @@ pub(super) struct Connector {
     /// For everything: name resolution, TCP, TLS.
     pub(super) time_out: Duration,
     pub(super) max_age: Duration,
+    pub(super) http2: Http2,
 }
 
 /// What the connections to an origin learn about its addresses, together.
@@ -79,6 +87,28 @@ impl Service<Uri> for Connector {
 }
 
 impl Connector {
+    /// The same, which offers or takes for granted what the setting says.
+    pub(super) fn speaking(mut self, http2: Http2) -> Connector {
+        self.http2 = http2;
+        if let Some((config, _)) = &mut self.tls {
+            Arc::make_mut(config).alpn_protocols = match http2 {
+                Http2::Auto => vec![ALPN_HTTP2.to_vec(), ALPN_HTTP1.to_vec()],
+                Http2::Never => vec![ALPN_HTTP1.to_vec()],
+                Http2::PriorKnowledge => vec![ALPN_HTTP2.to_vec()],
+            };
+        }
+        self
+    }
+
+    /// Whether a connection may turn out to speak HTTP/2.
+    pub(super) fn may_be_http2(&self) -> bool {
+        match self.http2 {
+            Http2::Auto => self.tls.is_some(),
+            Http2::Never => false,
+            Http2::PriorKnowledge => true,
+        }
+    }
+
     async fn connect(&self, deadline: Instant) -> Result<Stream, ConnectError> {
         let places = self.places.addresses().await?;
         let order = self.book.lock().order(&places, Instant::now());
@@ -94,8 +124,8 @@ impl Connector {
                     continue;
                 }
             };
-            let mark = Mark::new(address, self.max_age);
             let Some((config, name)) = &self.tls else {
+                let mark = Mark::new(address, self.max_age, self.http2 == Http2::PriorKnowledge);
                 return Ok(Stream { transport: Transport::Plain(TokioIo::new(stream)), mark });
             };
             // Shared out among the addresses, so that one that accepts and says nothing leaves time for the next.
@@ -104,6 +134,9 @@ impl Connector {
             let handshake = TlsConnector::from(config.clone()).connect(name.clone(), stream);
             failure = match tokio::time::timeout(share, handshake).await {
                 Ok(Ok(stream)) => {
+                    let http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2)
+                        || self.http2 == Http2::PriorKnowledge;
+                    let mark = Mark::new(address, self.max_age, http2);
                     let transport = Transport::Tls(Box::new(TokioIo::new(stream)));
                     return Ok(Stream { transport, mark });
                 }
@@ -125,16 +158,20 @@ pub(super) struct Mark(Arc<Marked>);
 struct Marked {
     address: SocketAddr,
     retires: Instant,
+    http2: bool,
     used: AtomicBool,
+    /// Whether it is gone, or is not to be used any more.
+    closed: AtomicBool,
     alert: OnceLock<TlsError>,
 }
 
 impl Mark {
-    fn new(address: SocketAddr, max_age: Duration) -> Mark {
+    fn new(address: SocketAddr, max_age: Duration, http2: bool) -> Mark {
         // Connections that came at the same time do not have to go at the same time. Without random numbers they do.
         let part = getrandom::u32().unwrap_or(0) % 256;
         let retires = Instant::now() + max_age - max_age / 1024 * part;
-        Mark(Arc::new(Marked { address, retires, used: AtomicBool::new(false), alert: OnceLock::new() }))
+        let (used, closed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Mark(Arc::new(Marked { address, retires, http2, used, closed, alert: OnceLock::new() }))
     }
 
     /// Of the connection that the pool gave.
@@ -152,6 +189,21 @@ impl Mark {
     /// Whether it brought one before.
     pub(super) fn is_used(&self) -> bool {
         self.0.used.load(Ordering::Relaxed)
+    }
+
+    /// Notes that no more requests are to go there.
+    pub(super) fn close(&self) {
+        self.0.closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is there and may be used.
+    pub(super) fn is_open(&self) -> bool {
+        !self.0.closed.load(Ordering::Relaxed)
+    }
+
+    /// Whether it carries many requests at a time.
+    pub(super) fn is_http2(&self) -> bool {
+        self.0.http2
     }
 
     /// What it is connected to.
@@ -184,7 +236,14 @@ enum Transport {
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        Connected::new().extra(self.mark.clone())
+        let connected = Connected::new().extra(self.mark.clone());
+        if self.mark.is_http2() { connected.negotiated_h2() } else { connected }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.mark.close();
     }
 }
 

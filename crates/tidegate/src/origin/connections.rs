@@ -17,12 +17,32 @@ pub struct ConnectionSettings {
     pub resolver: Arc<dyn Resolve>,
     /// Which addresses may be connected to; all if there is none.
     pub guard: Option<Arc<dyn Guard>>,
+    /// Which HTTP is spoken.
+    pub http2: Http2,
     /// How long a connection is used for new requests. Each lasts up to a quarter less, so that not all end together.
     pub max_age: Duration,
 }
 
+/// When HTTP/2 is spoken to an origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Http2 {
+    /// Where TLS agrees on it; HTTP/1.1 else.
+    #[default]
+    Auto,
+    /// Never: HTTP/1.1 only.
+    Never,
+    /// Always, even without TLS (RFC 9113 §3.3).
+    PriorKnowledge,
+}
+
 impl Default for ConnectionSettings {
     fn default() -> Self {
-        Self { addresses: Vec::new(), resolver: Arc::new(System), guard: None, max_age: MAX_AGE }
+        Self {
+            addresses: Vec::new(),
+            resolver: Arc::new(System),
+            guard: None,
+            http2: Http2::Auto,
+            max_age: MAX_AGE,
+        }
     }
 }

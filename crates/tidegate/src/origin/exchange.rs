@@ -7,10 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
+use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{Connected, capture_connection};
-use hyper_util::client::legacy::{self, Client};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tidegate_core::{Failure, FailureKind, Phase};
 use tidegate_hub::Body;
 use tokio::sync::watch;
@@ -18,15 +16,8 @@ use tokio::time::Instant;
 
 use super::connect::{Book, Connector, Mark};
 use super::connect_error::ConnectError;
-
-/// How long an unused connection is kept. Below the idle limits of common servers and balancers (60 s and more).
-const POOL_IDLE: Duration = Duration::from_secs(30);
-
-/// The most unused connections that are kept.
-const POOL_MAX_IDLE: usize = 64;
-
-/// The largest head of an answer, in bytes; also how much of a body is read ahead.
-const HEAD_LIMIT: usize = 256 * 1024;
+use super::incoming::Incoming;
+use super::pools::{Passage, Pools};
 
 /// Whose move it is while a request's body is on its way up.
 #[derive(Debug, Clone, Copy)]
@@ -39,9 +30,7 @@ pub(crate) enum Turn {
 
 /// The connections to one origin.
 pub(crate) struct Link {
-    pooled: Client<Connector, Body>,
-    /// Never reuses: for the second try, which must not meet the next dead connection of the pool.
-    fresh: Client<Connector, Body>,
+    pools: Pools,
     book: Book,
     authority: String,
     connect_timeout: Duration,
@@ -55,16 +44,8 @@ impl Link {
         connect_timeout: Duration,
         head_timeout: Duration,
     ) -> Link {
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_MAX_IDLE)
-            .http1_max_buf_size(HEAD_LIMIT);
         let book = connector.book.clone();
-        let pooled = builder.build(connector.clone());
-        let fresh = builder.pool_max_idle_per_host(0).build(connector);
-        Link { pooled, fresh, book, authority, connect_timeout, head_timeout }
+        Link { pools: Pools::new(connector), book, authority, connect_timeout, head_timeout }
     }
 
     /// The origin's host and port, for messages.
@@ -74,26 +55,27 @@ impl Link {
 
     /// Sends a request and waits for the head of the answer. `upload` tells how its body gets on, where it has one.
     ///
-    /// A `GET` or `HEAD` without a body whose reused connection dies before the answer is sent once more, on a new
-    /// connection: the origin may have closed it before it saw the request (RFC 9112 §9.3.1).
+    /// A request without a body is sent once more, on another connection, in two cases: a `GET` or `HEAD` whose reused
+    /// connection dies before the answer, because the origin may have closed it before it saw the request (RFC 9112
+    /// §9.3.1); and any request that the origin says it did not work on (RFC 9113 §8.7).
     pub(crate) async fn exchange(
         &self,
         request: Request<Body>,
         upload: Option<watch::Receiver<Turn>>,
     ) -> Result<Response<Incoming>, Failure> {
         let safe = matches!(*request.method(), Method::GET | Method::HEAD);
-        let again = (safe && request.body().is_end_stream()).then(|| copy_of(&request));
-        let error = match self.once(&self.pooled, request, upload).await {
+        let again = request.body().is_end_stream().then(|| copy_of(&request));
+        let upgrade = request.headers().contains_key(header::UPGRADE);
+        let passage = self.pools.passage(upgrade).await;
+        let error = match self.once(passage, request, upload).await {
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
         match again {
-            Some(request) if error.is_worth_a_retry() => {
-                tracing::debug!(
-                    origin = self.authority,
-                    "a reused connection died; asking again on a new one"
-                );
-                let second = self.once(&self.fresh, request, None).await;
+            Some(request) if error.is_worth_a_retry(safe) => {
+                tracing::debug!(origin = self.authority, "a connection died; asking again on another one");
+                let passage = self.pools.second_passage(error.leave()).await;
+                let second = self.once(passage, request, None).await;
                 second.map_err(|error| self.failure(&error))
             }
             _ => Err(self.failure(&error)),
@@ -102,12 +84,12 @@ impl Link {
 
     async fn once(
         &self,
-        client: &Client<Connector, Body>,
+        mut passage: Passage<'_>,
         mut request: Request<Body>,
         upload: Option<watch::Receiver<Turn>>,
     ) -> Result<Response<Incoming>, ExchangeError> {
         let mut captured = capture_connection(&mut request);
-        let mut answer = std::pin::pin!(client.request(request));
+        let mut answer = std::pin::pin!(passage.client().request(request));
         let connected = async {
             match captured.wait_for_connection_metadata().await.as_ref() {
                 Some(connected) => self.given(connected),
@@ -122,16 +104,21 @@ impl Link {
         };
         let answer = match early {
             Ok(answer) => answer,
-            Err(mark) => tokio::select! {
-                biased;
-                answer = answer => answer,
-                () = late(self.head_timeout, upload) => {
-                    if let Some(mark) = mark {
-                        self.book.lock().broke(mark.address(), Instant::now());
-                    }
-                    return Err(ExchangeError::HeadTimedOut);
+            Err(mark) => {
+                if let Some(mark) = &mark {
+                    self.pools.given(&mut passage, mark);
                 }
-            },
+                tokio::select! {
+                    biased;
+                    answer = answer => answer,
+                    () = late(self.head_timeout, upload) => {
+                        if let Some(mark) = mark {
+                            self.book.lock().broke(mark.address(), Instant::now());
+                        }
+                        return Err(ExchangeError::HeadTimedOut);
+                    }
+                }
+            }
         };
         let response = match answer {
             Ok(response) => response,
@@ -145,11 +132,12 @@ impl Link {
         };
         if let Some(mark) = response.extensions().get::<Mark>() {
             mark.answered();
+            self.pools.given(&mut passage, mark);
             self.book.lock().answered(mark.address());
         }
         match broken_framing(response.headers()) {
             true => Err(ExchangeError::Framing),
-            false => Ok(response),
+            false => Ok(response.map(|body| Incoming::new(body, passage.into_lease()))),
         }
     }
 
@@ -160,6 +148,7 @@ impl Link {
         let now = Instant::now();
         if mark.is_old(now) || self.book.lock().is_to_be_left(mark.address(), now) {
             connected.poison();
+            mark.close();
         }
         Some(mark)
     }
@@ -247,14 +236,39 @@ enum ExchangeError {
 }
 
 impl ExchangeError {
-    /// Whether a reused connection died before the answer, which says nothing about the origin.
-    fn is_worth_a_retry(&self) -> bool {
+    /// Whether a reused connection died before the answer, which says nothing about the origin, or the origin says that
+    /// it did not work on the request.
+    fn is_worth_a_retry(&self, safe: bool) -> bool {
         let ExchangeError::Client(error) = self else {
             return false;
         };
-        let reused = self.mark().is_some_and(|mark| mark.is_used());
         let refused = find::<hyper::Error>(error).is_some_and(|error| error.is_parse() || error.is_user());
-        reused && !error.is_connect() && !refused
+        let reused = self.mark().is_some_and(|mark| mark.is_used());
+        self.is_unprocessed() || safe && reused && !error.is_connect() && !refused
+    }
+
+    /// Whether the origin says so: the stream was refused, or is behind the last one of a connection that it closes
+    /// (RFC 9113 §6.8, §8.7).
+    fn is_unprocessed(&self) -> bool {
+        let refused = |error: &h2::Error| {
+            let is_refusal = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+            error.is_remote() && (is_refusal || error.is_go_away())
+        };
+        matches!(self, ExchangeError::Client(error) if find::<h2::Error>(error).is_some_and(refused))
+    }
+
+    /// Keeps others from the connection that brought it, where more than this request broke. Returns whether it was one
+    /// by HTTP/2.
+    fn leave(&self) -> bool {
+        let ExchangeError::Client(error) = self else { return false };
+        let Some(connected) = error.connect_info() else { return false };
+        let only_this = find::<h2::Error>(error).is_some_and(h2::Error::is_reset);
+        let mark = Mark::of(connected);
+        if let (Some(mark), false) = (&mark, only_this) {
+            connected.poison();
+            mark.close();
+        }
+        mark.is_some_and(|mark| mark.is_http2())
     }
 
     /// Of the connection that the request was given.

@@ -19,7 +19,10 @@ mod connections;
 mod exchange;
 mod fetch;
 mod fields;
+mod incoming;
+mod lanes;
 mod media;
+mod pools;
 mod race;
 mod resolve;
 #[cfg(test)]
@@ -39,9 +42,10 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tidegate_hub::{FetchRequest, Fetched, Origin};
 
-pub use connections::{ConnectionSettings, MAX_AGE};
+pub use connections::{ConnectionSettings, Http2, MAX_AGE};
 pub(crate) use exchange::{Turn, no_body};
 pub(crate) use fields::{NAME, append_via, end_to_end};
+pub(crate) use incoming::Incoming;
 pub use resolve::{Guard, Place, Resolve, Resolving};
 
 use connect::{Book, Connector};
@@ -143,8 +147,8 @@ impl HttpOrigin {
         HttpOrigin::with_tls(settings, tls.map_err(OriginError::Roots)?)
     }
 
-    /// The same with a TLS configuration of one's own, for origins with a private certificate authority. It must not
-    /// name application protocols: the gateway speaks HTTP/1.1 to its origins.
+    /// The same with a TLS configuration of one's own, for origins with a private certificate authority. Which
+    /// application protocols it names does not matter: [`Http2`] decides.
     pub fn with_tls(settings: OriginSettings, tls: ClientConfig) -> Result<HttpOrigin, OriginError> {
         let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, max_body, connections } =
             settings;
@@ -170,13 +174,15 @@ impl HttpOrigin {
             .then(|| ServerName::try_from(bare.clone()).map(|name| (Arc::new(tls), name)))
             .transpose()
             .map_err(|_| OriginError::Host)?;
-        let ConnectionSettings { mut addresses, resolver, guard, max_age } = connections;
+        let ConnectionSettings { mut addresses, resolver, guard, http2, max_age } = connections;
         if addresses.is_empty() {
             let usual = if tls.is_some() { 443 } else { 80 };
             addresses.push(Place { host: bare, port: authority.port_u16().unwrap_or(usual) });
         }
         let places = Arc::new(Places::new(addresses, resolver, guard));
-        let connector = Connector { places, book: Book::default(), tls, time_out: connect_timeout, max_age };
+        let book = Book::default();
+        let connector = Connector { places, book, tls, time_out: connect_timeout, max_age, http2 };
+        let connector = connector.speaking(http2);
         let link = Link::new(connector, authority.to_string(), connect_timeout, head_timeout);
         let patience = fetch::PATIENCE;
         let inner = Inner { name, scheme, authority, prefix, host, link, body_timeout, patience, max_body };
