@@ -28,7 +28,7 @@ use tower_service::Service;
 
 use super::addresses::Addresses;
 use super::connect_error::ConnectError;
-use super::connections::Http2;
+use super::connections::{Http2, Pings};
 use super::race::Race;
 use super::resolve::Places;
 use super::tls_error::TlsError;
@@ -50,6 +50,7 @@ pub(super) struct Connector {
     pub(super) time_out: Duration,
     pub(super) max_age: Duration,
     pub(super) http2: Http2,
+    pub(super) pings: Pings,
 }
 
 /// What the connections to an origin learn about its addresses, together.

@@ -21,6 +21,8 @@ pub struct ConnectionSettings {
     pub http2: Http2,
     /// How long a connection is used for new requests. Each lasts up to a quarter less, so that not all end together.
     pub max_age: Duration,
+    /// How a connection that died in silence is found.
+    pub(crate) pings: Pings,
 }
 
 /// When HTTP/2 is spoken to an origin.
@@ -35,6 +37,14 @@ pub enum Http2 {
     PriorKnowledge,
 }
 
+/// How often a connection by HTTP/2 is asked whether it is still there, and how long it may take to say so. It carries
+/// every feed's requests, and the kernel would find out after minutes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pings {
+    pub(crate) every: Duration,
+    pub(crate) patience: Duration,
+}
+
 impl Default for ConnectionSettings {
     fn default() -> Self {
         Self {
@@ -43,6 +53,7 @@ impl Default for ConnectionSettings {
             guard: None,
             http2: Http2::Auto,
             max_age: MAX_AGE,
+            pings: Pings { every: Duration::from_secs(10), patience: Duration::from_secs(5) },
         }
     }
 }

@@ -174,14 +174,14 @@ impl HttpOrigin {
             .then(|| ServerName::try_from(bare.clone()).map(|name| (Arc::new(tls), name)))
             .transpose()
             .map_err(|_| OriginError::Host)?;
-        let ConnectionSettings { mut addresses, resolver, guard, http2, max_age } = connections;
+        let ConnectionSettings { mut addresses, resolver, guard, http2, max_age, pings } = connections;
         if addresses.is_empty() {
             let usual = if tls.is_some() { 443 } else { 80 };
             addresses.push(Place { host: bare, port: authority.port_u16().unwrap_or(usual) });
         }
         let places = Arc::new(Places::new(addresses, resolver, guard));
         let book = Book::default();
-        let connector = Connector { places, book, tls, time_out: connect_timeout, max_age, http2 };
+        let connector = Connector { places, book, tls, time_out: connect_timeout, max_age, http2, pings };
         let connector = connector.speaking(http2);
         let link = Link::new(connector, authority.to_string(), connect_timeout, head_timeout);
         let patience = fetch::PATIENCE;

@@ -29,11 +29,6 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 /// reader who stalls holds up another (RFC 9113 §5.2).
 const CONNECTION_WINDOW: u32 = STREAM_WINDOW * STREAMS as u32;
 
-/// How often a connection by HTTP/2 is asked whether it is still there, and how long it may take to say so: it carries
-/// every feed's requests, and the kernel would find out after minutes.
-const PING: Duration = Duration::from_secs(10);
-const PING_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// The pools of one origin.
 pub(super) struct Pools {
     lanes: Lanes<HttpClient>,
@@ -63,8 +58,8 @@ impl Pools {
             .http2_max_header_list_size(HEAD_LIMIT as u32)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
-            .http2_keep_alive_interval(PING)
-            .http2_keep_alive_timeout(PING_TIMEOUT)
+            .http2_keep_alive_interval(connector.pings.every)
+            .http2_keep_alive_timeout(connector.pings.patience)
             .http2_keep_alive_while_idle(true);
         let http2 = connector.may_be_http2();
         let mut fresh = builder.clone();

@@ -3,8 +3,10 @@
 mod addresses;
 mod bodies;
 mod connections;
+mod http2;
 mod meaning;
 mod requests;
+mod secure;
 
 use std::time::Duration;
 
