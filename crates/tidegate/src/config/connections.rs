@@ -13,8 +13,21 @@ use super::value::{Sourced, ValueError};
 pub struct ConnectionConfig {
     /// Where to connect to in place of the URL's host; empty for that host. No two are equal.
     pub addresses: Vec<Sourced<PlaceText>>,
+    /// Which HTTP is spoken.
+    pub http2: Sourced<HttpVersions>,
     /// How long a connection is used for new requests.
     pub max_age: Sourced<Duration>,
+}
+
+/// When HTTP/2 is spoken to an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpVersions {
+    /// Where TLS agrees on it.
+    Auto,
+    /// Never.
+    Never,
+    /// Always, without asking.
+    PriorKnowledge,
 }
 
 /// A host and a port, as in `10.0.0.1:8080`, `[::1]:9000` or `api-2.internal:8080`.
@@ -27,11 +40,24 @@ pub struct PlaceText {
 /// The settings of an origin's table. `None` if anything in them is wrong.
 pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<ConnectionConfig> {
     let addresses = reader.list(fields, "addresses", PlaceText::parse);
+    let http2 = reader.word(fields, "http2");
     let max_age = reader.time(fields, "max_connection_age");
     Some(ConnectionConfig {
         addresses: addresses?.into_iter().map(|at| at.value).collect(),
+        http2: http2?.value.map(HttpVersions::of),
         max_age: max_age?.value,
     })
+}
+
+impl HttpVersions {
+    fn of(word: &str) -> Self {
+        match word {
+            "never" => Self::Never,
+            "prior-knowledge" => Self::PriorKnowledge,
+            // The words are those of the setting.
+            _ => Self::Auto,
+        }
+    }
 }
 
 impl PlaceText {

@@ -168,6 +168,16 @@ pub enum Problem {
         /// The patterns that take its requests, with their lines.
         by: Vec<(String, usize)>,
     },
+    /// A setting of TLS on an origin that is spoken to without.
+    NeedsHttps {
+        /// The key.
+        key: &'static str,
+    },
+    /// One of two settings that belong together.
+    HalfPair {
+        /// Both keys.
+        keys: [&'static str; 2],
+    },
     /// A setting of live routes on one that is not.
     NotLive {
         /// The key.
@@ -240,6 +250,8 @@ impl Problem {
                     by.iter().map(|(shown, line)| format!("{} (line {line})", quote(shown))).collect();
                 format!("no request reaches {}: {} take all of them", quote(shown), by.join(", "))
             }
+            Self::NeedsHttps { key } => format!("`{key}` has no effect: the origin's URL is not https"),
+            Self::HalfPair { keys: [one, other] } => format!("`{one}` and `{other}` need each other"),
             Self::NotLive { key } => format!("`{key}` has no effect: the route is not live"),
         }
     }
@@ -305,6 +317,8 @@ impl Problem {
             Self::Unreachable { .. } => {
                 String::from("remove the route, or one of those that take its requests")
             }
+            Self::NeedsHttps { .. } => String::from("remove it, or write `https` in the origin's `url`"),
+            Self::HalfPair { .. } => String::from("write both or none"),
             Self::NotLive { .. } => String::from("remove it, or write `live = true`"),
         }
     }

@@ -48,6 +48,8 @@ pub enum Kind {
     Url,
     /// The path of a file, from the folder of the configuration file if it is relative.
     File,
+    /// One of a few words.
+    OneOf(&'static [&'static str]),
     /// A list of hosts with ports.
     Places,
     /// A pattern of paths.
@@ -151,6 +153,7 @@ impl Kind {
             Self::Flag => "true or false",
             Self::Name => "a name as a string",
             Self::Url => "a URL as a string",
+            Self::OneOf(_) => "one of a few words as a string",
             Self::File => "the path of a file as a string",
             Self::Pattern => "a path as a string",
             Self::Pointer => "a JSON Pointer as a string",

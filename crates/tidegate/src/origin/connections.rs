@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use rustls::sign::CertifiedKey;
+
 use super::resolve::{Guard, Place, Resolve, System};
 
 /// How long a connection is used at most: what is new of a name takes effect within this time.
@@ -17,6 +20,10 @@ pub struct ConnectionSettings {
     pub resolver: Arc<dyn Resolve>,
     /// Which addresses may be connected to; all if there is none.
     pub guard: Option<Arc<dyn Guard>>,
+    /// Who may vouch for it over TLS; the machine's roots if there is none.
+    pub roots: Option<Arc<Vec<CertificateDer<'static>>>>,
+    /// The certificate and key to show to an origin that asks for one.
+    pub identity: Option<Arc<CertifiedKey>>,
     /// Which HTTP is spoken.
     pub http2: Http2,
     /// How long a connection is used for new requests. Each lasts up to a quarter less, so that not all end together.
@@ -51,6 +58,8 @@ impl Default for ConnectionSettings {
             addresses: Vec::new(),
             resolver: Arc::new(System),
             guard: None,
+            roots: None,
+            identity: None,
             http2: Http2::Auto,
             max_age: MAX_AGE,
             pings: Pings { every: Duration::from_secs(10), patience: Duration::from_secs(5) },

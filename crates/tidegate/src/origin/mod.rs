@@ -140,14 +140,15 @@ impl fmt::Debug for HttpOrigin {
 }
 
 impl HttpOrigin {
-    /// An origin that is trusted, where it is `https`, by the certificate roots of this machine. Connects to nothing
+    /// An origin that is trusted, where it is `https`, by the roots that the settings name, or those of this machine. Connects to nothing
     /// yet; its requests must be made within a tokio runtime.
     pub fn new(settings: OriginSettings) -> Result<HttpOrigin, OriginError> {
-        let tls = trust::native_tls(settings.base.scheme() == Some(&Scheme::HTTPS));
-        HttpOrigin::with_tls(settings, tls.map_err(OriginError::Roots)?)
+        let secure = settings.base.scheme() == Some(&Scheme::HTTPS);
+        let tls = trust::client_config(&settings.connections, secure).map_err(OriginError::Roots)?;
+        HttpOrigin::with_tls(settings, tls)
     }
 
-    /// The same with a TLS configuration of one's own, for origins with a private certificate authority. Which
+    /// The same with a TLS configuration of one's own, whatever the settings say of roots and identity. Which
     /// application protocols it names does not matter: [`Http2`] decides.
     pub fn with_tls(settings: OriginSettings, tls: ClientConfig) -> Result<HttpOrigin, OriginError> {
         let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, max_body, connections } =
@@ -174,7 +175,7 @@ impl HttpOrigin {
             .then(|| ServerName::try_from(bare.clone()).map(|name| (Arc::new(tls), name)))
             .transpose()
             .map_err(|_| OriginError::Host)?;
-        let ConnectionSettings { mut addresses, resolver, guard, http2, max_age, pings } = connections;
+        let ConnectionSettings { mut addresses, resolver, guard, http2, max_age, pings, .. } = connections;
         if addresses.is_empty() {
             let usual = if tls.is_some() { 443 } else { 80 };
             addresses.push(Place { host: bare, port: authority.port_u16().unwrap_or(usual) });

@@ -20,7 +20,7 @@ pub(crate) enum TlsError {
     UnknownIssuer,
     /// The certificate is of another host.
     WrongName,
-    /// The certificate is refused for another reason: revoked, malformed, badly signed.
+    /// The certificate is refused for another reason: revoked, malformed, of another purpose.
     BadCertificate(String),
     /// What answers there does not speak TLS.
     NotTls,
@@ -52,7 +52,8 @@ impl TlsError {
                 CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                     TlsError::NotYetValid
                 }
-                CertificateError::UnknownIssuer => TlsError::UnknownIssuer,
+                // Badly signed: most often by an authority that has the name of one that is trusted, and another key.
+                CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsError::UnknownIssuer,
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                     TlsError::WrongName
                 }
@@ -69,6 +70,7 @@ impl TlsError {
                 | AlertDescription::CertificateExpired
                 | AlertDescription::CertificateUnknown
                 | AlertDescription::UnknownCA
+                | AlertDescription::DecryptError
                 | AlertDescription::AccessDenied),
             ) => TlsError::ClientCertificate(*alert),
             rustls::Error::AlertReceived(alert) => TlsError::Refused(*alert),

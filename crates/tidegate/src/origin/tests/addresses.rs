@@ -70,7 +70,7 @@ fn origin_at(connections: ConnectionSettings) -> HttpOrigin {
     HttpOrigin::new(OriginSettings { connections, ..settings("http://origin.test") }).unwrap()
 }
 
-fn at(addresses: Vec<Place>) -> ConnectionSettings {
+pub(super) fn at(addresses: Vec<Place>) -> ConnectionSettings {
     ConnectionSettings { addresses, ..ConnectionSettings::default() }
 }
 

@@ -7,6 +7,7 @@ mod http2;
 mod meaning;
 mod requests;
 mod secure;
+mod tls;
 
 use std::time::Duration;
 

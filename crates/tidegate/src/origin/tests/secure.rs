@@ -52,6 +52,10 @@ impl Authority {
         Identity { certificate, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }
     }
 
+    pub(super) fn certificate(&self) -> CertificateDer<'static> {
+        self.certificate.clone()
+    }
+
     pub(super) fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
