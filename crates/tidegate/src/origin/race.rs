@@ -83,7 +83,7 @@ impl Race {
         let (limit, book, report) = (self.limit, self.book.clone(), self.report.clone());
         tokio::spawn(async move {
             let attempt = match tokio::time::timeout(limit, TcpStream::connect(address)).await {
-                Ok(attempt) => attempt.and_then(|stream| prepared(stream)),
+                Ok(attempt) => attempt.and_then(prepared),
                 Err(_) => Err(io::ErrorKind::TimedOut.into()),
             };
             match &attempt {
