@@ -178,6 +178,13 @@ pub enum Problem {
         /// Both keys.
         keys: [&'static str; 2],
     },
+    /// A path that does not lie below the place of its API.
+    NotMounted {
+        /// The pattern as it may be shown.
+        shown: String,
+        /// The place as it may be shown.
+        mount: String,
+    },
     /// A setting of live routes on one that is not.
     NotLive {
         /// The key.
@@ -252,6 +259,9 @@ impl Problem {
             }
             Self::NeedsHttps { key } => format!("`{key}` has no effect: the origin's URL is not https"),
             Self::HalfPair { keys: [one, other] } => format!("`{one}` and `{other}` need each other"),
+            Self::NotMounted { shown, mount } => {
+                format!("`path`: {} does not begin with the route's `mount`, {}", quote(shown), quote(mount))
+            }
             Self::NotLive { key } => format!("`{key}` has no effect: the route is not live"),
         }
     }
@@ -319,6 +329,9 @@ impl Problem {
             }
             Self::NeedsHttps { .. } => String::from("remove it, or write `https` in the origin's `url`"),
             Self::HalfPair { .. } => String::from("write both or none"),
+            Self::NotMounted { mount, .. } => {
+                format!("write the path as clients send it: {}", quote(&format!("{mount}/**")))
+            }
             Self::NotLive { .. } => String::from("remove it, or write `live = true`"),
         }
     }

@@ -8,6 +8,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use tidegate_core::{FailureKind, Phase};
+
 use super::tls_error::TlsError;
 
 /// Connecting failed, and in which phase.
@@ -34,6 +36,19 @@ impl ConnectError {
             io::ErrorKind::TimedOut => ConnectError::TimedOut,
             io::ErrorKind::ConnectionRefused => ConnectError::Refused(Arc::new(error)),
             _ => ConnectError::Unreachable(Arc::new(error)),
+        }
+    }
+
+    /// Who is to blame, and for what.
+    pub(super) fn kind(&self) -> FailureKind {
+        match self {
+            _ if self.is_own_limit() => FailureKind::Overloaded,
+            ConnectError::Resolve(_) => FailureKind::Unresolved,
+            ConnectError::Guarded | ConnectError::Refused(_) | ConnectError::Unreachable(_) => {
+                FailureKind::Unreachable
+            }
+            ConnectError::TimedOut => FailureKind::TimedOut(Phase::Connect),
+            ConnectError::Tls(_) => FailureKind::Tls,
         }
     }
 
@@ -73,7 +88,7 @@ mod tests {
     fn the_processs_own_limits_are_not_the_origins_fault() {
         for (code, own) in [(24, true), (23, true), (12, true), (105, true), (111, false), (113, false)] {
             let error = ConnectError::tcp(io::Error::from_raw_os_error(code));
-            assert_eq!(error.is_own_limit(), own, "{error}");
+            assert_eq!(error.kind() == FailureKind::Overloaded, own, "{error}");
         }
         assert!(!ConnectError::tcp(io::Error::other("no code")).is_own_limit());
     }

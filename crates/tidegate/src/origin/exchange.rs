@@ -1,12 +1,11 @@
 //! One request and the head of its answer: the pool, the head's time-out, the one retry, and failures in core's terms.
 
-use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body::Body as _;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{Connected, capture_connection};
 use tidegate_core::{Failure, FailureKind, Phase};
@@ -14,6 +13,7 @@ use tidegate_hub::Body;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::cause::{find, root_cause};
 use super::connect::{Book, Connector, Mark};
 use super::connect_error::ConnectError;
 use super::incoming::Incoming;
@@ -55,16 +55,20 @@ impl Link {
 
     /// Sends a request and waits for the head of the answer. `upload` tells how its body gets on, where it has one.
     ///
-    /// A request without a body is sent once more, on another connection, in two cases: a `GET` or `HEAD` whose reused
-    /// connection dies before the answer, because the origin may have closed it before it saw the request (RFC 9112
-    /// §9.3.1); and any request that the origin says it did not work on (RFC 9113 §8.7).
+    /// A request is sent once more, on another connection, in two cases. A `GET` or `HEAD` without a body, and any request
+    /// that is [`Repeatable`], if its reused connection dies before the answer: the origin may have closed it before it
+    /// saw the request (RFC 9112 §9.3.1). And any whose content is known, if the origin says that it did not work on it
+    /// (RFC 9113 §8.7).
     pub(crate) async fn exchange(
         &self,
         request: Request<Body>,
         upload: Option<watch::Receiver<Turn>>,
     ) -> Result<Response<Incoming>, Failure> {
-        let safe = matches!(*request.method(), Method::GET | Method::HEAD);
-        let again = request.body().is_end_stream().then(|| copy_of(&request));
+        let empty = request.body().is_end_stream();
+        let declared = request.extensions().get::<Repeatable>().map(|Repeatable(body)| body.clone());
+        let safe = declared.is_some() || empty && matches!(*request.method(), Method::GET | Method::HEAD);
+        let body = declared.or_else(|| empty.then(Bytes::new));
+        let again = body.map(|body| copy_of(&request, body));
         let upgrade = request.headers().contains_key(header::UPGRADE);
         let passage = self.pools.passage(upgrade).await;
         let error = match self.once(passage, request, upload).await {
@@ -161,7 +165,7 @@ impl Link {
                 format!("{authority} did not begin its answer within {:?}", self.head_timeout),
             ),
             ExchangeError::Framing => (
-                FailureKind::Broken,
+                FailureKind::NotHttp,
                 format!("{authority} answered with a transfer coding other than `chunked`"),
             ),
             ExchangeError::Client(error) if error.is_connect() => match find::<ConnectError>(error) {
@@ -173,7 +177,7 @@ impl Link {
                     FailureKind::Overloaded,
                     format!("the gateway cannot open a connection to {authority}: {error}"),
                 ),
-                Some(error) => (FailureKind::Unreachable, format!("no connection to {authority}: {error}")),
+                Some(error) => (error.kind(), format!("no connection to {authority}: {error}")),
                 None => {
                     (FailureKind::Unreachable, format!("no connection to {authority}: {}", root_cause(error)))
                 }
@@ -182,21 +186,20 @@ impl Link {
                 let known = find::<hyper::Error>(error);
                 let mark = error.connect_info().and_then(Mark::of);
                 if let Some(alert) = mark.as_ref().and_then(Mark::alert) {
-                    return Failure::new(
-                        FailureKind::Unreachable,
-                        format!("no connection to {authority}: {alert}"),
-                    );
-                }
-                let detail = if known.is_some_and(hyper::Error::is_user) {
-                    format!("the client's request broke off before {authority} answered")
+                    (FailureKind::Tls, format!("no connection to {authority}: {alert}"))
+                } else if known.is_some_and(hyper::Error::is_user) {
+                    let detail = format!("the client's request broke off before {authority} answered");
+                    (FailureKind::Request, detail)
                 } else if known.is_some_and(hyper::Error::is_parse) {
-                    format!("what {authority} answered is not HTTP/1.1: {}", root_cause(error))
+                    let detail = format!("what {authority} answered is not HTTP/1.1: {}", root_cause(error));
+                    (FailureKind::NotHttp, detail)
                 } else if known.is_some_and(hyper::Error::is_incomplete_message) {
-                    format!("{authority} closed the connection before it answered")
+                    let detail = format!("{authority} closed the connection before it answered");
+                    (FailureKind::NoAnswer, detail)
                 } else {
-                    format!("the connection to {authority} broke: {}", root_cause(error))
-                };
-                (FailureKind::Broken, detail)
+                    let detail = format!("the connection to {authority} broke: {}", root_cause(error));
+                    (FailureKind::NoAnswer, detail)
+                }
             }
         };
         Failure::new(kind, detail)
@@ -288,8 +291,13 @@ impl ExchangeError {
     }
 }
 
-fn copy_of(request: &Request<Body>) -> Request<Body> {
-    let mut copy = Request::new(no_body());
+/// Marks a request that is safe (RFC 9110 §9.2.1), whatever its method, and holds its content so that it can be sent
+/// again. Without the mark, nothing with a body or of another method than `GET` and `HEAD` ever is.
+#[derive(Debug, Clone)]
+pub(super) struct Repeatable(pub(super) Bytes);
+
+fn copy_of(request: &Request<Body>, body: Bytes) -> Request<Body> {
+    let mut copy = Request::new(if body.is_empty() { no_body() } else { whole(body) });
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
@@ -301,33 +309,17 @@ pub(crate) fn no_body() -> Body {
     Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync()
 }
 
+/// A body held in memory.
+pub(crate) fn whole(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
 /// Whether an answer's body is coded for the transfer in a way that nobody here can undo. Passed on as an ordinary
 /// body it would be wrong (RFC 9112 §6.1, §7).
 fn broken_framing(fields: &HeaderMap) -> bool {
     let mut values = fields.get_all(header::TRANSFER_ENCODING).iter();
     values.next().is_some_and(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
         || values.next().is_some()
-}
-
-/// The innermost error's words, which are the ones that help.
-fn root_cause(error: &(dyn Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
-}
-
-/// The first error of one type in a chain of causes.
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        cause = error.source();
-    }
-    None
 }
 
 #[cfg(test)]

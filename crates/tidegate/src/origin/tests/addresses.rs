@@ -190,10 +190,7 @@ async fn a_name_without_an_address_is_said() {
     let names = Arc::new(Names::default());
     let origin = origin_at(ConnectionSettings { resolver: names, ..ConnectionSettings::default() });
     let said = asked(&origin).await;
-    assert_eq!(
-        said,
-        "Unreachable: no connection to origin.test: its name has no known address: no such name"
-    );
+    assert_eq!(said, "Unresolved: no connection to origin.test: its name has no known address: no such name");
 }
 
 #[tokio::test]

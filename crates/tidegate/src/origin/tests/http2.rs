@@ -172,8 +172,8 @@ async fn reset(reason: h2::Reason, method: Method) -> (Result<StatusCode, Failur
 async fn what_was_not_worked_on_is_sent_again_and_nothing_else() {
     assert_eq!(reset(h2::Reason::REFUSED_STREAM, Method::GET).await, (Ok(StatusCode::OK), 2));
     assert_eq!(reset(h2::Reason::REFUSED_STREAM, Method::DELETE).await, (Ok(StatusCode::OK), 2));
-    assert_eq!(reset(h2::Reason::INTERNAL_ERROR, Method::GET).await, (Err(FailureKind::Broken), 1));
-    assert_eq!(reset(h2::Reason::INTERNAL_ERROR, Method::DELETE).await, (Err(FailureKind::Broken), 1));
+    assert_eq!(reset(h2::Reason::INTERNAL_ERROR, Method::GET).await, (Err(FailureKind::NoAnswer), 1));
+    assert_eq!(reset(h2::Reason::INTERNAL_ERROR, Method::DELETE).await, (Err(FailureKind::NoAnswer), 1));
 }
 
 #[tokio::test]

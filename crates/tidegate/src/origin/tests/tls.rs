@@ -14,7 +14,7 @@ use super::addresses::at;
 use super::secure::{Authority, BOTH, Identity, SecureServer, secure_origin, server_config, told};
 use super::*;
 
-const UNREACHABLE: &str = "Unreachable: no connection to origin.test: ";
+const DISAGREEMENT: &str = "Tls: no connection to origin.test: ";
 
 async fn serving(config: ServerConfig) -> SecureServer {
     SecureServer::start(config, |(version, _)| async move { secure::said(&format!("{version:?}")) }).await
@@ -31,7 +31,7 @@ async fn check(host: &str, edit: impl FnOnce(&mut CertificateParams), expected: 
 
 #[tokio::test]
 async fn certificates_that_are_not_taken_are_told_apart() {
-    let is = |text: &str| format!("{UNREACHABLE}its certificate {text}");
+    let is = |text: &str| format!("{DISAGREEMENT}its certificate {text}");
     check("origin.test", |_| {}, "HTTP/2.0").await;
     check("other.test", |_| {}, &is("is of another host; ")).await;
     check("origin.test", |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1), &is("expired; "))
@@ -52,7 +52,7 @@ async fn an_authority_is_trusted_in_place_of_the_machine_s() {
     assert_eq!(told(&trusting(&authority).fetch(get("/")).await), "HTTP/2.0");
     let said = told(&trusting(&other).fetch(get("/")).await);
     assert!(
-        said.starts_with(&format!("{UNREACHABLE}nobody who is trusted")) && said.contains("`ca`"),
+        said.starts_with(&format!("{DISAGREEMENT}nobody who is trusted")) && said.contains("`ca`"),
         "{said}"
     );
 }
@@ -70,7 +70,7 @@ async fn a_port_without_tls_is_said() {
         }
     });
     let said = told(&secure_origin(Authority::new().client(), at(vec![place])).fetch(get("/")).await);
-    assert!(said.starts_with(&format!("{UNREACHABLE}it does not speak TLS there; ")), "{said}");
+    assert!(said.starts_with(&format!("{DISAGREEMENT}it does not speak TLS there; ")), "{said}");
 }
 
 /// As the gateway's own certificate.
@@ -96,7 +96,7 @@ async fn an_origin_may_want_a_certificate_of_the_gateway() {
         assert!(told(&own.fetch(get("/")).await).starts_with("HTTP/"), "{protocols:?}");
         for identity in [None, Some(other.issue("gateway.test", |_| {}))] {
             let said = told(&showing(identity).fetch(get("/")).await);
-            let expected = format!("{UNREACHABLE}it asks for a certificate of the gateway");
+            let expected = format!("{DISAGREEMENT}it asks for a certificate of the gateway");
             assert!(said.starts_with(&expected) && said.contains("`client_certificate`"), "{said}");
         }
     }
