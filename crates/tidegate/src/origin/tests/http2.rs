@@ -219,3 +219,28 @@ async fn a_connection_that_died_in_silence_is_found_and_replaced() {
     };
     tokio::time::timeout(AGES, later).await.expect("the dead connection is given up");
 }
+
+#[tokio::test]
+async fn readers_who_stall_do_not_hold_up_others() {
+    let authority = Authority::new();
+    let config = server_config(authority.issue("origin.test", |_| {}), BOTH, None);
+    let server = SecureServer::start(config, |(_, request)| async move {
+        match request.uri().path() {
+            "/large" => Response::new(Full::new(Bytes::from(vec![b'x'; 1 << 20]))),
+            _ => secure::said("small"),
+        }
+    })
+    .await;
+    let origin = secure_origin(authority.client(), server.settings());
+    let mut stalled = Vec::new();
+    for _ in 0..40 {
+        let large = Request::get("https://origin.test/large").body(no_body()).unwrap();
+        stalled.push(origin.inner().link.exchange(large, None).await.unwrap());
+    }
+    assert_eq!(told(&origin.fetch(get("/small")).await), "small");
+    assert_eq!(server.connections(), 1);
+    // And they get the rest when they read again.
+    for answer in stalled {
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes().len(), 1 << 20);
+    }
+}
