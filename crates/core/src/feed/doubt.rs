@@ -126,9 +126,10 @@ impl Feed {
     /// Tells what is held back, unless `next_try` can still keep the promise.
     pub(super) fn tell_in_time(&mut self, now: Time, next_try: Time) {
         let Some(asked) = self.doubt.since.filter(|_| self.doubt.untold.is_some()) else { return };
-        let in_time = asked <= self.doubt.confirmed + self.fresh_within();
+        // Where nobody had polled for a while, the promise was broken before this try began.
+        let due = asked.min(self.doubt.confirmed + self.fresh_within());
         let answered = next_try + self.answer_time;
-        if self.is_polling(now) && in_time && answered <= asked + self.patience() {
+        if self.is_polling(now) && answered <= due + self.patience() {
             return;
         }
         if let Some(failure) = self.doubt.untold.take() {

@@ -27,7 +27,7 @@ use bytes::Bytes;
 use http::header;
 
 use self::doubt::Doubt;
-pub use self::io::{Ended, FetchPlan, Fetching, Output, Policy, Settled, Unproven, Wait};
+pub use self::io::{Ended, Expect, FetchPlan, Fetching, Output, Policy, Settled, Unproven, Wait};
 pub use self::state::{Cause, Meta, State, Status};
 pub use self::update::{Resumed, Update};
 

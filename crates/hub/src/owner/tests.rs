@@ -68,6 +68,7 @@ impl Bench {
                 max_depth: 16,
                 identities: Arc::default(),
                 controls: Arc::default(),
+                expect: None,
             },
             heartbeat: Duration::from_secs(15),
             conflate: true,

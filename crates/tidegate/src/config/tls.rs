@@ -127,7 +127,7 @@ fn reported<T>(
 }
 
 /// The bytes of a file. Only of a plain one: opening a pipe would wait for somebody who writes into it.
-fn open(folder: &Path, path: &str) -> Result<Vec<u8>, MaterialError> {
+pub(super) fn open(folder: &Path, path: &str) -> Result<Vec<u8>, MaterialError> {
     let unreadable = |error: io::Error| MaterialError::Unreadable { reason: error.to_string() };
     let path: PathBuf = folder.join(path);
     if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {

@@ -35,6 +35,7 @@ use tidegate_hub::{FetchRequest, Fetched, Origin};
 
 pub(crate) use exchange::{Turn, no_body};
 pub(crate) use fields::{NAME, append_via, end_to_end};
+pub(crate) use media::form as form_of;
 
 use exchange::Link;
 use mount::Mount;

@@ -7,6 +7,7 @@ mod admission;
 mod attacks;
 mod common;
 mod cors;
+mod curses;
 mod documents;
 mod door;
 mod failures;
