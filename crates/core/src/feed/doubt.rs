@@ -129,7 +129,8 @@ impl Feed {
         // Where nobody had polled for a while, the promise was broken before this try began.
         let due = asked.min(self.doubt.confirmed + self.fresh_within());
         let answered = next_try + self.answer_time;
-        if self.is_polling(now) && answered <= due + self.patience() {
+        // Of a head that a write made invalid nobody may think that it holds.
+        if self.is_polling(now) && !self.invalidated && answered <= due + self.patience() {
             return;
         }
         if let Some(failure) = self.doubt.untold.take() {
@@ -138,11 +139,11 @@ impl Feed {
     }
 
     /// The origin says that there is no such resource. Whether it is to be believed: 410 says that it is for good, while a
-    /// 404 often says no more than that something is being deployed.
+    /// 404 often says no more than that something is being deployed. After a write it is what was to be expected.
     pub(super) fn is_believed_gone(&mut self, is_for_good: bool) -> bool {
         self.doubt.missing = self.doubt.missing.saturating_add(1);
         let watched = self.subscribers > 0;
-        is_for_good || !watched || self.doubt.missing > self.doubt.required()
+        is_for_good || !watched || self.invalidated || self.doubt.missing > self.doubt.required()
     }
 
     /// Whether a first 404 waits to be confirmed, for which no earlier failure is a reason to wait longer.

@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 use http::{HeaderName, HeaderValue};
 
 mod flapping;
+mod invalidation;
 mod outcomes;
 mod polling;
 mod updates;
@@ -189,6 +190,11 @@ impl Bench {
         let wait = self.feed.handle_read(self.now, insists);
         self.drain();
         wait
+    }
+
+    fn invalidate(&mut self) {
+        self.feed.handle_invalidated(self.now);
+        self.drain();
     }
 
     fn answer(&mut self, outcome: Outcome) {

@@ -21,6 +21,7 @@ use tracing::{debug, error};
 use super::admission::AdmissionLimits;
 use super::cors::Cors;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
+use super::writes::Write;
 use super::{answer, asked, plain, stream};
 use crate::config::{ByteSize, HostPattern, OrAuto, PathPattern};
 use crate::memory::Pressure;
@@ -282,8 +283,14 @@ impl Gateway {
     }
 
     async fn forward(&self, route: &GatewayRoute, request: Request<Body>, client: &Client) -> Response<Body> {
+        let write = Write::of(&request, client, &route.origin, &self.hub);
         match proxy::forward(&route.origin, request, client, &self.tunnels).await {
-            Ok(response) => response,
+            Ok(response) => {
+                if let Some(write) = write {
+                    write.answered(&response);
+                }
+                response
+            }
             Err(failure) => failed(&failure),
         }
     }

@@ -28,3 +28,4 @@ mod slow;
 mod soak;
 mod streams;
 mod tls;
+mod writes;
