@@ -203,7 +203,7 @@ impl Feed {
     }
 
     /// How long after the beginning of a poll something has to confirm the head.
-    fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         self.policy.interval.max(MIN_PATIENCE).max(self.answer_time * 4)
     }
 

@@ -220,7 +220,7 @@ impl Feed {
         };
         self.next_poll = Some(next);
         self.tell_in_time(now, if again { now } else { next });
-        if self.status.retry_at.is_some() {
+        if self.status.cause.is_some() {
             self.status.retry_at = self.next_poll;
         }
         self.outputs.push_back(Output::Settled(fetch, settled));
