@@ -20,6 +20,7 @@ mod neighbours;
 mod process;
 mod reads;
 mod resume;
+mod safe_methods;
 mod sharing;
 mod sharing_rules;
 mod shutdown;
