@@ -23,8 +23,10 @@ pub(super) struct Operation<'a> {
 enum Token<'a> {
     Name(&'a str),
     Punctuator(u8),
-    /// A number, a string or `...`.
-    Other,
+    /// `...`
+    Spread,
+    /// A number or a string.
+    Value,
 }
 
 /// The operations of a document in order; `None` if it is none beyond doubt.
@@ -85,9 +87,9 @@ impl<'a> Tokens<'a> {
             b'!' | b'$' | b'&' | b'(' | b')' | b':' | b'=' | b'@' | b'[' | b']' | b'{' | b'|' | b'}' => {
                 (1, Token::Punctuator(first))
             }
-            b'.' if rest.starts_with("...") => (3, Token::Other),
-            b'"' if rest.starts_with("\"\"\"") => (block_string(rest)?, Token::Other),
-            b'"' => (string(rest)?, Token::Other),
+            b'.' if rest.starts_with("...") => (3, Token::Spread),
+            b'"' if rest.starts_with("\"\"\"") => (block_string(rest)?, Token::Value),
+            b'"' => (string(rest)?, Token::Value),
             b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
                 let is_part = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
                 let length = rest.bytes().take_while(|byte| is_part(*byte)).count();
@@ -97,7 +99,7 @@ impl<'a> Tokens<'a> {
                 // Whatever number it is, it is none that a name or a bracket could be hidden in.
                 let is_part =
                     |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-' | b'_');
-                (rest.bytes().take_while(|byte| is_part(*byte)).count(), Token::Other)
+                (rest.bytes().take_while(|byte| is_part(*byte)).count(), Token::Value)
             }
             _ => return None,
         };
@@ -127,15 +129,23 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Everything up to what closes this bracket, which has just been read.
+    /// Everything up to what closes this bracket, which has just been read. Values stand in parentheses only, as
+    /// arguments do: the JSON of a request, to some servers a request whatever its media type, is no selection.
     fn skip_to_closing(&mut self, opened: u8) -> Option<()> {
         let mut open = vec![opened];
+        let mut parentheses = usize::from(opened == b'(');
         while let Some(last) = open.last() {
             match (self.next()??, last) {
-                (Token::Punctuator(bracket @ (b'(' | b'[' | b'{')), _) => open.push(bracket),
-                (Token::Punctuator(b')'), b'(')
-                | (Token::Punctuator(b']'), b'[')
-                | (Token::Punctuator(b'}'), b'{') => _ = open.pop(),
+                (Token::Value | Token::Punctuator(b'['), _) if parentheses == 0 => return None,
+                (Token::Punctuator(bracket @ (b'(' | b'[' | b'{')), _) => {
+                    parentheses += usize::from(bracket == b'(');
+                    open.push(bracket);
+                }
+                (Token::Punctuator(b')'), b'(') => {
+                    parentheses -= 1;
+                    open.pop();
+                }
+                (Token::Punctuator(b']'), b'[') | (Token::Punctuator(b'}'), b'{') => _ = open.pop(),
                 (Token::Punctuator(b')' | b']' | b'}'), _) => return None,
                 _ => {}
             }
@@ -249,6 +259,10 @@ mod tests {
             "\u{a0}{a}",
             "`{a}`",
             "{a(b:'x')}",
+            "{\"query\":\"mutation{a}\"}",
+            "{a:1}",
+            "{a[b]}",
+            "query{a @b(c:1) \"d\"}",
         ] {
             assert_eq!(operations(text), None, "{text}");
         }
