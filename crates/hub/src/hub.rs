@@ -120,6 +120,14 @@ impl Hub {
         self.ask(wanted, |reply| Message::Read { insists, reply }).await
     }
 
+    /// These resources, named as [`Origin::resource`](crate::Origin::resource) names them, were written to, or may have
+    /// been. What is read after this call is not older than that, whatever is under way.
+    pub fn invalidate(&self, resources: &[String]) {
+        for resource in resources {
+            self.registry.invalidate(resource);
+        }
+    }
+
     /// Which validators the origin gave for the version at `position`, if it is still known.
     pub async fn validators_at(&self, position: Position) -> Option<Validators> {
         let (reply, answer) = oneshot::channel();
@@ -219,7 +227,8 @@ impl Hub {
         if self.registry.is_closing() {
             return Err(Refused::Closing);
         }
-        match self.registry.deliver(&request, message) {
+        let resource = || route.origin.resource(request.target());
+        match self.registry.deliver(&request, resource, message) {
             Delivery::Delivered => Ok(()),
             Delivery::Full => Err(Refused::TooManyFeeds),
             Delivery::PrivateFull => Err(Refused::TooManyPrivateFeeds),

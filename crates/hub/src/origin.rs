@@ -19,6 +19,11 @@ pub type Body = UnsyncBoxBody<Bytes, BoxError>;
 pub trait Origin: Send + Sync + 'static {
     /// Asks once. Always comes to an end within the origin's own time-outs, and never panics.
     fn fetch(&self, request: FetchRequest) -> Pin<Box<dyn Future<Output = Fetched> + Send>>;
+
+    /// The resource that a target (path and query) names, as a URI: equal for equal resources of all origins.
+    fn resource(&self, target: &str) -> String {
+        target.to_owned()
+    }
 }
 
 /// One safe request on behalf of everyone who shares it.

@@ -4,10 +4,12 @@
 //! Invariants:
 //! - A sharing key has at most one feed. Messages are sent to a feed's queue under the table's lock, and a feed
 //!   leaves the table under it only when its queue is empty: so no message is ever lost between the two.
-//! - Table and book are limited, and so are the feeds in the table that are for one caller; what is over the limit is refused at once, or learnt anew.
+//! - Table and book are limited, and so are the feeds in the table that are for one caller; what is over the limit is
+//!   refused at once, or learnt anew.
+//! - Every feed of the table is found by its resource, too, for as long as it is there: a write reaches them all.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,18 +24,39 @@ use crate::shard::FeedId;
 use crate::shard_thread::{ShardHandle, ShardSettings};
 use crate::splits::Splits;
 
-/// A feed in the table.
-struct Entered {
-    owner: UnboundedSender<Message>,
-    private: bool,
-}
-
 #[derive(Default)]
 struct Table {
-    feeds: HashMap<SharingKey, Entered>,
+    feeds: HashMap<SharingKey, Place>,
+    /// The feeds of each resource, whatever their keys.
+    resources: BTreeMap<Filed, UnboundedSender<Message>>,
     epochs: HashMap<Epoch, UnboundedSender<Message>>,
     /// How many of the feeds are private.
     private: usize,
+}
+
+/// A feed of the table.
+struct Place {
+    queue: UnboundedSender<Message>,
+    filed: Filed,
+    /// Its key is one caller's.
+    private: bool,
+}
+
+/// Where a feed is found by its resource. The name of the resource is kept as its hash: two resources that share one are
+/// fetched once too often when the other is written, and no more than that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Filed {
+    resource: u64,
+    number: u64,
+}
+
+impl Table {
+    fn remove(&mut self, key: &SharingKey) {
+        if let Some(place) = self.feeds.remove(key) {
+            self.resources.remove(&place.filed);
+            self.private -= usize::from(place.private);
+        }
+    }
 }
 
 /// What became of a message.
@@ -151,18 +174,26 @@ impl Registry {
         self.splits.lock().unwrap_or_else(PoisonError::into_inner).note(scope, request);
     }
 
-    /// Puts a message into the queue of the feed with this request's key.
-    pub(crate) fn deliver(&self, request: &SharedRequest, message: Message) -> Delivery {
+    /// Puts a message into the queue of the feed with this request's key. `resource` names what a new feed is of.
+    pub(crate) fn deliver(
+        &self,
+        request: &SharedRequest,
+        resource: impl FnOnce() -> String,
+        message: Message,
+    ) -> Delivery {
         let private = request.is_private();
         let mut table = self.table();
+        let table = &mut *table;
         let full = table.feeds.len() >= self.max_feeds;
         let private_full = private && table.private >= self.max_private_feeds;
-        let is_new = !table.feeds.contains_key(request.key());
-        let (place, message) = match table.feeds.entry(request.key().clone()) {
-            Entry::Occupied(feed) => match feed.get().owner.send(message) {
+        let (entry, message) = match table.feeds.entry(request.key().clone()) {
+            Entry::Occupied(place) => match place.get().queue.send(message) {
                 Ok(()) => return Delivery::Delivered,
                 // The feed's task is gone without having retired: a bug that the next feed shall not inherit.
-                Err(unsent) => (Entry::Occupied(feed), unsent.0),
+                Err(unsent) => {
+                    table.resources.remove(&place.get().filed);
+                    (Entry::Occupied(place), unsent.0)
+                }
             },
             Entry::Vacant(_) if full => return Delivery::Full,
             Entry::Vacant(_) if private_full => return Delivery::PrivateFull,
@@ -171,14 +202,32 @@ impl Registry {
         let (sender, queue) = unbounded_channel();
         // Its receiver is at hand, so it takes the message.
         let _ = sender.send(message);
-        place.insert_entry(Entered { owner: sender.clone(), private });
-        table.private += usize::from(is_new && private);
+        let filed = Filed { resource: self.hash(&resource()), number: self.next_id() };
+        table.resources.insert(filed, sender.clone());
+        table.private += usize::from(private && matches!(entry, Entry::Vacant(_)));
+        entry.insert_entry(Place { queue: sender.clone(), filed, private });
         Delivery::Awaits(sender, queue)
+    }
+
+    /// Tells all feeds of a resource that it was written to. They have it in their queues when this returns.
+    pub(crate) fn invalidate(&self, resource: &str) {
+        let resource = self.hash(resource);
+        let all = Filed { resource, number: 0 }..=Filed { resource, number: u64::MAX };
+        for (_, queue) in self.table().resources.range(all) {
+            // A feed whose task is gone has nothing to show.
+            let _ = queue.send(Message::Invalidated);
+        }
+    }
+
+    fn hash(&self, resource: &str) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.secret, resource).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// The queues of all feeds.
     pub(crate) fn feeds(&self) -> Vec<UnboundedSender<Message>> {
-        self.table().feeds.values().map(|feed| feed.owner.clone()).collect()
+        self.table().feeds.values().map(|place| place.queue.clone()).collect()
     }
 
     /// The queue of the feed whose lineage this is.
@@ -191,8 +240,7 @@ impl Registry {
         let mut table = self.table();
         let idle = queue.is_empty();
         if idle {
-            let removed = table.feeds.remove(key);
-            table.private -= usize::from(removed.is_some_and(|feed| feed.private));
+            table.remove(key);
             table.epochs.remove(&epoch);
         }
         idle
@@ -201,8 +249,9 @@ impl Registry {
     /// Takes a feed out of the table whose task is dying. Looks at everything: this is for bugs.
     pub(crate) fn abandon(&self, owner: &UnboundedSender<Message>) {
         let mut table = self.table();
-        table.feeds.retain(|_, feed| !feed.owner.same_channel(owner));
-        table.private = table.feeds.values().filter(|feed| feed.private).count();
+        table.feeds.retain(|_, place| !place.queue.same_channel(owner));
+        table.resources.retain(|_, feed| !feed.same_channel(owner));
+        table.private = table.feeds.values().filter(|place| place.private).count();
         table.epochs.retain(|_, feed| !feed.same_channel(owner));
     }
 

@@ -10,6 +10,7 @@ use crate::window::WindowLimits;
 use http::{HeaderMap, StatusCode};
 use http::{HeaderName, HeaderValue};
 
+mod invalidation;
 mod outcomes;
 mod polling;
 mod updates;
@@ -174,6 +175,11 @@ impl Bench {
         let wait = self.feed.handle_read(self.now, insists);
         self.drain();
         wait
+    }
+
+    fn invalidate(&mut self) {
+        self.feed.handle_invalidated(self.now);
+        self.drain();
     }
 
     fn answer(&mut self, outcome: Outcome) {

@@ -95,6 +95,8 @@ pub enum Message {
         /// Where the answer goes.
         reply: oneshot::Sender<Reply<Current>>,
     },
+    /// The resource was written to, or may have been: what was asked of the origin before may be older than that.
+    Invalidated,
     /// A subscriber left its shard.
     Unsubscribed(FeedId, ShardIndex),
     /// A shard needs the step from a version to the head.

@@ -174,6 +174,7 @@ impl<F: PortFactory> Owner<F> {
                     Wait::Until(fetch) => self.waiting.push((fetch, Waiter::Reader { own, insists, reply })),
                 }
             }
+            Message::Invalidated => self.feed.handle_invalidated(now),
             Message::Unsubscribed(id, shard) if id == self.id => self.unsubscribed(now, shard),
             Message::StepFrom(id, shard, from) if id == self.id => self.step_from(shard, from),
             // About an earlier feed of this owner: its subscribers were all let go when it ended.
@@ -443,7 +444,9 @@ impl<F: PortFactory> Owner<F> {
             return Reply::Failed(cause.clone());
         }
         let stale = status.state != State::Live;
-        if let (true, false, Some(cause)) = (stale, reads.when_stale, &status.cause) {
+        // What a write made invalid must be validated before it is used again (RFC 9111 §4.4).
+        let may_be_stale = reads.when_stale && !(self.feed.is_invalidated() && source == Source::Memory);
+        if let (true, false, Some(cause)) = (stale, may_be_stale, &status.cause) {
             return Reply::Unconfirmed(cause.clone());
         }
         Reply::Have(Current {

@@ -22,6 +22,7 @@ use super::content::{self, Content, Reads};
 use super::cors::Cors;
 use super::gate::Ending;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
+use super::writes::Write;
 use super::{answer, asked, plain, stream};
 use crate::config::{ByteSize, HostPattern, OrAuto, PathPattern};
 use crate::memory::Pressure;
@@ -194,7 +195,7 @@ impl Gateway {
                     "the content is over this route's `max_query_body`, so it cannot be streamed",
                 )),
                 Reading::Plain => {
-                    let mut response = self.forward(route, request, client).await;
+                    let mut response = self.forward_read(route, request, client).await;
                     answer::cache_status(response.headers_mut(), "fwd=bypass");
                     Decided::Answer(response)
                 }
@@ -254,7 +255,9 @@ impl Gateway {
                 return Decided::Stream(subscription, head, Ending::of(&live.content));
             }
             Err(Refused::Raw(raw, unfit)) => stream::only_streams(passed_on(*raw), unfit),
-            Err(Refused::Bypass) => stream::only_streams(self.forward(route, request, client).await, None),
+            Err(Refused::Bypass) => {
+                stream::only_streams(self.forward_read(route, request, client).await, None)
+            }
             Err(refused) => self.refusal(refused),
         };
         answer::vary(response.headers_mut(), "Accept");
@@ -275,7 +278,7 @@ impl Gateway {
             Err(
                 Refused::Bypass | Refused::TooManyFeeds | Refused::TooManyPrivateFeeds | Refused::Closing,
             ) => {
-                let mut response = self.forward(route, request, client).await;
+                let mut response = self.forward_read(route, request, client).await;
                 answer::cache_status(response.headers_mut(), "fwd=bypass");
                 response
             }
@@ -320,9 +323,36 @@ impl Gateway {
         told(&problem)
     }
 
+    /// Passes a request through that may change something.
     async fn forward(&self, route: &GatewayRoute, request: Request<Body>, client: &Client) -> Response<Body> {
+        let write = Write::of(&request, client, &route.origin, route.live.as_deref(), &self.hub);
+        self.exchange(route, request, client, write).await
+    }
+
+    /// Passes a request through that changes nothing, by its method or by the route's word.
+    async fn forward_read(
+        &self,
+        route: &GatewayRoute,
+        request: Request<Body>,
+        client: &Client,
+    ) -> Response<Body> {
+        self.exchange(route, request, client, None).await
+    }
+
+    async fn exchange(
+        &self,
+        route: &GatewayRoute,
+        request: Request<Body>,
+        client: &Client,
+        write: Option<Write>,
+    ) -> Response<Body> {
         match proxy::forward(&route.origin, request, client, &self.tunnels).await {
-            Ok(response) => response,
+            Ok(response) => {
+                if let Some(write) = write {
+                    write.answered(&response);
+                }
+                response
+            }
             Err(failure) => failed(&failure),
         }
     }

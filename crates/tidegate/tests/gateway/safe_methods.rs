@@ -394,3 +394,33 @@ async fn post_and_get_of_one_url_never_meet() {
         assert_eq!(read.json()["word"], word);
     }
 }
+
+#[tokio::test]
+async fn a_mutation_refetches_what_its_url_shows_and_a_read_does_not() {
+    let settings =
+        "graphql = true\nsafe_methods = [\"QUERY\"]\nignore_query = [\"_\"]\nmax_query_body = \"100 B\"\n";
+    let written = Cell::<u64>::new(0_u64);
+    let served = written.clone();
+    let api = Api::serve(move |request| {
+        let content = String::from_utf8_lossy(&request.body);
+        if content.contains("mutation") {
+            served.set(served.get() + 1);
+        }
+        ok(serde_json::json!({ "written": served.get() }).to_string())
+    })
+    .await;
+    let gateway = Setup::new(api.url()).route(settings).start().await;
+    let query = r#"{"query":"{ a }"}"#;
+    let mut stream = open(gateway.address, "POST", "/graphql?_=1", &[JSON], query).await;
+    stream.begin().await;
+    let asked = api.asked();
+    // A read that is passed through, because it is too large to be kept, changes nothing.
+    ask(gateway.address, "QUERY", "/graphql", &[JSON], &"x".repeat(200)).await;
+    assert_eq!(api.asked(), asked + 1);
+    let mutation = r#"{"query":"mutation { b }"}"#;
+    ask(gateway.address, "POST", "/graphql?_=2", &[JSON], mutation).await;
+    let update = stream.event().await;
+    assert!(update.data.contains('1'), "{update:?}");
+    let contents: Vec<_> = api.requests().into_iter().map(|request| request.body.len()).collect();
+    assert_eq!(contents, [query.len(), 200, mutation.len(), query.len()]);
+}
