@@ -198,7 +198,31 @@ fn block_string(text: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Whatever stands where white space may stand changes nothing, and no text is too odd to be refused.
+        #[test]
+        fn what_is_ignored_is_ignored(
+            words in prop::collection::vec(
+                prop::sample::select(&[
+                    "query", "mutation", "{", "}", "(", ")", "[", "]", "a", "@", "fragment", "on", "\"x\"", "\"\"\"", "\"",
+                    "1", "...", ":", "$", "é", "\\",
+                ][..]),
+                0..12,
+            ),
+            between in prop::sample::select(&[" ", "\n", ",\t", " # mutation { \"\"\"\n", "\u{feff}", "#\r"][..]),
+        ) {
+            let plain = words.join(" ");
+            let strings = plain.contains('"');
+            let odd = words.join(between);
+            let found = (operations(&plain), operations(&odd));
+            prop_assert!(strings || found.0 == found.1, "{plain:?} {odd:?}");
+            prop_assert!(operations(&words.concat()).is_none_or(|all| all.len() <= words.len()));
+        }
+    }
 
     #[test]
     fn operations_are_found() {
