@@ -9,7 +9,7 @@ mod feed;
 pub mod negotiation;
 mod position;
 mod representation;
-mod schedule;
+pub mod schedule;
 pub mod sharing;
 mod time;
 mod window;
@@ -18,13 +18,14 @@ pub use tidegate_json as json;
 
 pub use document::{Change, Document, DocumentError, Form, Rules, Step};
 pub use feed::{
-    Cause, Ended, Feed, FetchPlan, Fetching, Meta, Output, Policy, Resumed, Settled, State, Status, Unproven,
-    Update, Wait,
+    Cause, Cost, Ended, Feed, FetchPlan, Fetching, Meta, Output, Policy, Resumed, Settled, State, Status,
+    Unproven, Update, Wait,
 };
 pub use position::{Binding, Epoch, Offset, ParsePositionError, Position};
 pub use representation::{
     Answer, Failure, FailureKind, Outcome, Phase, Representation, Unfit, Validators, retry_after,
 };
+pub use schedule::{Pace, Wish};
 pub use sharing::{SharedRequest, SharingKey, SharingRules, Vary};
 pub use time::{Jitter, Time};
 pub use window::{Version, Window, WindowLimits};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Response};
-use tidegate_core::{Answer, Failure, Position, SharedRequest, SharingRules, Unfit, Validators, Vary};
+use tidegate_core::{Answer, Failure, Position, SharedRequest, SharingRules, Unfit, Validators, Vary, Wish};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::Clock;
@@ -95,12 +95,13 @@ impl Hub {
         self.registry.clock
     }
 
-    /// Subscribes. Comes back when the stream can begin or is refused.
+    /// Subscribes, for somebody with this wish. Comes back when the stream can begin or is refused.
     pub async fn subscribe(
         &self,
         wanted: Wanted<'_>,
         resume: Resume,
         coding: Coding,
+        wish: Wish,
     ) -> Result<Subscription, Refused> {
         let permit = self.streams.clone().try_acquire_owned().map_err(|_| Refused::TooManyStreams)?;
         let id = SubscriberId(self.registry.next_id());
@@ -108,7 +109,7 @@ impl Hub {
         // Before the channel of the answer, so that it is dropped after it.
         let announced = Announced::new(id, self.registry.shard(shard).clone());
         let attached: Attached =
-            self.ask(wanted, |reply| Message::Subscribe { id, shard, resume, coding, reply }).await?;
+            self.ask(wanted, |reply| Message::Subscribe { id, shard, resume, coding, wish, reply }).await?;
         let ways = self.ways.clone();
         Ok(Subscription { announced, permit, coding, ways, content_type: attached.content_type })
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mio::{Events, Poll, Token, Waker};
-use tidegate_core::Offset;
+use tidegate_core::{Offset, Wish};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -56,6 +56,7 @@ impl Sink for Transport {
 pub(crate) struct Port {
     feed: FeedId,
     shard: ShardIndex,
+    wish: Wish,
     owner: UnboundedSender<Message>,
 }
 
@@ -66,7 +67,7 @@ impl FeedPort for Port {
     }
 
     fn unsubscribed(&self) {
-        let _ = self.owner.send(Message::Unsubscribed(self.feed, self.shard));
+        let _ = self.owner.send(Message::Unsubscribed(self.feed, self.shard, self.wish));
     }
 }
 
@@ -76,8 +77,8 @@ pub(crate) struct Ports(pub(crate) UnboundedSender<Message>);
 impl PortFactory for Ports {
     type Port = Port;
 
-    fn port(&self, feed: FeedId, shard: ShardIndex) -> Port {
-        Port { feed, shard, owner: self.0.clone() }
+    fn port(&self, feed: FeedId, shard: ShardIndex, wish: Wish) -> Port {
+        Port { feed, shard, wish, owner: self.0.clone() }
     }
 }
 

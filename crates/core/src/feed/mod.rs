@@ -15,6 +15,7 @@
 
 mod io;
 mod judge;
+mod polls;
 mod state;
 mod update;
 
@@ -25,13 +26,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header;
 
-pub use self::io::{Ended, FetchPlan, Fetching, Output, Policy, Settled, Unproven, Wait};
+pub use self::io::{Cost, Ended, FetchPlan, Fetching, Output, Policy, Settled, Unproven, Wait};
+use self::polls::Wishes;
 pub use self::state::{Cause, Meta, State, Status};
 pub use self::update::{Resumed, Update};
 
 use crate::position::{Binding, Epoch, Position};
 use crate::representation::{Failure, FailureKind, Outcome, Phase, Validators, retry_after};
-use crate::schedule::Schedule;
+use crate::schedule::{Saw, Schedule, Wish};
 use crate::sharing::{SharedRequest, Vary};
 use crate::time::Time;
 use crate::window::{Version, Window};
@@ -66,6 +68,7 @@ pub struct Feed {
     meta: Option<Meta>,
     status: Status,
     subscribers: usize,
+    wishes: Wishes,
     /// Polling goes on until then though nobody subscribes.
     polled_until: Time,
     /// The feed is kept until then though nobody needs it.
@@ -76,6 +79,8 @@ pub struct Feed {
     /// How long the origin takes to answer, smoothed.
     answer_time: Duration,
     schedule: Schedule,
+    /// What subscribers were told of the longest interval.
+    promised: Duration,
     outputs: VecDeque<Output>,
     ended: bool,
 }
@@ -91,7 +96,7 @@ impl Feed {
         binding: Binding,
         seed: u64,
     ) -> Feed {
-        let (limits, schedule) = (policy.window, Schedule::new(policy.interval, seed));
+        let (limits, schedule) = (policy.window, Schedule::new(policy.pace, seed));
         Feed {
             policy,
             considered: request.considered().clone(),
@@ -105,23 +110,27 @@ impl Feed {
             meta: None,
             status: Status::initial(now),
             subscribers: 0,
+            wishes: Wishes::default(),
             polled_until: now,
             kept_until: now,
             in_flight: None,
             fetches: 0,
             next_poll: None,
             answer_time: Duration::ZERO,
+            promised: schedule.longest_interval(),
             schedule,
             outputs: VecDeque::new(),
             ended: false,
         }
     }
 
-    /// Somebody wants the stream. Counted from now on, so the caller owes a [`Feed::handle_unsubscribe`] whatever
-    /// comes of it.
-    pub fn handle_subscribe(&mut self, now: Time) -> Wait {
-        let is_current = self.is_polling(now) && self.has_something_to_say();
+    /// Somebody wants the stream. Counted from now on, so the caller owes a [`Feed::handle_unsubscribe`] with the same
+    /// wish whatever comes of it.
+    pub fn handle_subscribe(&mut self, now: Time, wish: Wish) -> Wait {
+        let is_current = self.is_polling(now) && self.has_something_to_say() && self.is_fresh_for(now, wish);
         self.subscribers += 1;
+        self.wishes.add(wish);
+        self.heed_wishes();
         match &mut self.in_flight {
             _ if is_current => Wait::Ready,
             Some(current) if current.patient => Wait::Until(current.fetch),
@@ -134,9 +143,11 @@ impl Feed {
     }
 
     /// A subscriber left.
-    pub fn handle_unsubscribe(&mut self, now: Time) {
+    pub fn handle_unsubscribe(&mut self, now: Time, wish: Wish) {
         debug_assert!(self.subscribers > 0, "every unsubscribe follows a subscribe");
         self.subscribers = self.subscribers.saturating_sub(1);
+        self.wishes.remove(wish);
+        self.heed_wishes();
         if self.subscribers == 0 {
             // Without a version there is nothing worth lingering for, and nobody comes back to a key that is not shared.
             let comes_back = !self.window.is_empty() && !self.considered.is_any();
@@ -153,7 +164,8 @@ impl Feed {
         if !self.considered.is_any() {
             self.kept_until = self.kept_until.max(now + self.policy.linger);
         }
-        let is_current = self.is_polling(now) && self.has_something_to_say();
+        let is_current =
+            self.is_polling(now) && self.has_something_to_say() && self.is_fresh_for(now, Wish::NONE);
         match &mut self.in_flight {
             _ if is_current && !insists => Wait::Ready,
             Some(current) if insists => {
@@ -166,16 +178,23 @@ impl Feed {
     }
 
     /// The fetch that [`Output::Fetch`] asked for came to its end.
-    pub fn handle_fetched(&mut self, now: Time, fetch: Fetching, outcome: Outcome) {
+    pub fn handle_fetched(&mut self, now: Time, fetch: Fetching, cost: Cost, outcome: Outcome) {
         let Some(current) = self.in_flight.take_if(|current| current.fetch == fetch) else {
             debug_assert!(false, "only the fetch under way can end");
             return;
         };
         let answered = !matches!(outcome, Outcome::Failed(_));
-        let settled = self.judge(now, &current, outcome);
+        let before = self.head().map(|head| head.position.offset);
+        let sent = current.started + cost.waited;
+        let settled = self.judge(now, sent, outcome);
         if answered {
-            self.answer_time = (self.answer_time * 3 + now.since(current.started)) / 4;
+            self.answer_time = (self.answer_time * 3 + now.since(sent)) / 4;
         }
+        let saw = match before {
+            None => Saw::First,
+            Some(before) if self.head().is_some_and(|head| head.position.offset == before) => Saw::Same,
+            Some(_) => Saw::Changed,
+        };
         let succeeded = matches!(settled, Settled::Confirmed);
         let retry_after = match &settled {
             Settled::Failed(failure) => failure.retry_after,
@@ -190,7 +209,7 @@ impl Feed {
             return;
         }
         self.next_poll = Some(match succeeded {
-            true => self.schedule.after_success(current.started, now),
+            true => self.next_after(now, &current, cost, saw),
             false => self.schedule.after_failure(now, retry_after),
         });
         if self.status.retry_at.is_some() {
@@ -263,11 +282,6 @@ impl Feed {
         &self.status
     }
 
-    /// The most time between two confirmations while the feed is live.
-    pub fn fresh_within(&self) -> Duration {
-        self.schedule.longest_interval()
-    }
-
     /// Subscribers counted.
     pub fn subscribers(&self) -> usize {
         self.subscribers
@@ -333,11 +347,12 @@ impl Feed {
     }
 
     /// When the fetch under way is overdue: subscribers would be told that the head is live although nothing confirms
-    /// it any more. An origin that is always slow is given the time that it takes.
+    /// it any more. An origin that is always slow is given the time that it takes, and so is a request that has to wait for
+    /// its turn.
     fn overdue_at(&self, current: &InFlight) -> Option<Time> {
         let live = self.status.state == State::Live && self.meta.is_some();
-        let patience = self.policy.interval.max(MIN_PATIENCE).max(self.answer_time * 4);
-        live.then_some(current.started + patience)
+        let patience = self.schedule.target().max(MIN_PATIENCE).max(self.answer_time * 4);
+        live.then_some(current.started + patience + self.schedule.waits() * 2)
     }
 
     fn notice_overdue(&mut self, now: Time) {

@@ -5,6 +5,7 @@ use crate::document::Form;
 use crate::json;
 use crate::position::{Offset, Position};
 use crate::representation::{Answer, Representation, Unfit};
+use crate::schedule::Pace;
 use crate::sharing::SharingRules;
 use crate::window::WindowLimits;
 use http::{HeaderMap, StatusCode};
@@ -97,9 +98,18 @@ impl Bench {
 
     /// A feed for a request with these fields, under a key that considers what `vary` names.
     fn with(request: &[(&'static str, &'static str)], vary: &'static str, window: WindowLimits) -> Bench {
-        let interval = Duration::from_millis(500);
+        Bench::at_pace(Pace::steady(Duration::from_millis(500)), request, vary, window)
+    }
+
+    /// The same, at this pace.
+    fn at_pace(
+        pace: Pace,
+        request: &[(&'static str, &'static str)],
+        vary: &'static str,
+        window: WindowLimits,
+    ) -> Bench {
         let policy = Policy {
-            interval,
+            pace,
             linger: LINGER,
             window,
             max_depth: 8,
@@ -159,13 +169,13 @@ impl Bench {
     }
 
     fn subscribe(&mut self) -> Wait {
-        let wait = self.feed.handle_subscribe(self.now);
+        let wait = self.feed.handle_subscribe(self.now, Wish::NONE);
         self.drain();
         wait
     }
 
     fn unsubscribe(&mut self) {
-        self.feed.handle_unsubscribe(self.now);
+        self.feed.handle_unsubscribe(self.now, Wish::NONE);
         self.drain();
     }
 
@@ -177,7 +187,7 @@ impl Bench {
 
     fn answer(&mut self, outcome: Outcome) {
         let fetch = self.fetching.take().expect("a fetch is under way");
-        self.feed.handle_fetched(self.now, fetch, outcome);
+        self.feed.handle_fetched(self.now, fetch, Cost::default(), outcome);
         self.drain();
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Response};
 use tidegate_core::{
     Answer, Binding, Epoch, Failure, Fetching, Offset, Outcome, Position, State, Unfit, Unproven, Validators,
-    Vary,
+    Vary, Wish,
 };
 use tokio::sync::oneshot;
 
@@ -85,6 +85,8 @@ pub enum Message {
         resume: Resume,
         /// How its stream is coded.
         coding: Coding,
+        /// How old it lets its data become.
+        wish: Wish,
         /// Where the answer goes.
         reply: oneshot::Sender<Reply<Attached>>,
     },
@@ -95,8 +97,8 @@ pub enum Message {
         /// Where the answer goes.
         reply: oneshot::Sender<Reply<Current>>,
     },
-    /// A subscriber left its shard.
-    Unsubscribed(FeedId, ShardIndex),
+    /// A subscriber with this wish left its shard.
+    Unsubscribed(FeedId, ShardIndex, Wish),
     /// A shard needs the step from a version to the head.
     StepFrom(FeedId, ShardIndex, Offset),
     /// Which validators the origin gave for a version.
@@ -151,8 +153,8 @@ pub enum Action<P> {
 pub trait PortFactory {
     /// The port's type.
     type Port: FeedPort;
-    /// A port for this feed and shard.
-    fn port(&self, feed: FeedId, shard: ShardIndex) -> Self::Port;
+    /// A port for a subscriber of this feed on this shard, with this wish.
+    fn port(&self, feed: FeedId, shard: ShardIndex, wish: Wish) -> Self::Port;
 }
 
 /// What makes one lineage different from every other.

@@ -10,7 +10,7 @@ use crate::shard::FeedPort;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tidegate_core::{Answer, Binding, Epoch, Position, Validators, Vary};
-use tidegate_core::{FailureKind, Form, Policy, Representation, SharingRules, WindowLimits};
+use tidegate_core::{FailureKind, Form, Pace, Policy, Representation, SharingRules, WindowLimits};
 use tokio::sync::oneshot::Receiver;
 
 struct NoOrigin;
@@ -32,7 +32,7 @@ struct NoPorts;
 
 impl PortFactory for NoPorts {
     type Port = NoPort;
-    fn port(&self, _: FeedId, _: ShardIndex) -> NoPort {
+    fn port(&self, _: FeedId, _: ShardIndex, _: Wish) -> NoPort {
         NoPort
     }
 }
@@ -60,7 +60,7 @@ impl Bench {
             scope: "r".to_owned(),
             origin: Arc::new(NoOrigin),
             policy: Policy {
-                interval: Duration::from_millis(500),
+                pace: Pace::steady(Duration::from_millis(500)),
                 linger: LINGER,
                 window: WindowLimits { bytes: 10_000, versions: 4 },
                 max_depth: 16,
@@ -101,7 +101,7 @@ impl Bench {
                 }
                 Action::Tell(_, FeedCommand::Attach(new)) => {
                     if !(new.admitted)() {
-                        let left = Message::Unsubscribed(new.feed, SHARD);
+                        let left = Message::Unsubscribed(new.feed, SHARD, Wish::NONE);
                         self.owner.handle(self.now, left);
                         self.act();
                     }
@@ -137,6 +137,7 @@ impl Bench {
             shard: SHARD,
             resume,
             coding: Coding::Identity,
+            wish: Wish::NONE,
             reply,
         };
         self.owner.handle(self.now, message);
@@ -163,7 +164,11 @@ impl Bench {
 
     fn fetched(&mut self, outcome: Outcome) {
         let number = self.fetching.take().expect("a fetch is under way");
-        self.owner.handle_fetched(self.now, number, Fetched { outcome, raw: None, wire_bytes: 0 });
+        self.owner.handle_fetched(
+            self.now,
+            number,
+            Fetched { outcome, raw: None, wire_bytes: 0, waited: Duration::ZERO },
+        );
         self.act();
     }
 
@@ -434,7 +439,7 @@ fn a_full_feed_refuses_and_has_room_again() {
     let mut third = bench.subscribe(3, Resume::Nowhere);
     assert_eq!(kind(&mut third), "full", "those who wait count");
     bench.fetched(fresh("[1]", &[]));
-    bench.owner.handle(bench.now, Message::Unsubscribed(FeedId(1), SHARD));
+    bench.owner.handle(bench.now, Message::Unsubscribed(FeedId(1), SHARD, Wish::NONE));
     let mut fourth = bench.subscribe(4, Resume::Nowhere);
     assert_eq!(kind(&mut fourth), "have");
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 use tidegate_core::{
-    Binding, Epoch, Fetching, Jitter, Offset, Policy, SharedRequest, SharingRules, Time, Vary, WindowLimits,
-    json,
+    Binding, Epoch, Fetching, Jitter, Offset, Pace, Policy, SharedRequest, SharingRules, Time, Vary,
+    WindowLimits, Wish, json,
 };
 use tidegate_hub::owner::{Lineage, Message, Owner, PortFactory, ShardIndex};
 use tidegate_hub::shard::{FeedId, FeedPort};
@@ -19,8 +19,11 @@ use tidegate_hub::{FetchRequest, Fetched, Origin, Route};
 use super::api::Api;
 use super::script::Setup;
 
-/// The time between two polls.
-pub(super) const INTERVAL: Duration = Duration::from_millis(500);
+/// The time between two polls of what changes.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// The time between two polls of what does not.
+pub(super) const CEILING: Duration = Duration::from_millis(1500);
 
 /// How long a feed is polled after the last one left.
 pub(super) const LINGER: Duration = Duration::from_millis(1500);
@@ -32,6 +35,7 @@ pub(super) struct SimPort {
     resource: usize,
     feed: FeedId,
     shard: ShardIndex,
+    wish: Wish,
     outbox: Outbox,
 }
 
@@ -42,7 +46,7 @@ impl FeedPort for SimPort {
     }
 
     fn unsubscribed(&self) {
-        let message = Message::Unsubscribed(self.feed, self.shard);
+        let message = Message::Unsubscribed(self.feed, self.shard, self.wish);
         self.outbox.borrow_mut().push((self.resource, self.shard, message));
     }
 }
@@ -55,8 +59,8 @@ pub(super) struct SimPorts {
 impl PortFactory for SimPorts {
     type Port = SimPort;
 
-    fn port(&self, feed: FeedId, shard: ShardIndex) -> SimPort {
-        SimPort { resource: self.resource, feed, shard, outbox: self.outbox.clone() }
+    fn port(&self, feed: FeedId, shard: ShardIndex, wish: Wish) -> SimPort {
+        SimPort { resource: self.resource, feed, shard, wish, outbox: self.outbox.clone() }
     }
 }
 
@@ -87,7 +91,7 @@ pub(super) struct Resource {
 impl Resource {
     pub(super) fn new(index: usize, setup: &Setup) -> Resource {
         let policy = Policy {
-            interval: INTERVAL,
+            pace: Pace { target: INTERVAL, ceiling: CEILING, obeys_lifetime: true },
             linger: LINGER,
             window: WindowLimits { bytes: setup.window_bytes, versions: setup.versions },
             max_depth: json::MAX_DEPTH,

@@ -12,6 +12,7 @@ use super::error::Problem;
 use super::fields::{self, FieldSettings};
 use super::header::parse_ignorable;
 use super::origin::{self, OriginConfig, OriginDraft, OriginName};
+use super::pace::{self, PaceSettings};
 use super::pattern::PathPattern;
 use super::read::{At, Fields, Reader};
 use super::value::{Sourced, ValueError};
@@ -39,8 +40,8 @@ pub enum RoutePolicy {
 /// How a route's resources are kept live.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LivePolicy {
-    /// From the start of one fetch to the start of the next.
-    pub poll: Sourced<Duration>,
+    /// How often they are asked for.
+    pub pace: PaceSettings,
     /// How long polling goes on without subscribers.
     pub linger: Sourced<Duration>,
     /// The longest silence on a stream.
@@ -109,8 +110,10 @@ fn shadowed(pattern: &Sourced<PathPattern>, earlier: &[RouteDraft]) -> Option<Pr
 }
 
 /// The settings of a route that mean nothing where everything is passed through.
-const LIVE_ONLY: [&str; 9] = [
+const LIVE_ONLY: [&str; 11] = [
     "poll",
+    "poll_max",
+    "obey_lifetime",
     "linger",
     "heartbeat",
     "conflate",
@@ -126,7 +129,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
     let pattern = reader.value(table, "path", PathPattern::parse);
     let name = reader.value(table, "origin", OriginName::parse);
     let live = reader.value(table, "live", parse_flag);
-    let poll = reader.time(table, "poll");
+    let pace = pace::read(reader, table);
     let linger = reader.time(table, "linger");
     let heartbeat = reader.time(table, "heartbeat");
     let conflate = reader.value(table, "conflate", parse_flag);
@@ -144,7 +147,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
     let build = || {
         let policy = if is_live? {
             RoutePolicy::Live(LivePolicy {
-                poll: poll?.value,
+                pace: pace?,
                 linger: linger?.value,
                 heartbeat: heartbeat?.value,
                 conflate: conflate?.value,

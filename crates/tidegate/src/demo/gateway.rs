@@ -256,7 +256,7 @@ mod tests {
         let patterns = routes.map(|route| route.pattern.to_string());
         assert_eq!(patterns, ["/quotes", "/**", "/**"]);
         for route in routes {
-            assert_eq!(*route.live().unwrap().poll, Duration::from_millis(200));
+            assert_eq!(*route.live().unwrap().pace.poll, Duration::from_millis(200));
             assert_eq!(route.origin.url.to_string(), "http://127.0.0.1:9100/");
             assert_eq!(*route.origin.head_timeout, PATIENCE);
         }

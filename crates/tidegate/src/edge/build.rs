@@ -133,7 +133,7 @@ fn live_route(
         scope: format!("{} {pattern}", origin.name()),
         origin: Arc::new(origin.clone()),
         policy: Policy {
-            interval: *policy.poll,
+            pace: policy.pace.pace(),
             linger: *policy.linger,
             window,
             max_depth: json::MAX_DEPTH,
