@@ -12,7 +12,7 @@ use super::Gateway;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
 use super::tls;
-use crate::config::{ByteSize, Config, CorsOrigins, LivePolicy, PathPattern, RouteConfig};
+use crate::config::{ByteSize, Config, CorsOrigins, HostPattern, LivePolicy, PathPattern, RouteConfig};
 use crate::origin::{HttpOrigin, OriginError, OriginSettings};
 use crate::proxy::Tunnels;
 
@@ -90,13 +90,15 @@ impl Gateway {
         let route = |route: &RouteConfig| {
             // The check found every route's origin among the origins.
             let index = config.origins.iter().position(|origin| Arc::ptr_eq(origin, &route.origin))?;
-            let origin = origins[index].clone();
-            let pattern = route.pattern.clone();
+            let origin = origins[index].mounted_at(&route.mount);
+            let (host, pattern) = (route.host.clone(), route.pattern.clone());
             let live = route.live().map(|policy| {
-                live_route(&pattern, &origin, policy, window, max_streams, considered.clone(), totals.clone())
+                let paths = format!("{}{}", *host, *pattern);
+                live_route(&paths, &origin, policy, window, max_streams, considered.clone(), totals.clone())
             });
             let live = live.map(Arc::new);
-            Some(GatewayRoute { pattern: PathPattern::clone(&pattern), origin, live })
+            let (host, pattern) = (HostPattern::clone(&host), PathPattern::clone(&pattern));
+            Some(GatewayRoute { host, pattern, origin, live })
         };
         let routes = config.routes.iter().filter_map(route).collect();
         Ok(Gateway {
@@ -121,7 +123,7 @@ fn in_memory(size: ByteSize) -> usize {
 }
 
 fn live_route(
-    pattern: &PathPattern,
+    paths: &str,
     origin: &HttpOrigin,
     policy: &LivePolicy,
     window: WindowLimits,
@@ -130,7 +132,7 @@ fn live_route(
     totals: Arc<FeedCounters>,
 ) -> Route {
     Route {
-        scope: format!("{} {pattern}", origin.name()),
+        scope: format!("{} {paths}", origin.name()),
         origin: Arc::new(origin.clone()),
         policy: Policy {
             pace: policy.pace.pace(),
