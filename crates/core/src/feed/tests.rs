@@ -86,7 +86,11 @@ impl Bench {
 
     /// A watched feed of a route that ignores `$.at`, with its first version.
     fn ignoring_at(body: &str) -> Bench {
-        let mut bench = Bench::new();
+        Bench::ignoring_at_pace(Pace::steady(Duration::from_millis(500)), body)
+    }
+
+    fn ignoring_at_pace(pace: Pace, body: &str) -> Bench {
+        let mut bench = Bench::at_pace(pace, &[], "", WindowLimits { bytes: 100_000, versions: 8 });
         let at = json::JsonPath::parse("$.at").unwrap();
         bench.feed.policy.controls =
             Arc::new(json::FieldControls::new(json::Pointer::root(), vec![at], Vec::new()));

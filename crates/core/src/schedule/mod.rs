@@ -140,11 +140,11 @@ impl Schedule {
     /// an earlier time where that has become too late.
     pub fn set_wish(&mut self, wish: Wish, planned: Option<Time>) -> Option<Time> {
         self.pace = self.route.for_wish(wish);
-        let (planned, (started, fresh_until)) = (planned?, self.last?);
-        if self.failures > 0 {
-            // The origin's wish comes first.
+        let planned = planned?;
+        let Some((started, fresh_until)) = self.last.filter(|_| self.failures == 0) else {
+            // After a failure the origin's wish comes first.
             return Some(planned);
-        }
+        };
         let interval = self.interval_now().min(self.pace.ceiling);
         Some(planned.min((started + self.spread(interval)).max(fresh_until)))
     }

@@ -9,8 +9,8 @@
 //! there is life in the resource. The greater rate counts.
 
 /// How many changes the sums remember.
-const SHORT: f64 = 0.6;
-const LONG: f64 = 6.0;
+const SHORT: f64 = 0.4;
+const LONG: f64 = 8.0;
 
 /// The most changes that one poll stands for: a resource that changes between all polls could change at any rate.
 const MOST_IN_ONE: f64 = 3.0;

@@ -8,10 +8,13 @@
 const ENOUGH: u32 = 4;
 
 /// How much a change may come early or late, as a share of the period; never more than the route's target.
-const SLACK: f64 = 0.02;
+const SLACK: f64 = 0.01;
 
 /// The widest window for the next change that is relied on, as a share of the period.
 const NARROW: f64 = 0.35;
+
+/// The width beyond which a window is halved, as a share of the target.
+const WIDE: f64 = 0.5;
 
 /// Of so many periods one is asked about as if there were no rhythm, to see whether something happens in between.
 const PROBED: u32 = 8;
@@ -95,7 +98,7 @@ impl Rhythm {
             return None;
         }
         // A wide window is halved, which makes the later ones narrower.
-        let wide = next.width() > 2.0 * self.target;
+        let wide = next.width() > self.target * WIDE;
         let at = if wide { next.after + next.width() / 2.0 } else { next.until };
         Some(Due { at: at.max(now), probes: streak.periods % PROBED == 0 })
     }
