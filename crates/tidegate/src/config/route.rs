@@ -16,6 +16,7 @@ use super::origin::{self, OriginConfig, OriginDraft, OriginName};
 use super::pace::{self, PaceSettings};
 use super::pattern::PathPattern;
 use super::read::{At, Fields, Reader};
+use super::sharing::{self, SharingSettings};
 use super::value::{Sourced, ValueError};
 
 /// A pattern of resources with its policy.
@@ -37,7 +38,7 @@ pub struct RouteConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub enum RoutePolicy {
     /// They can be subscribed to.
-    Live(LivePolicy),
+    Live(Box<LivePolicy>),
     /// They are passed through like everything else.
     PassThrough,
 }
@@ -55,6 +56,8 @@ pub struct LivePolicy {
     pub conflate: Sourced<bool>,
     /// Request header fields that are left out of the sharing key; never one that carries credentials.
     pub ignore_headers: Vec<Sourced<HeaderName>>,
+    /// What else chooses the content, and which requests may ask for it.
+    pub sharing: Arc<SharingSettings>,
     /// Which differences are told.
     pub fields: Arc<FieldSettings>,
 }
@@ -120,7 +123,7 @@ fn shadowed(host: &HostPattern, pattern: &Sourced<PathPattern>, earlier: &[Route
 }
 
 /// The settings of a route that mean nothing where everything is passed through.
-const LIVE_ONLY: [&str; 11] = [
+const LIVE_ONLY: [&str; 16] = [
     "poll",
     "poll_max",
     "obey_lifetime",
@@ -128,6 +131,11 @@ const LIVE_ONLY: [&str; 11] = [
     "heartbeat",
     "conflate",
     "ignore_headers",
+    "ignore_query",
+    "cookies",
+    "safe_methods",
+    "max_query_body",
+    "graphql",
     "payload",
     "ignore",
     "tolerance",
@@ -152,6 +160,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
     let heartbeat = reader.time(table, "heartbeat");
     let conflate = reader.value(table, "conflate", parse_flag);
     let ignored = reader.list(table, "ignore_headers", parse_ignorable);
+    let sharing = sharing::read(reader, table);
     let controls = fields::read(reader, table);
     let is_live = live.as_ref().map(|live| *live.value);
     if is_live == Some(false) {
@@ -164,14 +173,15 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
     let origin = name.and_then(|name| origin::find(reader, &name, origins));
     let build = || {
         let policy = if is_live? {
-            RoutePolicy::Live(LivePolicy {
+            RoutePolicy::Live(Box::new(LivePolicy {
                 pace: pace?,
                 linger: linger?.value,
                 heartbeat: heartbeat?.value,
                 conflate: conflate?.value,
                 ignore_headers: ignored?.into_iter().map(|at| at.value).collect(),
+                sharing: Arc::new(sharing?),
                 fields: Arc::new(controls?),
-            })
+            }))
         } else {
             RoutePolicy::PassThrough
         };
@@ -190,6 +200,6 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
     RouteDraft { host, pattern, line, route }
 }
 
-fn parse_flag(text: &str) -> Result<bool, ValueError> {
+pub(super) fn parse_flag(text: &str) -> Result<bool, ValueError> {
     text.parse().map_err(|_| ValueError::Flag)
 }
