@@ -20,7 +20,8 @@ pub(crate) struct Delays {
     pub(crate) worst: f64,
 }
 
-/// What seeing some changes took.
+/// What seeing some changes took: how many requests, and how long each change stayed unseen. A change that another one
+/// overtook is seen with that.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Taken {
     pub(crate) requests: f64,
@@ -46,6 +47,7 @@ impl Delays {
         self.worst = self.worst.max(delay);
     }
 
+    /// The mean over all changes.
     pub(crate) fn mean(&self) -> f64 {
         if self.changes == 0 { 0.0 } else { self.total / self.changes as f64 }
     }
@@ -139,6 +141,7 @@ pub(crate) fn all_steady(traces: &[Trace], interval: f64) -> Vec<Taken> {
     traces.iter().zip(1..).map(|(trace, seed)| steady(trace, interval, seed)).collect()
 }
 
+/// All of them together.
 pub(crate) fn sum(taken: &[Taken]) -> Taken {
     taken.iter().fold(Taken::default(), |mut sum, one| {
         sum.add(one);

@@ -59,6 +59,18 @@ impl Kind {
         }
     }
 
+    /// In a few words.
+    pub(crate) fn about(self) -> &'static str {
+        match self {
+            Kind::Quotes => "every 1.5 to 30 s while a market is open, never at other times",
+            Kind::Activity => "every 15 s to 20 min by day, down to a thirtieth of it at night",
+            Kind::Bursts => "hours of silence, and every 2 to 30 s for minutes or hours",
+            Kind::Ticking => "every 10 s to 15 min by the clock, up to 1 s late",
+            Kind::Rare => "every hour to once a day, at random",
+            Kind::Still => "never",
+        }
+    }
+
     /// The changes of one resource of this kind.
     fn changes(self, random: &mut Source) -> Vec<f64> {
         match self {
@@ -91,7 +103,8 @@ impl Kind {
                 let period = random.pick(&[10.0, 15.0, 30.0, 60.0, 60.0, 60.0, 300.0, 300.0, 900.0]);
                 let (phase, late) = (random.between(0.0, period), random.scattered(0.02, 1.0));
                 // Some stop at night, as the reports of an office do.
-                let hours = if random.between(0.0, 1.0) < 0.3 { (7.0 * HOUR, 20.0 * HOUR) } else { (0.0, DAY) };
+                let hours =
+                    if random.between(0.0, 1.0) < 0.3 { (7.0 * HOUR, 20.0 * HOUR) } else { (0.0, DAY) };
                 let ticks = (0..).map(|tick| phase + f64::from(tick) * period).take_while(|time| *time < DAY);
                 let awake = ticks.filter(|time| (hours.0..hours.1).contains(time));
                 awake.map(|time| time + random.between(0.0, late)).collect()
