@@ -42,11 +42,12 @@ impl Scale {
 
 /// The plot of these comparisons.
 pub(super) fn svg(curve: &[Comparison]) -> String {
+    type Pick = fn(&Comparison) -> &Row;
     let point = |row: &Row| {
         let total = row.total();
         (total.delays.mean(), total.requests / row.taken.len() as f64 / 24.0)
     };
-    let ways: [(&str, &str, fn(&Comparison) -> &Row); 3] = [
+    let ways: [(&str, &str, Pick); 3] = [
         ("#8b949e", "one interval for all", |comparison| &comparison.single),
         ("#f97316", "best for each, in hindsight", |comparison| &comparison.each),
         ("#3b82f6", "tidegate", |comparison| &comparison.ours),

@@ -56,7 +56,6 @@ impl Sink for Transport {
 pub(crate) struct Port {
     feed: FeedId,
     shard: ShardIndex,
-    wish: Wish,
     owner: UnboundedSender<Message>,
 }
 
@@ -66,8 +65,8 @@ impl FeedPort for Port {
         let _ = self.owner.send(Message::StepFrom(self.feed, self.shard, from));
     }
 
-    fn unsubscribed(&self) {
-        let _ = self.owner.send(Message::Unsubscribed(self.feed, self.shard, self.wish));
+    fn unsubscribed(&self, wish: Wish) {
+        let _ = self.owner.send(Message::Unsubscribed(self.feed, self.shard, wish));
     }
 }
 
@@ -77,8 +76,8 @@ pub(crate) struct Ports(pub(crate) UnboundedSender<Message>);
 impl PortFactory for Ports {
     type Port = Port;
 
-    fn port(&self, feed: FeedId, shard: ShardIndex, wish: Wish) -> Port {
-        Port { feed, shard, wish, owner: self.0.clone() }
+    fn port(&self, feed: FeedId, shard: ShardIndex) -> Port {
+        Port { feed, shard, owner: self.0.clone() }
     }
 }
 

@@ -160,8 +160,8 @@ pub enum Action<P> {
 pub trait PortFactory {
     /// The port's type.
     type Port: FeedPort;
-    /// A port for a subscriber of this feed on this shard, with this wish.
-    fn port(&self, feed: FeedId, shard: ShardIndex, wish: Wish) -> Self::Port;
+    /// A port for this feed and shard.
+    fn port(&self, feed: FeedId, shard: ShardIndex) -> Self::Port;
 }
 
 /// What makes one lineage different from every other.

@@ -27,14 +27,14 @@ struct NoPort;
 
 impl FeedPort for NoPort {
     fn request_step(&self, _: Offset) {}
-    fn unsubscribed(&self) {}
+    fn unsubscribed(&self, _: Wish) {}
 }
 
 struct NoPorts;
 
 impl PortFactory for NoPorts {
     type Port = NoPort;
-    fn port(&self, _: FeedId, _: ShardIndex, _: Wish) -> NoPort {
+    fn port(&self, _: FeedId, _: ShardIndex) -> NoPort {
         NoPort
     }
 }
@@ -103,7 +103,7 @@ impl Bench {
                 }
                 Action::Tell(_, FeedCommand::Attach(new)) => {
                     if !(new.admitted)() {
-                        let left = Message::Unsubscribed(new.feed, SHARD, Wish::NONE);
+                        let left = Message::Unsubscribed(new.feed, SHARD, new.wish);
                         self.owner.handle(self.now, left);
                         self.act();
                     }

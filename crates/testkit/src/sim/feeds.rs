@@ -35,7 +35,6 @@ pub(super) struct SimPort {
     resource: usize,
     feed: FeedId,
     shard: ShardIndex,
-    wish: Wish,
     outbox: Outbox,
 }
 
@@ -45,8 +44,8 @@ impl FeedPort for SimPort {
         self.outbox.borrow_mut().push((self.resource, self.shard, message));
     }
 
-    fn unsubscribed(&self) {
-        let message = Message::Unsubscribed(self.feed, self.shard, self.wish);
+    fn unsubscribed(&self, wish: Wish) {
+        let message = Message::Unsubscribed(self.feed, self.shard, wish);
         self.outbox.borrow_mut().push((self.resource, self.shard, message));
     }
 }
@@ -59,8 +58,8 @@ pub(super) struct SimPorts {
 impl PortFactory for SimPorts {
     type Port = SimPort;
 
-    fn port(&self, feed: FeedId, shard: ShardIndex, wish: Wish) -> SimPort {
-        SimPort { resource: self.resource, feed, shard, wish, outbox: self.outbox.clone() }
+    fn port(&self, feed: FeedId, shard: ShardIndex) -> SimPort {
+        SimPort { resource: self.resource, feed, shard, outbox: self.outbox.clone() }
     }
 }
 
