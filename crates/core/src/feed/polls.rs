@@ -7,7 +7,6 @@ use http::{HeaderMap, header};
 
 use super::state::State;
 use super::{Cost, Feed, InFlight, Output};
-use crate::caching;
 use crate::schedule::{Cycle, Saw, Wish};
 use crate::time::Time;
 
@@ -66,7 +65,8 @@ impl Feed {
 
     /// The time of the next poll after a fetch that brought the head or confirmed it.
     pub(super) fn next_after(&mut self, now: Time, current: &InFlight, cost: Cost, saw: Saw) -> Time {
-        let fields = self.meta.as_ref().map(|meta| &meta.fields);
+        let (fields, control) =
+            (self.meta.as_ref().map(|meta| &meta.fields), self.meta.as_ref().map(|meta| &meta.control));
         let cycle = Cycle {
             started: current.started,
             waited: cost.waited,
@@ -74,9 +74,10 @@ impl Feed {
             saw,
             bytes: cost.bytes,
             modified: fields.and_then(modified),
-            // What must not be used again without asking has no lifetime here (RFC 9111 §5.2.2.4, §5.2.2.5); the names
-            // are those of a request.
-            lifetime: fields.filter(|fields| !caching::insists(fields)).and_then(caching::lifetime),
+            // What must not be used again without asking has no lifetime here (RFC 9111 §5.2.2.4).
+            lifetime: control
+                .filter(|control| !control.always_validated)
+                .and_then(|control| control.lifetime),
             age: self.meta.as_ref().map_or(Duration::ZERO, |meta| meta.age),
         };
         let next = self.schedule.after_success(&cycle);

@@ -207,9 +207,15 @@ impl Schedule {
         next.max(fresh_until).max(cycle.ended)
     }
 
+    /// What failed before says nothing about the next try.
+    pub fn forget_failures(&mut self) {
+        self.failures = 0;
+    }
+
     /// The cycle failed: when the next one begins. `retry_after` is what the origin asked for, if it did.
     pub fn after_failure(&mut self, now: Time, retry_after: Option<Duration>) -> Time {
-        let doubled = self.pace.target.saturating_mul(1 << self.failures.min(16));
+        // The first retry is quick, so that a single failure need not be told.
+        let doubled = (self.pace.target / 2).saturating_mul(1 << self.failures.min(16));
         self.failures = self.failures.saturating_add(1);
         // One that is asked rarely while it is well is not asked more often while it is not.
         let cap = MAX_BACKOFF.max(self.interval.max(self.pace.target));

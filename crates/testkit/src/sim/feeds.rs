@@ -92,10 +92,12 @@ impl Resource {
         let policy = Policy {
             pace: Pace { target: INTERVAL, ceiling: CEILING, obeys_lifetime: true },
             linger: LINGER,
+            stale_if_error: Duration::from_secs(3600),
             window: WindowLimits { bytes: setup.window_bytes, versions: setup.versions },
             max_depth: json::MAX_DEPTH,
             identities: std::sync::Arc::default(),
             controls: std::sync::Arc::default(),
+            expect: None,
         };
         let route = Route {
             scope: "simulation".to_owned(),

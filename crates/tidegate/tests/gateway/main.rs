@@ -5,8 +5,10 @@
 
 mod admission;
 mod attacks;
+mod caching;
 mod common;
 mod cors;
+mod curses;
 mod documents;
 mod door;
 mod failures;
