@@ -7,8 +7,9 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use rustls::ServerConfig;
+use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::negotiation::{self, Reading};
-use tidegate_core::{Answer, Asked, Failure, Position, caching};
+use tidegate_core::{Answer, Asked, Failure, Position};
 use tidegate_hub::{
     Body, FeedCounters, FeedReport, FeedStats, Hub, Refused, Route, Subscription, Wanted, WayStats,
     problem_of,
@@ -23,7 +24,7 @@ use super::cors::Cors;
 use super::gate::Ending;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
 use super::writes::Write;
-use super::{answer, asked, plain, stream};
+use super::{answer, asked, cache_status, plain, stream};
 use crate::config::{ByteSize, HostPattern, OrAuto, PathPattern};
 use crate::memory::Pressure;
 use crate::origin::{HttpOrigin, no_body};
@@ -177,7 +178,7 @@ impl Gateway {
                 }
             };
         }
-        let Some(live) = &route.live else { return self.pass(route, request, client).await };
+        let Some(live) = &route.live else { return self.pass(route, request, client, None).await };
         match route.reads.judge(request, self.head_timeout).await {
             Content::Read(request, content) => {
                 let (method, mut fields) = (request.method().clone(), request.headers().clone());
@@ -189,14 +190,20 @@ impl Gateway {
                     Live { route: live, method, target: &target, fields, content, reserved: &reserved };
                 self.live(route, live, request, client).await
             }
-            Content::Other(request) => self.pass(route, request, client).await,
+            Content::Other(request) => {
+                let status = match *request.method() {
+                    Method::GET | Method::HEAD => cache_status::BYPASS,
+                    _ => cache_status::METHOD,
+                };
+                self.pass(route, request, client, Some(status)).await
+            }
             Content::TooLarge(request) => match negotiation::reading(request.headers()) {
                 Reading::Stream => refused(&Problem::new(ProblemKind::BodyTooLarge).with_detail(
                     "the content is over this route's `max_query_body`, so it cannot be streamed",
                 )),
                 Reading::Plain => {
                     let mut response = self.forward_read(route, request, client).await;
-                    answer::cache_status(response.headers_mut(), "fwd=bypass");
+                    answer::cache_status(response.headers_mut(), cache_status::BYPASS);
                     Decided::Answer(response)
                 }
             },
@@ -211,10 +218,22 @@ impl Gateway {
         }
     }
 
-    /// Passes a request through as it is, but for the positions of ours in its conditions.
-    async fn pass(&self, route: &GatewayRoute, mut request: Request<Body>, client: &Client) -> Decided {
+    /// Passes a request through as it is, but for the positions of ours in its conditions. `status` is what
+    /// `Cache-Status` says of the answer.
+    async fn pass(
+        &self,
+        route: &GatewayRoute,
+        mut request: Request<Body>,
+        client: &Client,
+        status: Option<&str>,
+    ) -> Decided {
         self.translate_conditions(request.headers_mut()).await;
-        Decided::Answer(self.forward(route, request, client).await)
+        let mut response = self.forward(route, request, client).await;
+        // What becomes a tunnel is no answer that anybody could keep.
+        if let Some(status) = status.filter(|_| !response.status().is_informational()) {
+            answer::cache_status(response.headers_mut(), status);
+        }
+        Decided::Answer(response)
     }
 
     async fn live(
@@ -271,28 +290,31 @@ impl Gateway {
         request: Request<Body>,
         client: &Client,
     ) -> Response<Body> {
-        let insists = caching::insists(&live.fields);
+        let demand = Demand::of(&live.fields);
         let wanted = live.wanted();
-        let mut response = match self.hub.read(wanted, insists).await {
-            Ok(current) => return plain::response(request.method(), &live.fields, &current, insists).await,
-            Err(
-                Refused::Bypass | Refused::TooManyFeeds | Refused::TooManyPrivateFeeds | Refused::Closing,
-            ) => {
-                let mut response = self.forward_read(route, request, client).await;
-                answer::cache_status(response.headers_mut(), "fwd=bypass");
-                response
-            }
-            Err(Refused::Raw(raw, _)) => {
-                let mut response = passed_on(*raw);
-                answer::cache_status(response.headers_mut(), "fwd=miss");
-                response
-            }
-            Err(refused) => {
-                let mut response = self.refusal(refused);
-                answer::cache_status(response.headers_mut(), "fwd=miss");
-                response
-            }
+        let (refused, asked) = match self.hub.read(wanted, demand).await {
+            Ok(current) => return plain::response(request.method(), &live.fields, &current).await,
+            Err(refused) => refused,
         };
+        let (mut response, status) = match refused {
+            Refused::Bypass | Refused::TooManyFeeds | Refused::TooManyPrivateFeeds | Refused::Closing => {
+                (self.forward_read(route, request, client).await, Some(cache_status::BYPASS))
+            }
+            Refused::NotKept if demand.only_if_cached => {
+                let detail =
+                    "nothing is kept that may be used, and `only-if-cached` forbids to ask the origin";
+                let problem = Problem::new(ProblemKind::NotKept).with_detail(detail);
+                (told(&problem), Some(cache_status::NOT_KEPT))
+            }
+            // With `no-store` the answer is this reader's alone.
+            Refused::NotKept => {
+                (self.forward_read(route, request, client).await, Some(cache_status::fwd(Forward::Miss)))
+            }
+            refused => (self.refusal(refused), asked.map(cache_status::fwd)),
+        };
+        if let Some(status) = status {
+            answer::cache_status(response.headers_mut(), status);
+        }
         answer::vary(response.headers_mut(), "Accept");
         response
     }
@@ -315,7 +337,7 @@ impl Gateway {
             Refused::Closing => {
                 Problem::new(ProblemKind::ShuttingDown).with_detail("another instance will answer")
             }
-            Refused::Lost | Refused::Bypass => {
+            Refused::Lost | Refused::Bypass | Refused::NotKept => {
                 error!("a request was lost inside the gateway");
                 Problem::new(ProblemKind::Internal).with_detail("the gateway lost this request")
             }
