@@ -298,13 +298,26 @@ async fn what_comes_behind_a_stream_by_post_is_refused() {
         let refused = http.response("POST").await;
         assert_eq!((refused.status, &*refused.problem()), (400, "bad-request"));
     }
+    // In chunks, or with line ends that only some take for such, it is a stream as well.
+    let mut http = Http::connect(gateway.address).await;
+    http.send(request("POST", "/q", &[JSON, STREAM, ("Transfer-Encoding", "chunked")])).await;
+    http.send("2\r\n{}\r\n0\r\n\r\n").await;
+    Stream::answered(http).await.expect("snapshot").await;
+    assert_eq!(gateway.gateway.ways().taken_over, 1);
+    let mut http = Http::connect(gateway.address).await;
+    let whole = with_content("POST", "/q", &[JSON, STREAM], "{}");
+    http.send(String::from_utf8(whole).unwrap().replace("\r\n", "\n")).await;
+    let mut stream = Stream::answered(http).await;
+    assert_eq!(stream.head.field("transfer-encoding"), Some("chunked"), "{:?}", stream.head);
+    stream.expect("snapshot").await;
+    assert_eq!(gateway.gateway.ways().through, 1);
     // On a connection that served before, it is taken over all the same.
     let mut http = Http::connect(gateway.address).await;
     http.ask("GET", "/other", &[]).await;
     http.response("GET").await;
     http.send(with_content("POST", "/q", &[JSON, STREAM], "{}")).await;
     Stream::answered(http).await.expect("snapshot").await;
-    assert_eq!(gateway.gateway.ways().taken_over, 1);
+    assert_eq!(gateway.gateway.ways().taken_over, 2);
 }
 
 #[tokio::test]
