@@ -178,7 +178,7 @@ impl Gateway {
                 }
             };
         }
-        let Some(live) = &route.live else { return self.pass(route, request, client, None).await };
+        let Some(live) = &route.live else { return self.pass(route, request, client).await };
         match route.reads.judge(request, self.head_timeout).await {
             Content::Read(request, content) => {
                 let (method, mut fields) = (request.method().clone(), request.headers().clone());
@@ -190,13 +190,7 @@ impl Gateway {
                     Live { route: live, method, target: &target, fields, content, reserved: &reserved };
                 self.live(route, live, request, client).await
             }
-            Content::Other(request) => {
-                let status = match *request.method() {
-                    Method::GET | Method::HEAD => cache_status::BYPASS,
-                    _ => cache_status::METHOD,
-                };
-                self.pass(route, request, client, Some(status)).await
-            }
+            Content::Other(request) => self.pass(route, request, client).await,
             Content::TooLarge(request) => match negotiation::reading(request.headers()) {
                 Reading::Stream => refused(&Problem::new(ProblemKind::BodyTooLarge).with_detail(
                     "the content is over this route's `max_query_body`, so it cannot be streamed",
@@ -218,16 +212,13 @@ impl Gateway {
         }
     }
 
-    /// Passes a request through as it is, but for the positions of ours in its conditions. `status` is what
-    /// `Cache-Status` says of the answer.
-    async fn pass(
-        &self,
-        route: &GatewayRoute,
-        mut request: Request<Body>,
-        client: &Client,
-        status: Option<&str>,
-    ) -> Decided {
+    /// Passes a request through as it is, but for the positions of ours in its conditions.
+    async fn pass(&self, route: &GatewayRoute, mut request: Request<Body>, client: &Client) -> Decided {
         self.translate_conditions(request.headers_mut()).await;
+        let status = route.live.as_ref().map(|_| match *request.method() {
+            Method::GET | Method::HEAD => cache_status::BYPASS,
+            _ => cache_status::METHOD,
+        });
         let mut response = self.forward(route, request, client).await;
         // What becomes a tunnel is no answer that anybody could keep.
         if let Some(status) = status.filter(|_| !response.status().is_informational()) {
