@@ -327,8 +327,12 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         if let Some(pin) = subscriber.pin {
             self.pins.release(pin);
         }
-        if subscriber.ending.is_none() {
-            self.leave_feed(subscriber.feed, subscriber.place, subscriber.wish);
+        let (left, feed) = (subscriber.ending.is_none(), subscriber.feed);
+        let (place, wish) = (subscriber.place, subscriber.wish);
+        // Its socket and its place among the streams are free before its feed's owner hears that it left.
+        drop(subscriber);
+        if left {
+            self.leave_feed(feed, place, wish);
         }
     }
 

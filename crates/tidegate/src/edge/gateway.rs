@@ -266,7 +266,7 @@ impl Gateway {
         let mut response = match self.hub.subscribe(wanted, resume, coding, wish).await {
             Ok(subscription) => {
                 let head = stream::head(subscription.content_type.clone(), coding);
-                return Decided::Stream(subscription, head, Ending::of(&live.content));
+                return Decided::Stream(subscription, head, Ending::of(&live.fields, &live.content));
             }
             Err(Refused::Raw(raw, unfit)) => stream::only_streams(passed_on(*raw), unfit),
             Err(Refused::Bypass) => {
