@@ -50,6 +50,10 @@ pub enum Kind {
     Url,
     /// The path of a file, from the folder of the configuration file if it is relative.
     File,
+    /// One of a few words.
+    OneOf(&'static [&'static str]),
+    /// A list of hosts with ports.
+    Places,
     /// A host name, or `*.` before one; empty for every host.
     Host,
     /// A pattern of paths.
@@ -173,6 +177,7 @@ impl Kind {
         match self {
             Self::Address => "an address as a string",
             Self::WebOrigins
+            | Self::Places
             | Self::HeaderNames
             | Self::QueryNames
             | Self::Methods
@@ -187,6 +192,7 @@ impl Kind {
             Self::Flag => "true or false",
             Self::Name => "a name as a string",
             Self::Url => "a URL as a string",
+            Self::OneOf(_) => "one of a few words as a string",
             Self::File => "the path of a file as a string",
             Self::Host => "a host as a string",
             Self::Pattern | Self::Path => "a path as a string",
@@ -227,6 +233,7 @@ impl Kind {
         matches!(
             self,
             Self::WebOrigins
+                | Self::Places
                 | Self::HeaderNames
                 | Self::QueryNames
                 | Self::CookieNames
