@@ -15,6 +15,9 @@ const SETTLING: (u32, f64) = (2, 0.5);
 /// The most that an interval is stretched or shortened by jitter, as a share of it.
 const SPREAD: f64 = 0.05;
 
+/// The longest wait before the first retry.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+
 /// The longest wait between two tries at a failing origin that names no time of its own.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
@@ -61,8 +64,11 @@ impl Schedule {
 
     /// The cycle failed: when the next one begins. `retry_after` is what the origin asked for, if it did.
     pub(crate) fn after_failure(&mut self, now: Time, retry_after: Option<Duration>) -> Time {
-        // The first retry is quick, so that a single failure need not be told.
-        let doubled = (self.interval / 2).saturating_mul(1 << self.failures.min(16));
+        let doubled = match self.failures {
+            // Quick, so that a single failure need not be told.
+            0 => (self.interval / 2).min(FIRST_RETRY),
+            failures => self.interval.saturating_mul(1 << (failures - 1).min(16)),
+        };
         self.failures = self.failures.saturating_add(1);
         let cap = MAX_BACKOFF.max(self.interval);
         let backoff = self.jitter.scale(doubled.min(cap), 0.5, 1.0);
@@ -126,13 +132,20 @@ mod tests {
         let mut longest = Duration::ZERO;
         for failure in 0..40u32 {
             let wait = schedule.after_failure(at(0), None).since_start();
-            let full = Duration::from_millis(250 * (1 << failure.min(16))).min(MAX_BACKOFF);
+            let full = Duration::from_millis(250 * (1 << failure.min(17))).min(MAX_BACKOFF);
             assert!(wait >= full / 2 && wait <= full, "failure {failure}: {wait:?} of {full:?}");
             longest = longest.max(wait);
         }
         assert!(longest > MAX_BACKOFF / 2);
         schedule.after_success(at(0), at(0));
         assert!(schedule.after_failure(at(0), None) <= at(250), "the first retry is quick");
+    }
+
+    #[test]
+    fn the_first_retry_is_quick_however_rarely_the_origin_is_asked() {
+        let mut schedule = Schedule::new(Duration::from_secs(3600), 1);
+        assert!(schedule.after_failure(at(0), None) <= at(2000));
+        assert!(schedule.after_failure(at(0), None) >= at(1_800_000), "and the second is not");
     }
 
     #[test]
