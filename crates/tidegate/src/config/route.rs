@@ -129,7 +129,7 @@ fn shadowed(host: &HostPattern, pattern: &Sourced<PathPattern>, earlier: &[Route
 }
 
 /// The settings of a route that mean nothing where everything is passed through.
-const LIVE_ONLY: [&str; 16] = [
+const LIVE_ONLY: &[&str] = &[
     "poll",
     "linger",
     "stale_if_error",
@@ -172,7 +172,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft], f
     let expect = expect::read(reader, table, folder);
     let is_live = live.as_ref().map(|live| *live.value);
     if is_live == Some(false) {
-        for key in LIVE_ONLY {
+        for &key in LIVE_ONLY {
             if let Some(span) = table.key_span(key) {
                 reader.report(&span, Problem::NotLive { key });
             }
