@@ -17,6 +17,7 @@ mod handover;
 mod leaving;
 mod mount;
 mod neighbours;
+mod origins;
 mod process;
 mod reads;
 mod resume;
