@@ -160,6 +160,7 @@ fn live_route(
         policy: Policy {
             interval: *policy.poll,
             linger: *policy.linger,
+            stale_if_error: *policy.stale_if_error,
             window,
             max_depth: json::MAX_DEPTH,
             identities: Arc::new(policy.fields.identities()),

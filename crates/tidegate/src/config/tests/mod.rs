@@ -110,6 +110,7 @@ fn what_is_not_written_has_its_documented_default() {
         ("live", config.routes[0].live().is_some().to_string()),
         ("poll", shown(&live.poll)),
         ("linger", shown(&live.linger)),
+        ("stale_if_error", shown(&live.stale_if_error)),
         ("heartbeat", shown(&live.heartbeat)),
         ("conflate", live.conflate.to_string()),
         (
