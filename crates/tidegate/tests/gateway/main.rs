@@ -19,6 +19,7 @@ mod handover;
 mod leaving;
 mod mount;
 mod neighbours;
+mod origins;
 mod pace;
 mod private_feeds;
 mod process;
