@@ -48,7 +48,7 @@ impl<F: Fn(u64) -> Fetched + Send + Sync + 'static> Origin for Prompt<F> {
 }
 
 fn plain(outcome: Outcome) -> Fetched {
-    Fetched { outcome, raw: None, wire_bytes: 0 }
+    Fetched { outcome, raw: None, wire_bytes: 0, waited: Duration::ZERO }
 }
 
 fn fields(list: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -226,7 +226,14 @@ async fn an_answer_that_passes_through_goes_to_one() {
             .map_err(|it| -> BoxError { match it {} })
             .boxed_unsync();
         let raw = Some(Response::new(body));
-        answer.send(Fetched { outcome: Outcome::Unfit(Unfit::MediaType), raw, wire_bytes: 4 }).unwrap();
+        answer
+            .send(Fetched {
+                outcome: Outcome::Unfit(Unfit::MediaType),
+                raw,
+                wire_bytes: 4,
+                waited: Duration::ZERO,
+            })
+            .unwrap();
     };
     let (first, second, ()) =
         finish(async { tokio::join!(bench.read("/a", &none), bench.read("/a", &none), answer) }).await;

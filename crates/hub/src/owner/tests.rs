@@ -163,7 +163,11 @@ impl Bench {
 
     fn fetched(&mut self, outcome: Outcome) {
         let number = self.fetching.take().expect("a fetch is under way");
-        self.owner.handle_fetched(self.now, number, Fetched { outcome, raw: None, wire_bytes: 0 });
+        self.owner.handle_fetched(
+            self.now,
+            number,
+            Fetched { outcome, raw: None, wire_bytes: 0, waited: Duration::ZERO },
+        );
         self.act();
     }
 

@@ -13,6 +13,7 @@
 //!
 //! It must not know how anything is served.
 
+mod budget;
 mod cors;
 mod docs;
 mod env;
@@ -42,6 +43,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use budget::BudgetConfig;
 pub use docs::{EXAMPLE, markdown};
 pub use env::{Environment, PlaceholderError};
 pub use error::{ConfigError, Problem, Suggestion, render};

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::budget::{self, BudgetConfig};
 use super::error::Problem;
 use super::quantity::display_duration;
 use super::read::{At, Fields, Reader, nearest};
@@ -26,6 +27,8 @@ pub struct OriginConfig {
     pub head_timeout: Sourced<Duration>,
     /// How long the body of a fetched representation may take.
     pub body_timeout: Sourced<Duration>,
+    /// How much it may be asked.
+    pub budget: BudgetConfig,
 }
 
 /// The name of an origin: 1 to 64 letters, digits, `-`, `_` or `.`.
@@ -48,6 +51,7 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<Origin
         let connect = reader.time(fields, "connect_timeout");
         let head = reader.time(fields, "head_timeout");
         let body_timeout = reader.time(fields, "body_timeout");
+        let budget = budget::read(reader, fields);
         if let (Some(connect), Some(head)) = (&connect, &head) {
             bounds(reader, ("connect_timeout", connect), ("head_timeout", head));
         }
@@ -65,6 +69,7 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<Origin
                 connect_timeout: connect?.value,
                 head_timeout: head?.value,
                 body_timeout: body_timeout?.value,
+                budget: budget?,
             }))
         };
         let origin = build();

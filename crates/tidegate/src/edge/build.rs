@@ -13,7 +13,7 @@ use super::cors::Cors;
 use super::gateway::GatewayRoute;
 use super::tls;
 use crate::config::{ByteSize, Config, CorsOrigins, LivePolicy, PathPattern, RouteConfig};
-use crate::origin::{HttpOrigin, OriginError, OriginSettings};
+use crate::origin::{BudgetSettings, HttpOrigin, OriginError, OriginSettings};
 use crate::proxy::Tunnels;
 
 /// A checked configuration could not be made to run.
@@ -71,6 +71,10 @@ impl Gateway {
                 head_timeout: *origin.head_timeout,
                 body_timeout: *origin.body_timeout,
                 max_body,
+                budget: BudgetSettings {
+                    max_concurrent: *origin.budget.max_concurrent,
+                    max_per_second: origin.budget.per_second(),
+                },
             };
             let name = origin.name.as_str().to_owned();
             let made = HttpOrigin::new(settings).map_err(|error| BuildError::Origin { name, error })?;

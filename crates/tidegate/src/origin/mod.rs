@@ -10,6 +10,7 @@
 //! - An answer that cannot be a document is handed on with the bytes that the origin sent.
 //! - No error text holds credentials, a path or a query: it names the origin's authority only.
 
+mod budget;
 mod coding;
 mod collect;
 mod connect;
@@ -34,6 +35,9 @@ use tidegate_hub::{FetchRequest, Fetched, Origin};
 pub(crate) use exchange::{Turn, no_body};
 pub(crate) use fields::{NAME, append_via, end_to_end};
 
+pub use budget::BudgetSettings;
+
+use budget::Budget;
 use exchange::Link;
 
 /// What to know about an origin before the first request.
@@ -52,6 +56,8 @@ pub struct OriginSettings {
     pub body_timeout: Duration,
     /// The largest document, in bytes, encoded and decoded.
     pub max_body: usize,
+    /// How much it may be asked.
+    pub budget: BudgetSettings,
 }
 
 /// Settings of which no origin can be made.
@@ -106,6 +112,7 @@ pub(crate) struct Inner {
     prefix: String,
     pub(crate) host: HeaderValue,
     pub(crate) link: Link,
+    budget: Budget,
     body_timeout: Duration,
     patience: Duration,
     max_body: usize,
@@ -132,7 +139,8 @@ impl HttpOrigin {
     /// The same with a TLS configuration of one's own, for origins with a private certificate authority. It must not
     /// name application protocols: the gateway speaks HTTP/1.1 to its origins.
     pub fn with_tls(settings: OriginSettings, tls: ClientConfig) -> Result<HttpOrigin, OriginError> {
-        let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, max_body } = settings;
+        let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, max_body, budget } =
+            settings;
         let parts = base.into_parts();
         let scheme = parts
             .scheme
@@ -151,8 +159,10 @@ impl HttpOrigin {
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| OriginError::Host)?;
         let connector = connect::connector(connect_timeout, tls);
         let link = Link::new(connector, authority.to_string(), connect_timeout, head_timeout);
+        let budget = Budget::new(authority.as_str(), budget);
         let patience = fetch::PATIENCE;
-        let inner = Inner { name, scheme, authority, prefix, host, link, body_timeout, patience, max_body };
+        let inner =
+            Inner { name, scheme, authority, prefix, host, link, budget, body_timeout, patience, max_body };
         Ok(HttpOrigin(Arc::new(inner)))
     }
 
@@ -177,7 +187,12 @@ impl HttpOrigin {
 impl Origin for HttpOrigin {
     fn fetch(&self, request: FetchRequest) -> Pin<Box<dyn Future<Output = Fetched> + Send>> {
         let inner = self.0.clone();
-        Box::pin(async move { fetch::fetch(&inner, request).await })
+        Box::pin(async move {
+            match inner.budget.enter(&request).await {
+                Ok(place) => place.leave(fetch::fetch(&inner, request).await),
+                Err(refused) => refused,
+            }
+        })
     }
 }
 

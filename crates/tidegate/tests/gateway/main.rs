@@ -5,6 +5,7 @@
 
 mod admission;
 mod attacks;
+mod budget;
 mod common;
 mod cors;
 mod documents;

@@ -50,4 +50,25 @@ pub(super) const SETTINGS: &[Setting] = &[
         about: "How long the body of a fetched representation may take. It is absolute: dripping bytes do not extend it.",
         reason: "It ends transfers that would hold a feed's only fetch for ever. What is passed through has no such limit.",
     },
+    Setting {
+        section: Section::Origin,
+        key: "max_concurrent",
+        kind: Kind::Count(1, 65_536),
+        default: Some("64"),
+        example: "64",
+        about: "Fetches under way at one time: polls, and the reads that feeds make for whoever asks. They take turns: \
+                what somebody waits for goes first, routes and feeds get the same share, and feeds that are answered \
+                slowly leave room for the others. What passes through is not counted.",
+        reason: "As many as a usual connection pool or worker pool behind an API takes without a queue of its own.",
+    },
+    Setting {
+        section: Section::Origin,
+        key: "max_requests_per_second",
+        kind: Kind::CountOrAuto(1, 1_000_000),
+        default: Some("auto"),
+        example: "50",
+        about: "Fetches begun in a second, with bursts of a tenth of it at most. `auto` is without a limit. Whatever is \
+                set, the limits that the origin itself tells are obeyed: `Retry-After`, `RateLimit`, `X-RateLimit-…`.",
+        reason: "A route's `poll` and `max_concurrent` bound it already; set it where the API's terms name a number.",
+    },
 ];

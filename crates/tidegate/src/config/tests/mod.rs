@@ -90,6 +90,8 @@ fn what_is_not_written_has_its_documented_default() {
         ("connect_timeout", shown(&origin.connect_timeout)),
         ("head_timeout", shown(&origin.head_timeout)),
         ("body_timeout", shown(&origin.body_timeout)),
+        ("max_concurrent", origin.budget.max_concurrent.to_string()),
+        ("max_requests_per_second", origin.budget.max_requests_per_second.to_string()),
         ("live", config.routes[0].live().is_some().to_string()),
         ("poll", shown(&live.poll)),
         ("linger", shown(&live.linger)),
