@@ -15,6 +15,7 @@ use crate::frame::Coding;
 use crate::heavy::heavily;
 use crate::origin::Fetched;
 use crate::owner::{Action, Message, Owner, outcome_name};
+use crate::problems::kind_of;
 use crate::published::StatusView;
 use crate::registry::Registry;
 use crate::route::Route;
@@ -70,16 +71,16 @@ impl FeedTask {
                 message = queue.recv() => {
                     // The table holds a sender until the task retires.
                     let Some(message) = message else { return };
-                    let weighs = match &message {
-                        Message::StepFrom(..) | Message::Subscribe { coding: Coding::Gzip, .. } => owner.feed().head().map_or(0, |head| head.body.len()),
-                        _ => 0,
-                    };
-                    let now = self.hub.clock.now();
-                    owner = on(owner, weighs, move |owner| owner.handle(now, message)).await;
+                    owner = self.told(owner, message).await;
                 }
                 (number, fetched) = fetched(&mut fetch) => {
                     fetch = None;
                     self.log(&fetched);
+                    // What came before it first: a write among it makes this answer one that may be older.
+                    for _ in 0..queue.len() {
+                        let Ok(message) = queue.try_recv() else { break };
+                        owner = self.told(owner, message).await;
+                    }
                     let weighs = match &fetched.outcome {
                         Outcome::Fresh(representation) => representation.body.len(),
                         _ => 0,
@@ -90,6 +91,17 @@ impl FeedTask {
                 () = sleep_until(&self.hub, timer) => owner.handle_timeout(self.hub.clock.now()),
             }
         }
+    }
+
+    async fn told(&self, owner: FeedOwner, message: Message) -> FeedOwner {
+        let weighs = match &message {
+            Message::StepFrom(..) | Message::Subscribe { coding: Coding::Gzip, .. } => {
+                owner.feed().head().map_or(0, |head| head.body.len())
+            }
+            _ => 0,
+        };
+        let now = self.hub.clock.now();
+        on(owner, weighs, move |owner| owner.handle(now, message)).await
     }
 
     fn begin(&self) -> FeedOwner {
@@ -104,7 +116,7 @@ impl FeedTask {
         let outcome = outcome_name(&fetched.outcome);
         match &fetched.outcome {
             Outcome::Failed(failure) => {
-                tracing::warn!(path, scope = %self.route.scope, outcome, detail = %failure.detail, "fetch failed");
+                tracing::warn!(path, scope = %self.route.scope, outcome, code = kind_of(failure.kind).code(), detail = %failure.detail, "fetch failed");
             }
             _ => debug!(path, scope = %self.route.scope, outcome, bytes = fetched.wire_bytes, "fetched"),
         }
@@ -162,7 +174,7 @@ impl Drop for Abandoned {
         error!(feed = self.feed.0, "a feed's task ended unexpectedly; its streams are closed");
         self.hub.abandon(&self.sender);
         let now = self.hub.clock.now();
-        let cause = Failure::new(FailureKind::Broken, "the gateway lost this feed; reconnect");
+        let cause = Failure::new(FailureKind::Lost, "the gateway lost this feed; reconnect");
         let status = Status {
             state: State::Stale,
             since: now,

@@ -14,10 +14,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use tidegate_core::{
-    Ended, Failure, Feed, FetchPlan, Fetching, Offset, Outcome, Output, Resumed, Settled, SharedRequest,
-    State, Time, Update, Vary, Wait,
+    Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName, Resumed,
+    Settled, SharedRequest, State, Time, Update, Vary, Wait,
 };
 use tokio::sync::oneshot;
 
@@ -181,6 +181,7 @@ impl<F: PortFactory> Owner<F> {
                     Wait::Until(fetch) => self.waiting.push((fetch, Waiter::Reader { own, insists, reply })),
                 }
             }
+            Message::Invalidated => self.feed.handle_invalidated(now),
             Message::Unsubscribed(id, shard) if id == self.id => self.unsubscribed(now, shard),
             Message::StepFrom(id, shard, from) if id == self.id => self.step_from(shard, from),
             // About an earlier feed of this owner: its subscribers were all let go when it ended.
@@ -198,6 +199,8 @@ impl<F: PortFactory> Owner<F> {
     fn report(&self) -> FeedReport {
         FeedReport {
             target: self.request.target().to_owned(),
+            shared: !self.request.is_private(),
+            key_fields: key_fields(&self.request),
             subscribers: self.feed.subscribers(),
             waiting: self.waiting.len(),
             head: self.feed.head().map(|head| head.position),
@@ -243,7 +246,9 @@ impl<F: PortFactory> Owner<F> {
     fn fetch(&mut self, now: Time, plan: FetchPlan) {
         self.asked = now;
         let request = FetchRequest {
+            method: self.request.method().clone(),
             target: self.request.target().to_owned(),
+            body: self.request.body().clone(),
             fields: self.request.fields().clone(),
             condition: plan.condition,
             patient: plan.patient,
@@ -354,6 +359,9 @@ impl<F: PortFactory> Owner<F> {
     }
 
     fn settle(&mut self, now: Time, fetch: Fetching, settled: Settled) {
+        if let Some(kind) = self.failure_of(&settled) {
+            self.counters.failed(kind);
+        }
         let ready: Vec<_> =
             self.waiting.extract_if(.., |(awaited, _)| *awaited <= fetch).map(|(_, waiter)| waiter).collect();
         for waiter in ready {
@@ -403,6 +411,19 @@ impl<F: PortFactory> Owner<F> {
         }
     }
 
+    /// How a fetch failed, if it did. Where nothing is streamed, an answer that cannot be is none: it passes through.
+    fn failure_of(&self, settled: &Settled) -> Option<FailureKind> {
+        match settled {
+            Settled::Confirmed | Settled::Split(_) => None,
+            Settled::Failed(failure) => Some(failure.kind),
+            Settled::Answered(answer) if self.head.is_some() || is_error(answer.status) => {
+                Some(FailureKind::Status(answer.status))
+            }
+            Settled::Unfit(unfit) if self.head.is_some() => Some(unfit.as_failure().kind),
+            Settled::Answered(_) | Settled::Unfit(_) => None,
+        }
+    }
+
     fn failed(&mut self, own: bool, failure: &Failure) -> Refusal {
         match self.raw.take_if(|_| own) {
             Some(raw) => Refusal::Raw(raw, None),
@@ -435,7 +456,9 @@ impl<F: PortFactory> Owner<F> {
             return Reply::Failed(cause.clone());
         }
         let stale = status.state != State::Live;
-        if let (true, false, Some(cause)) = (stale, reads.when_stale, &status.cause) {
+        // What a write made invalid must be validated before it is used again (RFC 9111 §4.4).
+        let may_be_stale = reads.when_stale && !(self.feed.is_invalidated() && source == Source::Memory);
+        if let (true, false, Some(cause)) = (stale, may_be_stale, &status.cause) {
             return Reply::Unconfirmed(cause.clone());
         }
         Reply::Have(Current {
@@ -467,4 +490,22 @@ impl<F: PortFactory> Owner<F> {
         }
         self.actions.push(Action::Tell(shard, FeedCommand::Step(self.id, from, step.clone())));
     }
+}
+
+/// The names of the fields that tell a key from others, of `Cookie` those of the cookies.
+fn key_fields(request: &SharedRequest) -> Vec<String> {
+    let mut names: Vec<String> = request
+        .parts()
+        .map(|(name, _)| match name {
+            PartName::Field(name) => name.to_owned(),
+            PartName::Cookie(name) => format!("cookie {name}"),
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
 }

@@ -20,6 +20,7 @@ mod env;
 mod error;
 mod fields;
 mod header;
+mod host;
 mod kind;
 mod limits;
 mod origin;
@@ -28,6 +29,7 @@ mod quantity;
 mod read;
 mod route;
 mod settings;
+mod sharing;
 mod source;
 mod syntax;
 mod tls;
@@ -48,6 +50,7 @@ pub use docs::{EXAMPLE, markdown};
 pub use env::{Environment, PlaceholderError};
 pub use error::{ConfigError, Problem, Suggestion, render};
 pub use fields::FieldSettings;
+pub use host::HostPattern;
 pub use kind::{Kind, OrAuto, Section, Setting};
 pub use limits::Limits;
 pub use origin::{OriginConfig, OriginName};
@@ -55,6 +58,7 @@ pub use pattern::PathPattern;
 pub use quantity::{ByteSize, display_duration, parse_duration, parse_size};
 pub use route::{LivePolicy, RouteConfig, RoutePolicy};
 pub use settings::settings;
+pub use sharing::SharingSettings;
 pub use source::{Location, Place, mask_userinfo};
 pub use tls::{MaterialError, Tls};
 pub use url::{CorsOrigins, OriginUrl, WebOrigin};
@@ -192,9 +196,10 @@ impl Config {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
-    /// The route of a request's path, as the client sent it: percent-encoded, without the query.
+    /// The route of a request's path, as the client sent it: percent-encoded, without the query; among those for every
+    /// host.
     pub fn route(&self, path: &str) -> Option<&RouteConfig> {
-        self.routes.iter().find(|route| route.pattern.matches(path))
+        self.routes.iter().find(|route| route.host.is_any() && route.pattern.matches(path))
     }
 }
 

@@ -33,6 +33,8 @@ pub enum ValueError {
     Name,
     /// Not the URL of an origin.
     Url(UrlError),
+    /// Not a host, nor `*.` before one.
+    HostPattern,
     /// Not a pattern of paths.
     Pattern(PatternError),
     /// Not a web origin that CORS could allow.
@@ -41,6 +43,12 @@ pub enum ValueError {
     HeaderName,
     /// A header field that may never be ignored.
     Header(HeaderError),
+    /// Not the name of a query parameter.
+    QueryName,
+    /// Not the name of a cookie.
+    CookieName,
+    /// Not a method that could be declared safe.
+    SafeMethod,
     /// Not a JSON Pointer.
     Pointer(PointerError),
     /// Not a JSONPath. Where and why, unless the text came from the environment: that would tell its length.
@@ -93,6 +101,8 @@ pub enum PatternError {
     DotSegment,
     /// A `?` or `#`: patterns are of paths only.
     NotPath,
+    /// A wildcard, where one path is meant.
+    NotLiteral,
     /// A character that a request's path can only hold percent-encoded, or a broken percent-encoding.
     Character,
 }
@@ -135,6 +145,9 @@ impl ValueError {
             Self::Name => "is not a name: 1 to 64 letters, digits, `-`, `_` or `.`",
             Self::CorsOrigin => "is not a web origin",
             Self::HeaderName => "is not a header field name",
+            Self::QueryName => "is not the name of a query parameter as it is when decoded",
+            Self::CookieName => "is not the name of a cookie",
+            Self::SafeMethod => "is not a method that can be declared safe",
             Self::Url(error) => match error {
                 UrlError::Syntax => "is not an absolute URL",
                 UrlError::Scheme => "is not an http or https URL",
@@ -145,7 +158,9 @@ impl ValueError {
                 UrlError::Port => "has a port that is not between 1 and 65535",
                 UrlError::DotSegment => "has a `.` or `..` segment in its path",
             },
+            Self::HostPattern => "is neither a host name nor `*.` before one",
             Self::Pattern(error) => match error {
+                PatternError::NotLiteral => "has a wildcard or a slash at its end",
                 PatternError::NoSlash => "does not begin with `/`",
                 PatternError::RestNotLast => "has `**` before its end",
                 PatternError::MixedSegment => "mixes a wildcard with text in one segment",
@@ -212,6 +227,13 @@ impl ValueError {
                  \"https://app.example.com\" or \"http://localhost:5173\", or [\"*\"] alone for any"
             }
             Self::HeaderName => "write the name alone: \"Accept-Language\"",
+            Self::QueryName => {
+                "write the name alone, or how names begin and a `*`: \"_\", \"utm_*\"; names are compared decoded"
+            }
+            Self::CookieName => "write the name alone: \"session\"",
+            Self::SafeMethod => {
+                "write \"POST\", \"QUERY\", \"SEARCH\", \"REPORT\" or \"PROPFIND\"; GET and HEAD always are, and no others can be"
+            }
             Self::Url(error) => match error {
                 UrlError::Userinfo => {
                     "remove it: a URL ends up in logs; let clients send their own `Authorization`, which is forwarded"
@@ -221,7 +243,12 @@ impl ValueError {
                 }
                 _ => "write \"http://127.0.0.1:9100\" or \"https://api.example.com/v1\"",
             },
+            Self::HostPattern => {
+                "write a name without scheme and port, or with `*` for its first label: \"api.example.com\", \
+                 \"*.example.com\""
+            }
             Self::Pattern(error) => match error {
+                PatternError::NotLiteral => "write the path alone: \"/market\", \"/apis/market\"",
                 PatternError::NoSlash => "write the whole path: \"/quotes/**\"",
                 PatternError::RestNotLast => {
                     "write `**` as the last segment (\"/quotes/**\"), or `*` for exactly one (\"/quotes/*/trades\")"

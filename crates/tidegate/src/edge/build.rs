@@ -5,14 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use http::HeaderName;
 use http::header::ORIGIN;
-use tidegate_core::{Policy, Vary, WindowLimits, json};
+use tidegate_core::{Policy, SharingPolicy, Vary, WindowLimits, json};
 use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Route};
 
 use super::Gateway;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
 use super::tls;
-use crate::config::{ByteSize, Config, CorsOrigins, LivePolicy, PathPattern, RouteConfig};
+use crate::config::{ByteSize, Config, CorsOrigins, HostPattern, LivePolicy, PathPattern, RouteConfig};
 use crate::origin::{BudgetSettings, HttpOrigin, OriginError, OriginSettings};
 use crate::proxy::Tunnels;
 
@@ -53,6 +53,7 @@ impl Gateway {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let limits = HubLimits {
             feeds: *config.limits.max_feeds,
+            private_feeds: *config.limits.max_private_feeds,
             streams: *config.limits.max_streams,
             shards: config.limits.shards.or(cores),
             pinned: in_memory(*config.limits.max_pinned),
@@ -94,13 +95,15 @@ impl Gateway {
         let route = |route: &RouteConfig| {
             // The check found every route's origin among the origins.
             let index = config.origins.iter().position(|origin| Arc::ptr_eq(origin, &route.origin))?;
-            let origin = origins[index].clone();
-            let pattern = route.pattern.clone();
+            let origin = origins[index].mounted_at(&route.mount);
+            let (host, pattern) = (route.host.clone(), route.pattern.clone());
             let live = route.live().map(|policy| {
-                live_route(&pattern, &origin, policy, window, max_streams, considered.clone(), totals.clone())
+                let paths = format!("{}{}", *host, *pattern);
+                live_route(&paths, &origin, policy, window, max_streams, considered.clone(), totals.clone())
             });
             let live = live.map(Arc::new);
-            Some(GatewayRoute { pattern: PathPattern::clone(&pattern), origin, live })
+            let (host, pattern) = (HostPattern::clone(&host), PathPattern::clone(&pattern));
+            Some(GatewayRoute { host, pattern, origin, live })
         };
         let routes = config.routes.iter().filter_map(route).collect();
         Ok(Gateway {
@@ -125,7 +128,7 @@ fn in_memory(size: ByteSize) -> usize {
 }
 
 fn live_route(
-    pattern: &PathPattern,
+    paths: &str,
     origin: &HttpOrigin,
     policy: &LivePolicy,
     window: WindowLimits,
@@ -134,7 +137,7 @@ fn live_route(
     totals: Arc<FeedCounters>,
 ) -> Route {
     Route {
-        scope: format!("{} {pattern}", origin.name()),
+        scope: format!("{} {paths}", origin.name()),
         origin: Arc::new(origin.clone()),
         policy: Policy {
             interval: *policy.poll,
@@ -148,7 +151,11 @@ fn live_route(
         conflate: *policy.conflate,
         max_streams,
         considered,
-        irrelevant: policy.ignore_headers.iter().map(|name| HeaderName::clone(name)).collect(),
+        sharing: SharingPolicy {
+            ignored_headers: policy.ignore_headers.iter().map(|name| HeaderName::clone(name)).collect(),
+            ignored_query: policy.sharing.ignored_query(),
+            cookies: policy.sharing.cookie_names(),
+        },
         counters: Arc::new(FeedCounters::within(totals)),
     }
 }

@@ -9,7 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use rustls::ServerConfig;
 use tidegate_core::negotiation::{self, Reading};
-use tidegate_core::{Answer, Failure, Position, caching};
+use tidegate_core::{Answer, Asked, Failure, Position, caching};
 use tidegate_hub::{
     Body, FeedCounters, FeedReport, FeedStats, Hub, Refused, Route, Subscription, Wanted, WayStats,
     problem_of,
@@ -21,8 +21,9 @@ use tracing::{debug, error};
 use super::admission::AdmissionLimits;
 use super::cors::Cors;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
+use super::writes::Write;
 use super::{answer, asked, plain, stream};
-use crate::config::{ByteSize, OrAuto, PathPattern};
+use crate::config::{ByteSize, HostPattern, OrAuto, PathPattern};
 use crate::memory::Pressure;
 use crate::origin::{HttpOrigin, no_body};
 use crate::proxy::{self, Client, Tunnels};
@@ -46,6 +47,7 @@ pub struct Gateway {
 }
 
 pub(super) struct GatewayRoute {
+    pub(super) host: HostPattern,
     pub(super) pattern: PathPattern,
     pub(super) origin: HttpOrigin,
     /// Present where its GETs can be subscribed to.
@@ -84,9 +86,9 @@ impl Gateway {
         self.hub.report().await
     }
 
-    /// What was counted on the live route that `path` matches, over all its feeds, since the start.
+    /// What was counted on the live route for every host that `path` matches, over all its feeds, since the start.
     pub fn route_stats(&self, path: &str) -> Option<FeedStats> {
-        Some(self.route(path)?.live.as_ref()?.counters.read())
+        Some(self.route(None, path)?.live.as_ref()?.counters.read())
     }
 
     /// Has new streams refused while memory runs short. Only the first call counts.
@@ -109,8 +111,8 @@ impl Gateway {
         self.hub.ways()
     }
 
-    fn route(&self, path: &str) -> Option<&GatewayRoute> {
-        self.routes.iter().find(|route| route.pattern.matches(path))
+    fn route(&self, host: Option<&str>, path: &str) -> Option<&GatewayRoute> {
+        self.routes.iter().find(|route| route.host.matches(host) && route.pattern.matches(path))
     }
 
     /// Decides what becomes of one request.
@@ -135,7 +137,7 @@ impl Gateway {
         if let Some(wrong) = wrong_host(&request) {
             return refused(&Problem::new(ProblemKind::BadRequest).with_detail(wrong));
         }
-        let Some(route) = self.route(request.uri().path()) else {
+        let Some(route) = self.route(host_of(&request), request.uri().path()) else {
             let detail = format!("no route matches {}", request.uri().path());
             return refused(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
         };
@@ -201,7 +203,7 @@ impl Gateway {
         client: &Client,
     ) -> Decided {
         let resume = stream::resume(&live.fields, live.reserved.last_event_id.as_deref());
-        let wanted = Wanted { route: live.route, target: live.target, fields: &live.fields };
+        let wanted = Wanted { route: live.route, asked: Asked::get(live.target, &live.fields) };
         if self.is_short_of_memory() {
             // Connections are refused at the door; this one was there before.
             let detail = "the gateway's memory runs short; what is open comes first";
@@ -229,10 +231,12 @@ impl Gateway {
         client: &Client,
     ) -> Response<Body> {
         let insists = caching::insists(&live.fields);
-        let wanted = Wanted { route: live.route, target: live.target, fields: &live.fields };
+        let wanted = Wanted { route: live.route, asked: Asked::get(live.target, &live.fields) };
         let mut response = match self.hub.read(wanted, insists).await {
             Ok(current) => return plain::response(request.method(), &live.fields, &current, insists).await,
-            Err(Refused::Bypass | Refused::TooManyFeeds | Refused::Closing) => {
+            Err(
+                Refused::Bypass | Refused::TooManyFeeds | Refused::TooManyPrivateFeeds | Refused::Closing,
+            ) => {
                 let mut response = self.forward(route, request, client).await;
                 answer::cache_status(response.headers_mut(), "fwd=bypass");
                 response
@@ -260,6 +264,9 @@ impl Gateway {
             Refused::Raw(raw, _) => return passed_on(*raw),
             Refused::TooManyFeeds => Problem::new(ProblemKind::TooManyFeeds)
                 .with_detail("as many resources are watched as `max_feeds` allows"),
+            Refused::TooManyPrivateFeeds => Problem::new(ProblemKind::TooManyFeeds).with_detail(
+                "as many resources are watched for one caller each as `max_private_feeds` allows",
+            ),
             Refused::TooManyStreams => Problem::new(ProblemKind::TooManyStreams)
                 .with_detail("as many streams are open as `max_streams` allows"),
             Refused::TooManyOfFeed => Problem::new(ProblemKind::TooManyStreams)
@@ -276,8 +283,14 @@ impl Gateway {
     }
 
     async fn forward(&self, route: &GatewayRoute, request: Request<Body>, client: &Client) -> Response<Body> {
+        let write = Write::of(&request, client, &route.origin, &self.hub);
         match proxy::forward(&route.origin, request, client, &self.tunnels).await {
-            Ok(response) => response,
+            Ok(response) => {
+                if let Some(write) = write {
+                    write.answered(&response);
+                }
+                response
+            }
             Err(failure) => failed(&failure),
         }
     }
@@ -333,6 +346,14 @@ fn wrong_host(request: &Request<Body>) -> Option<&'static str> {
         0 if request.version() == Version::HTTP_11 => Some("the request has no `Host`"),
         0 | 1 => None,
         _ => Some("the request has more than one `Host`"),
+    }
+}
+
+/// The host that a request names, with its port if it has one: in an absolute target, else in `Host` (RFC 9112 §3.2.2).
+fn host_of(request: &Request<Body>) -> Option<&str> {
+    match request.uri().authority() {
+        Some(authority) => Some(authority.as_str().rsplit('@').next().unwrap_or_default()),
+        None => request.headers().get(HOST)?.to_str().ok(),
     }
 }
 

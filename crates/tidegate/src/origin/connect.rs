@@ -15,10 +15,14 @@ use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, Mayb
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::ring;
+use rustls::pki_types::InvalidDnsNameError;
 use rustls::{ClientConfig, RootCertStore};
+use tidegate_core::FailureKind;
 use tidegate_hub::BoxError;
 use tokio::net::TcpStream;
 use tower_service::Service;
+
+use super::cause;
 
 /// How often the kernel asks whether an idle peer is still there: what ends a tunnel or a stream whose peer vanished.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
@@ -53,6 +57,18 @@ pub(super) fn connector(time_out: Duration, tls: ClientConfig) -> Connector {
 pub(super) struct Connector {
     inner: HttpsConnector<HttpConnector>,
     time_out: Duration,
+}
+
+/// Why there is no connection, where no limit of this machine and no time-out is the reason.
+pub(super) fn how_unconnected(error: &(dyn std::error::Error + 'static)) -> FailureKind {
+    if cause::find::<rustls::Error>(error).is_some() || cause::find::<InvalidDnsNameError>(error).is_some() {
+        FailureKind::Tls
+    } else if cause::says(error, "dns error") {
+        // The connector keeps its type for this to itself.
+        FailureKind::Unresolved
+    } else {
+        FailureKind::Unreachable
+    }
 }
 
 /// Connecting took too long.

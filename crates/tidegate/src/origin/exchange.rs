@@ -1,13 +1,12 @@
 //! One request and the head of its answer: the pool, the head's time-out, the one retry, and failures in core's terms.
 
-use std::error::Error;
 use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, Request, Response, header};
 use http_body::Body as _;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::client::legacy::{self, Client};
@@ -17,7 +16,8 @@ use tidegate_hub::Body;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::connect::{ConnectTimedOut, Connector, Used};
+use super::cause::{all, find, root_cause};
+use super::connect::{self, ConnectTimedOut, Connector, Used};
 
 /// How long an unused connection is kept. Below the idle limits of common servers and balancers (60 s and more).
 const POOL_IDLE: Duration = Duration::from_secs(30);
@@ -72,15 +72,18 @@ impl Link {
 
     /// Sends a request and waits for the head of the answer. `upload` tells how its body gets on, where it has one.
     ///
-    /// A `GET` or `HEAD` without a body whose reused connection dies before the answer is sent once more, on a new
-    /// connection: the origin may have closed it before it saw the request (RFC 9112 §9.3.1).
+    /// A `GET` or `HEAD` without a body, and any request that is [`Repeatable`], is sent once more on a new connection
+    /// if its reused connection dies before the answer: the origin may have closed it before it saw the request
+    /// (RFC 9112 §9.3.1).
     pub(crate) async fn exchange(
         &self,
         request: Request<Body>,
         upload: Option<watch::Receiver<Turn>>,
     ) -> Result<Response<Incoming>, Failure> {
-        let safe = matches!(*request.method(), Method::GET | Method::HEAD);
-        let again = (safe && request.body().is_end_stream()).then(|| copy_of(&request));
+        let safe = matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_end_stream();
+        let declared = request.extensions().get::<Repeatable>().map(|Repeatable(body)| body.clone());
+        let body = declared.or_else(|| safe.then(Bytes::new));
+        let again = body.map(|body| copy_of(&request, body));
         let error = match self.once(&self.pooled, request, upload).await {
             Ok(response) => return Ok(response),
             Err(error) => error,
@@ -141,7 +144,7 @@ impl Link {
                 format!("{authority} did not begin its answer within {:?}", self.head_timeout),
             ),
             ExchangeError::Framing => (
-                FailureKind::Broken,
+                FailureKind::NotHttp,
                 format!("{authority} answered with a transfer coding other than `chunked`"),
             ),
             ExchangeError::Client(error) if error.is_connect() => match find::<ConnectTimedOut>(error) {
@@ -149,26 +152,30 @@ impl Link {
                     FailureKind::TimedOut(Phase::Connect),
                     format!("no connection to {authority} within {:?}", self.connect_timeout),
                 ),
-                None if find::<io::Error>(error).is_some_and(is_own_limit) => (
+                None if all(error).any(is_own_limit) => (
                     FailureKind::Overloaded,
                     format!("the gateway cannot open a connection to {authority}: {}", root_cause(error)),
                 ),
-                None => {
-                    (FailureKind::Unreachable, format!("no connection to {authority}: {}", root_cause(error)))
-                }
+                None => (
+                    connect::how_unconnected(error),
+                    format!("no connection to {authority}: {}", root_cause(error)),
+                ),
             },
             ExchangeError::Client(error) => {
                 let known = find::<hyper::Error>(error);
-                let detail = if known.is_some_and(hyper::Error::is_user) {
-                    format!("the client's request broke off before {authority} answered")
+                if known.is_some_and(hyper::Error::is_user) {
+                    let detail = format!("the client's request broke off before {authority} answered");
+                    (FailureKind::Request, detail)
                 } else if known.is_some_and(hyper::Error::is_parse) {
-                    format!("what {authority} answered is not HTTP/1.1: {}", root_cause(error))
+                    let detail = format!("what {authority} answered is not HTTP/1.1: {}", root_cause(error));
+                    (FailureKind::NotHttp, detail)
                 } else if known.is_some_and(hyper::Error::is_incomplete_message) {
-                    format!("{authority} closed the connection before it answered")
+                    let detail = format!("{authority} closed the connection before it answered");
+                    (FailureKind::NoAnswer, detail)
                 } else {
-                    format!("the connection to {authority} broke: {}", root_cause(error))
-                };
-                (FailureKind::Broken, detail)
+                    let detail = format!("the connection to {authority} broke: {}", root_cause(error));
+                    (FailureKind::NoAnswer, detail)
+                }
             }
         };
         Failure::new(kind, detail)
@@ -229,8 +236,13 @@ impl ExchangeError {
     }
 }
 
-fn copy_of(request: &Request<Body>) -> Request<Body> {
-    let mut copy = Request::new(no_body());
+/// Marks a request that is safe (RFC 9110 §9.2.1), whatever its method, and holds its content so that it can be sent
+/// again. Without the mark, nothing with a body or of another method than `GET` and `HEAD` ever is.
+#[derive(Debug, Clone)]
+pub(super) struct Repeatable(pub(super) Bytes);
+
+fn copy_of(request: &Request<Body>, body: Bytes) -> Request<Body> {
+    let mut copy = Request::new(if body.is_empty() { no_body() } else { whole(body) });
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
@@ -242,33 +254,17 @@ pub(crate) fn no_body() -> Body {
     Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync()
 }
 
+/// A body held in memory.
+pub(crate) fn whole(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
 /// Whether an answer's body is coded for the transfer in a way that nobody here can undo. Passed on as an ordinary
 /// body it would be wrong (RFC 9112 §6.1, §7).
 fn broken_framing(fields: &HeaderMap) -> bool {
     let mut values = fields.get_all(header::TRANSFER_ENCODING).iter();
     values.next().is_some_and(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
         || values.next().is_some()
-}
-
-/// The innermost error's words, which are the ones that help.
-fn root_cause(error: &(dyn Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
-}
-
-/// The first error of one type in a chain of causes.
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        cause = error.source();
-    }
-    None
 }
 
 #[cfg(test)]

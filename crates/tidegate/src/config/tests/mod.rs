@@ -75,6 +75,7 @@ fn what_is_not_written_has_its_documented_default() {
         ("listen", config.listen.to_string()),
         ("max_body", config.limits.max_body.to_string()),
         ("max_feeds", config.limits.max_feeds.to_string()),
+        ("max_private_feeds", auto(&config.limits.max_private_feeds, 5_000)),
         ("max_streams", config.limits.max_streams.to_string()),
         ("max_streams_per_feed", auto(&config.limits.max_streams_per_feed, 10_000)),
         ("max_connections", auto(&config.limits.max_connections, 16_384)),
@@ -92,6 +93,8 @@ fn what_is_not_written_has_its_documented_default() {
         ("body_timeout", shown(&origin.body_timeout)),
         ("max_concurrent", origin.budget.max_concurrent.to_string()),
         ("max_requests_per_second", origin.budget.max_requests_per_second.to_string()),
+        ("host", config.routes[0].host.to_string()),
+        ("mount", config.routes[0].mount.to_string()),
         ("live", config.routes[0].live().is_some().to_string()),
         ("poll", shown(&live.poll)),
         ("linger", shown(&live.linger)),
@@ -106,6 +109,11 @@ fn what_is_not_written_has_its_documented_default() {
             .to_owned(),
         ),
         ("ignore_headers", live.ignore_headers.iter().map(ToString::to_string).collect()),
+        ("ignore_query", live.sharing.ignore_query.iter().map(ToString::to_string).collect()),
+        ("cookies", live.sharing.cookies.as_ref().map_or("all", |_| "some").to_owned()),
+        ("safe_methods", live.sharing.safe_methods.iter().map(ToString::to_string).collect()),
+        ("max_query_body", live.sharing.max_query_body.to_string()),
+        ("graphql", live.sharing.graphql.to_string()),
         ("payload", live.fields.payload.to_string()),
         ("ignore", live.fields.ignore.iter().map(ToString::to_string).collect()),
         ("tolerance", live.fields.tolerance.iter().map(|(path, _)| path.to_string()).collect()),
@@ -134,7 +142,7 @@ fn every_example_and_default_is_accepted_where_it_is_documented() {
             let text = with(Section::Top, "")
                 + &with(Section::Limits, "[limits]\n")
                 + &with(Section::Origin, "[[origin]]\nname = \"market\"\nurl = \"http://h\"\n")
-                + &with(Section::Route, "[[route]]\npath = \"/**\"\norigin = \"market\"\n");
+                + &with(Section::Route, "[[route]]\npath = \"/market/**\"\norigin = \"market\"\n");
             assert_eq!(errors(&text, &unset), [""; 0], "{text}");
         }
     }
@@ -160,7 +168,7 @@ fn keys_that_are_no_settings() {
     check(
         "[limits]\nfoo = 1",
         "unknown key `foo` in [limits]",
-        "valid keys in [limits]: max_body, max_feeds, max_streams, max_streams_per_feed, max_connections, \
+        "valid keys in [limits]: max_body, max_feeds, max_private_feeds, max_streams, max_streams_per_feed, max_connections, \
          max_connections_per_address, max_connects_per_second, send_buffer, max_pinned, memory, shards, window, \
          window_versions, request_head_timeout",
     );
@@ -320,6 +328,43 @@ fn the_order_in_the_file_does_not_decide() {
         check("*", None);
     }
     assert!(parse(&with_patterns(&["/a"])).unwrap().route("/b").is_none());
+}
+
+#[test]
+fn a_host_has_routes_of_its_own() {
+    let route =
+        |host: &str, path: &str| format!("[[route]]\nhost = \"{host}\"\npath = \"{path}\"\norigin = \"a\"\n");
+    let text =
+        [("", "/**"), ("*.b", "/**"), ("a.b", "/x"), ("", "/x"), ("A.b", "/**")].map(|(h, p)| route(h, p));
+    let config = parse(&format!("{ORIGIN}{}", text.concat())).unwrap();
+    let order: Vec<_> =
+        config.routes.iter().map(|route| format!("{}{}", route.host, route.pattern)).collect();
+    assert_eq!(order, ["a.b/x", "a.b/**", "*.b/**", "/x", "/**"]);
+    let twice = format!("{ORIGIN}{}{}", route("a.b", "/x"), route("A.B", "/x"));
+    let errors = parse(&twice).unwrap_err();
+    assert!(
+        matches!(&errors[..], [error] if matches!(error.problem, Problem::SamePath { .. })),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn a_path_lies_below_the_place_of_its_api() {
+    let check = |mount: &str, path: &str, expected: &[&str]| {
+        let text = format!("{ORIGIN}[[route]]\nmount = \"{mount}\"\npath = \"{path}\"\norigin = \"a\"\n");
+        let found: Vec<_> = errors(&text, &unset);
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        assert!(found.iter().zip(expected).all(|(found, part)| found.contains(part)), "{found:?}");
+    };
+    check("", "/**", &[]);
+    check("/m", "/m", &[]);
+    check("/m/n", "/m/n/{id}", &[]);
+    check("/m", "/mx/**", &["does not begin with the route's `mount`, \"/m\""]);
+    check("/m", "/**", &["does not begin with"]);
+    check("/m/n", "/m/*", &["does not begin with"]);
+    check("m", "/m", &["does not begin with `/`"]);
+    check("/m/", "/m/**", &["has a wildcard or a slash at its end"]);
+    check("/*", "/m/**", &["has a wildcard or a slash at its end"]);
 }
 
 #[test]

@@ -2,24 +2,27 @@
 //!
 //! Invariants:
 //! - No more fetches are under way than the limit.
-//! - While there are several routes, none has more than all but a quarter of the places; and of a route's places,
-//!   feeds that were not answered quickly the last time have half. So whoever hangs leaves room for whoever does not.
+//! - While there are several routes, none has more than all but a quarter of the places. Of a route's places, a quarter
+//!   is for feeds that were answered quickly the last time, and at most half is for what is slow. What turns out to be
+//!   slow beyond that is stopped for the sake of those who wait, and has its turn among the slow ones. So whoever hangs
+//!   leaves room for whoever does not.
 //! - What an origin says about its limits binds the fetches with the same credentials, and no others.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 use std::time::Duration;
 
 use tidegate_core::{Failure, Time};
 
 use super::circuit::Circuit;
-use super::queue::{Queue, Standing, Ticket};
+use super::queue::{Pace, Queue, Standing, Ticket};
 use super::quota::{LONGEST, Quota, Rate, Told};
 
 /// A pause that is shorter than this is waited for; whoever would have to wait longer is told so at once.
 const SHORT: Duration = Duration::from_secs(2);
 
 /// A fetch that takes this many times as long as usual is slow.
-const SLOW_FACTOR: u32 = 8;
+const SLOW_FACTOR: u32 = 4;
 
 /// No fetch that takes less time than this is slow.
 const SLOW_LEAST: Duration = Duration::from_millis(500);
@@ -42,6 +45,17 @@ pub(super) struct Ask<'a> {
     pub(super) took: Option<Duration>,
 }
 
+/// What is to become of a fetch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is sent now.
+    Go,
+    /// It was sent, and is to be broken off. It waits for its turn anew.
+    Stop,
+    /// It is not made.
+    Refused(Refusal),
+}
+
 /// Why a fetch is not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -58,6 +72,8 @@ pub(super) struct End {
     pub(super) connected: Option<Result<(), Failure>>,
     /// How much may still be asked.
     pub(super) told: Option<Told>,
+    /// It answered, however it did.
+    pub(super) answered: bool,
     /// It wants to be left alone for so long.
     pub(super) pause: Option<Duration>,
 }
@@ -80,6 +96,7 @@ struct Fetch {
 #[derive(Debug, Default)]
 struct Scope {
     under_way: usize,
+    new_under_way: usize,
     slow_under_way: usize,
     /// Who sends no credentials of a client leaves it alone until then.
     pause: Option<Time>,
@@ -94,6 +111,8 @@ pub(super) struct Gate {
     fetches: HashMap<Ticket, Fetch>,
     queue: Queue,
     under_way: usize,
+    /// Those under way that are not known to be slow, oldest first.
+    young: BTreeSet<(Time, Ticket)>,
     issued: Ticket,
     rate: Rate,
     /// Of fetches without credentials of a client.
@@ -114,6 +133,7 @@ impl Gate {
             fetches: HashMap::new(),
             queue: Queue::default(),
             under_way: 0,
+            young: BTreeSet::new(),
             issued: 0,
             rate: Rate::new(limits.per_second),
             quota: Quota::default(),
@@ -129,7 +149,11 @@ impl Gate {
         let standing = Standing {
             scope,
             awaited: ask.awaited,
-            quick: ask.took.is_some_and(|took| took <= self.slow()),
+            pace: match ask.took {
+                None => Pace::New,
+                Some(took) if took <= self.slow() => Pace::Quick,
+                Some(_) => Pace::Slow,
+            },
             credentialed: ask.account.is_some(),
         };
         self.issued += 1;
@@ -143,22 +167,24 @@ impl Gate {
         let Some(fetch) = self.fetches.remove(&ticket) else { return };
         match fetch.sent {
             None => self.queue.remove(ticket, fetch.standing),
-            Some(_) => self.vacate(fetch.standing),
+            Some(sent) => self.vacate(ticket, fetch.standing, sent),
         }
     }
 
     /// A fetch that was sent came to its end.
     pub(super) fn end(&mut self, now: Time, ticket: Ticket, end: End) {
         let Some(fetch) = self.fetches.remove(&ticket) else { return };
-        self.vacate(fetch.standing);
+        if let Some(sent) = fetch.sent {
+            self.vacate(ticket, fetch.standing, sent);
+            if end.answered {
+                let factor = if now.since(sent) > self.usual { 1.0 + LEARNING } else { 1.0 - LEARNING };
+                self.usual = self.usual.mul_f64(factor).clamp(Duration::from_millis(1), LONGEST);
+            }
+        }
         match end.connected {
             Some(Ok(())) => self.circuit.connected(),
             Some(Err(failure)) => return self.circuit.failed(failure),
             None => return,
-        }
-        if let Some(sent) = fetch.sent {
-            let factor = if now.since(sent) > self.usual { 1.0 + LEARNING } else { 1.0 - LEARNING };
-            self.usual = self.usual.mul_f64(factor).clamp(Duration::from_millis(1), LONGEST);
         }
         let scope = fetch.standing.scope;
         match fetch.account {
@@ -181,45 +207,37 @@ impl Gate {
         }
     }
 
-    /// The next fetch that is sent or refused now; call until there is none, after every input and at
+    /// The next fetch that is sent, stopped or refused now; call until there is none, after every input and at
     /// [`Gate::wake_at`].
-    pub(super) fn next(&mut self, now: Time) -> Option<(Ticket, Result<(), Refusal>)> {
+    pub(super) fn next(&mut self, now: Time) -> Option<(Ticket, Verdict)> {
         if self.queue.len() == 0 {
             return None;
         }
         if let Some(failure) = self.circuit.refuses(now, self.under_way) {
             let refusal = Refusal::Down(failure.clone());
             let ticket = self.queue.pop(|_| true)?;
-            self.fetches.remove(&ticket);
-            return Some((ticket, Err(refusal)));
+            return Some(self.refuse(ticket, refusal));
         }
-        let full = self.under_way >= self.concurrent || self.rate.ready_at() > now;
-        let bars = Bars::new(now, &self.scopes, self.concurrent, full, &self.quota);
-        if let Some(ticket) = self.queue.pop(|standing| bars.pause(standing).is_some()) {
-            let fetch = self.fetches.remove(&ticket)?;
-            return bars.pause(fetch.standing).map(|refusal| (ticket, Err(refusal)));
+        if let Some((ticket, until)) = self.pop_paused(now) {
+            return Some(self.refuse(ticket, Refusal::Paused(until)));
         }
-        let ticket = self.queue.pop(|standing| bars.may_go(standing))?;
+        let Some(ticket) = self.pop(now) else { return Some((self.make_room(now)?, Verdict::Stop)) };
         let fetch = self.fetches.get_mut(&ticket)?;
-        let standing = fetch.standing;
+        let Fetch { standing, account, .. } = *fetch;
         let pause = |account, scope| self.pauses.get(&(account, scope)).filter(|until| **until > now);
         let paused =
-            fetch.account.and_then(|account| pause(account, None).or(pause(account, Some(standing.scope))));
-        if let Some(until) = paused {
-            self.fetches.remove(&ticket);
-            return Some((ticket, Err(Refusal::Paused(*until))));
+            account.and_then(|account| pause(account, None).or(pause(account, Some(standing.scope))));
+        if let Some(until) = paused.copied() {
+            return Some(self.refuse(ticket, Refusal::Paused(until)));
         }
         fetch.sent = Some(now);
-        self.under_way += 1;
-        let scope = &mut self.scopes[standing.scope];
-        scope.under_way += 1;
-        scope.slow_under_way += usize::from(!standing.quick);
+        self.occupy(ticket, standing, now);
         self.rate.take(now);
         self.circuit.begins(now);
         if !standing.credentialed {
             self.quota.take(now);
         }
-        Some((ticket, Ok(())))
+        Some((ticket, Verdict::Go))
     }
 
     /// When to call [`Gate::next`] again, if nothing else happens before.
@@ -229,7 +247,64 @@ impl Gate {
         }
         let pauses = self.scopes.iter().filter_map(|scope| scope.pause);
         let ready = [self.rate.ready_at(), self.quota.ready_at(now, false), self.quota.ready_at(now, true)];
-        ready.into_iter().chain(pauses).filter(|time| *time > now).min()
+        let old = self.old_since(now).map_or(Bound::Unbounded, |old| Bound::Excluded((old, Ticket::MAX)));
+        let aged = (old, Bound::Unbounded);
+        let next_old = self.young.range(aged).next().map(|(sent, _)| *sent + self.slow());
+        ready.into_iter().chain(pauses).chain(next_old).filter(|time| *time > now).min()
+    }
+
+    fn refuse(&mut self, ticket: Ticket, refusal: Refusal) -> (Ticket, Verdict) {
+        self.fetches.remove(&ticket);
+        (ticket, Verdict::Refused(refusal))
+    }
+
+    /// One of those that would have to wait for too long, and until when.
+    fn pop_paused(&mut self, now: Time) -> Option<(Ticket, Time)> {
+        let bars = Bars::new(now, &self.scopes, self.concurrent, self.under_way, &self.rate, &self.quota);
+        let ticket = self.queue.pop(|standing| bars.paused_for_long(standing).is_some())?;
+        let until = bars.paused_for_long(self.fetches.get(&ticket)?.standing)?;
+        Some((ticket, until))
+    }
+
+    fn pop(&mut self, now: Time) -> Option<Ticket> {
+        let bars = Bars::new(now, &self.scopes, self.concurrent, self.under_way, &self.rate, &self.quota);
+        self.queue.pop(|standing| bars.lets_go(standing) && bars.has_room(standing))
+    }
+
+    /// One that turned out to be slow, and whose place somebody else can use. As many as may stay that.
+    fn make_room(&mut self, now: Time) -> Option<Ticket> {
+        let bars = Bars::new(now, &self.scopes, self.concurrent, self.under_way, &self.rate, &self.quota);
+        let (most_slow, full) = (bars.most_slow, self.under_way >= self.concurrent);
+        let waits = |scope: usize| {
+            self.queue.any(|other| {
+                other.pace != Pace::Slow && (full || other.scope == scope) && bars.lets_go(other)
+            })
+        };
+        let old: Vec<_> = self.young.range(..=(self.old_since(now)?, Ticket::MAX)).copied().collect();
+        let wanted: Vec<bool> =
+            old.iter().map(|(_, ticket)| waits(self.fetches[ticket].standing.scope)).collect();
+        for ((sent, ticket), wanted) in old.into_iter().zip(wanted) {
+            let Some(fetch) = self.fetches.get_mut(&ticket) else { continue };
+            let before = fetch.standing;
+            fetch.standing.pace = Pace::Slow;
+            if self.scopes[before.scope].slow_under_way < most_slow {
+                self.vacate(ticket, before, sent);
+                self.occupy(ticket, Standing { pace: Pace::Slow, ..before }, sent);
+            } else if wanted {
+                fetch.sent = None;
+                self.queue.push(ticket, fetch.standing);
+                self.vacate(ticket, before, sent);
+                return Some(ticket);
+            } else {
+                fetch.standing = before;
+            }
+        }
+        None
+    }
+
+    /// What was sent then or earlier, and is under way, is slow.
+    fn old_since(&self, now: Time) -> Option<Time> {
+        now.since_start().checked_sub(self.slow()).map(Time::from_start)
     }
 
     fn scope(&mut self, name: &str) -> usize {
@@ -241,11 +316,24 @@ impl Gate {
         self.scopes.len() - 1
     }
 
-    fn vacate(&mut self, standing: Standing) {
+    fn occupy(&mut self, ticket: Ticket, standing: Standing, sent: Time) {
+        self.under_way += 1;
+        let scope = &mut self.scopes[standing.scope];
+        scope.under_way += 1;
+        scope.new_under_way += usize::from(standing.pace == Pace::New);
+        scope.slow_under_way += usize::from(standing.pace == Pace::Slow);
+        if standing.pace != Pace::Slow {
+            self.young.insert((sent, ticket));
+        }
+    }
+
+    fn vacate(&mut self, ticket: Ticket, standing: Standing, sent: Time) {
         self.under_way -= 1;
         let scope = &mut self.scopes[standing.scope];
         scope.under_way -= 1;
-        scope.slow_under_way -= usize::from(!standing.quick);
+        scope.new_under_way -= usize::from(standing.pace == Pace::New);
+        scope.slow_under_way -= usize::from(standing.pace == Pace::Slow);
+        self.young.remove(&(sent, ticket));
     }
 
     fn pause(&mut self, now: Time, whose: (Account, Option<usize>), wait: Duration) {
@@ -268,8 +356,10 @@ struct Bars<'a> {
     now: Time,
     scopes: &'a [Scope],
     full: bool,
+    too_early: bool,
     most_of_scope: usize,
     most_slow: usize,
+    most_unproven: usize,
     /// When the quota lets polls go, and what somebody waits for.
     ready: [Time; 2],
     /// When there is something left of the quota again, if there is nothing now.
@@ -277,38 +367,53 @@ struct Bars<'a> {
 }
 
 impl<'a> Bars<'a> {
-    fn new(now: Time, scopes: &'a [Scope], concurrent: usize, full: bool, quota: &Quota) -> Bars<'a> {
+    fn new(
+        now: Time,
+        scopes: &'a [Scope],
+        concurrent: usize,
+        under_way: usize,
+        rate: &Rate,
+        quota: &Quota,
+    ) -> Bars<'a> {
         let reserved = if scopes.len() > 1 { (concurrent / 4).max(1) } else { 0 };
         let most_of_scope = concurrent.saturating_sub(reserved).max(1);
         Bars {
             now,
             scopes,
-            full,
+            full: under_way >= concurrent,
+            too_early: rate.ready_at() > now,
             most_of_scope,
             most_slow: (most_of_scope / 2).max(1),
+            most_unproven: (most_of_scope - most_of_scope / 4).max(1),
             ready: [quota.ready_at(now, false), quota.ready_at(now, true)],
             empty_until: quota.empty_until(now),
         }
     }
 
-    fn may_go(&self, standing: Standing) -> bool {
-        let scope = &self.scopes[standing.scope];
-        let waits = !standing.credentialed
-            && (scope.pause.is_some_and(|until| until > self.now)
-                || self.ready[usize::from(standing.awaited)] > self.now);
-        !self.full
-            && !waits
-            && scope.under_way < self.most_of_scope
-            && (standing.quick || scope.slow_under_way < self.most_slow)
+    /// Whether its time has come.
+    fn lets_go(&self, standing: Standing) -> bool {
+        let pause = self.scopes[standing.scope].pause;
+        let waits = pause.into_iter().chain([self.ready[usize::from(standing.awaited)]]);
+        !self.too_early && (standing.credentialed || waits.max() <= Some(self.now))
     }
 
-    /// Why it is refused: what the origin said would make it wait for too long.
-    fn pause(&self, standing: Standing) -> Option<Refusal> {
-        if standing.credentialed {
-            return None;
-        }
+    /// Whether there is a place for it.
+    fn has_room(&self, standing: Standing) -> bool {
+        let scope = &self.scopes[standing.scope];
+        let unproven = scope.new_under_way + scope.slow_under_way;
+        !self.full
+            && scope.under_way < self.most_of_scope
+            && match standing.pace {
+                Pace::Quick => true,
+                Pace::New => unproven < self.most_unproven,
+                Pace::Slow => unproven < self.most_unproven && scope.slow_under_way < self.most_slow,
+            }
+    }
+
+    /// Until when it would have to wait, where that is too long.
+    fn paused_for_long(&self, standing: Standing) -> Option<Time> {
         let until = self.scopes[standing.scope].pause.into_iter().chain(self.empty_until).max()?;
-        (until.since(self.now) > SHORT).then_some(Refusal::Paused(until))
+        (!standing.credentialed && until.since(self.now) > SHORT).then_some(until)
     }
 }
 

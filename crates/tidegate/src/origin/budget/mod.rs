@@ -15,6 +15,7 @@ mod tests;
 mod told;
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
@@ -22,10 +23,10 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tidegate_core::{Answer, Failure, FailureKind, Outcome, Phase, Time};
 use tidegate_hub::{FetchRequest, Fetched};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
-use gate::{Account, Ask, End, Gate, Limits, Refusal};
+use gate::{Account, Ask, End, Gate, Limits, Refusal, Verdict};
 use queue::Ticket;
 
 /// The longest wait of a fetch that somebody waits for. Then it is refused: overload is told early.
@@ -57,22 +58,23 @@ struct Shared {
 
 struct State {
     gate: Gate,
-    waiting: HashMap<Ticket, oneshot::Sender<Result<(), Refusal>>>,
+    /// Everyone who waits or is under way.
+    fetches: HashMap<Ticket, UnboundedSender<Verdict>>,
     /// When the gate is looked at next by itself.
     alarm: Option<Time>,
 }
 
-/// A place among the fetches that are under way, until it is dropped.
-pub(super) struct Place {
+/// A place in line, and then among the fetches that are under way. It is given back when it is dropped, so also by a
+/// fetch that is given up.
+struct Place {
     shared: Arc<Shared>,
     ticket: Ticket,
-    waited: Duration,
 }
 
 impl Budget {
     pub(super) fn new(authority: &str, settings: BudgetSettings) -> Budget {
         let limits = Limits { concurrent: settings.max_concurrent, per_second: settings.max_per_second };
-        let state = State { gate: Gate::new(limits), waiting: HashMap::new(), alarm: None };
+        let state = State { gate: Gate::new(limits), fetches: HashMap::new(), alarm: None };
         Budget(Arc::new(Shared {
             authority: authority.to_owned(),
             start: Instant::now(),
@@ -81,43 +83,54 @@ impl Budget {
         }))
     }
 
-    /// Waits for a place. Where there will be none in time, says what to tell instead.
-    pub(super) async fn enter(&self, request: &FetchRequest) -> Result<Place, Fetched> {
+    /// Has a fetch made when its turn comes. Where that will not be in time, says what to tell instead.
+    pub(super) async fn run<F>(&self, request: FetchRequest, fetch: impl Fn(FetchRequest) -> F) -> Fetched
+    where
+        F: Future<Output = Fetched>,
+    {
         let asked = Instant::now();
+        let patience = if request.awaited { PATIENCE_OF_SOMEBODY } else { PATIENCE_OF_A_POLL };
+        let (place, mut verdicts) = self.ask(&request);
+        let mut waited = None;
+        let outcome = loop {
+            match tokio::time::timeout_at(asked + patience, verdicts.recv()).await {
+                Ok(Some(Verdict::Go)) => {
+                    let waited = *waited.get_or_insert_with(|| asked.elapsed());
+                    tokio::select! {
+                        biased;
+                        fetched = fetch(request.clone()) => return place.leave(Fetched { waited, ..fetched }),
+                        // Broken off, and nothing was made of it yet: it is made anew in its turn.
+                        _ = verdicts.recv() => {}
+                    }
+                }
+                // Only what was sent is stopped.
+                Ok(Some(Verdict::Stop)) => {}
+                Ok(Some(Verdict::Refused(Refusal::Down(failure)))) => break Outcome::Failed(failure),
+                Ok(Some(Verdict::Refused(Refusal::Paused(until)))) => {
+                    break Outcome::Answered(self.0.answer(until.since(self.0.now())));
+                }
+                Ok(None) | Err(_) => break Outcome::Failed(self.0.too_late(patience, waited.is_some())),
+            }
+        };
+        let waited = waited.unwrap_or_else(|| asked.elapsed());
+        Fetched { outcome, raw: None, wire_bytes: 0, waited }
+    }
+
+    /// Stands in line. What comes of it is told, from when on it is.
+    fn ask(&self, request: &FetchRequest) -> (Place, UnboundedReceiver<Verdict>) {
         let ask = Ask {
             scope: &request.scope,
             awaited: request.awaited,
             account: request.credentialed.then(|| self.account(&request.fields)),
             took: request.took,
         };
-        let patience = if request.awaited { PATIENCE_OF_SOMEBODY } else { PATIENCE_OF_A_POLL };
-        let (sender, verdict) = oneshot::channel();
-        let ticket = {
-            let mut state = self.0.state();
-            let ticket = state.gate.ask(ask);
-            state.waiting.insert(ticket, sender);
-            ticket
-        };
-        // From here on the place is given back if the fetch is given up.
-        let mut place = Place { shared: self.0.clone(), ticket, waited: Duration::ZERO };
+        let (sender, verdicts) = unbounded_channel();
+        let mut state = self.0.state();
+        let ticket = state.gate.ask(ask);
+        state.fetches.insert(ticket, sender);
+        drop(state);
         self.0.serve();
-        let verdict = tokio::time::timeout(patience, verdict).await;
-        let waited = asked.elapsed();
-        let outcome = match verdict {
-            Ok(Ok(Ok(()))) => {
-                place.waited = waited;
-                return Ok(place);
-            }
-            Ok(Ok(Err(Refusal::Down(failure)))) => Outcome::Failed(failure),
-            Ok(Ok(Err(Refusal::Paused(until)))) => {
-                Outcome::Answered(self.0.answer(until.since(self.0.now())))
-            }
-            Ok(Err(_)) | Err(_) => {
-                let detail = format!("the budget of {} left no place within {patience:?}", self.0.authority);
-                Outcome::Failed(Failure::new(FailureKind::Overloaded, detail))
-            }
-        };
-        Err(Fetched { outcome, raw: None, wire_bytes: 0, waited })
+        (Place { shared: self.0.clone(), ticket }, verdicts)
     }
 
     fn account(&self, fields: &HeaderMap) -> Account {
@@ -130,8 +143,7 @@ impl Budget {
 
 impl Place {
     /// Gives the place back, with what the fetch brought.
-    pub(super) fn leave(self, mut fetched: Fetched) -> Fetched {
-        fetched.waited = self.waited;
+    fn leave(self, fetched: Fetched) -> Fetched {
         let end = end_of(&fetched, SystemTime::now());
         let now = self.shared.now();
         self.shared.state().gate.end(now, self.ticket, end);
@@ -143,7 +155,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.shared.state();
-        state.waiting.remove(&self.ticket);
+        state.fetches.remove(&self.ticket);
         state.gate.leave(self.ticket);
         drop(state);
         self.shared.serve();
@@ -165,15 +177,30 @@ impl Shared {
         let mut state = self.state();
         let now = self.now();
         while let Some((ticket, verdict)) = state.gate.next(now) {
-            if let Some(waiting) = state.waiting.remove(&ticket) {
-                // Whoever has gone meanwhile gives the place back when it is dropped.
-                let _ = waiting.send(verdict);
+            if let Some(fetch) = state.fetches.get(&ticket) {
+                // Whoever has gone meanwhile is about to give its place back.
+                let _ = fetch.send(verdict);
             }
         }
         let wake = state.gate.wake_at(now);
         if let Some(wake) = wake.filter(|wake| state.alarm.is_none_or(|alarm| *wake < alarm)) {
             state.alarm = Some(wake);
             tokio::spawn(alarm(Arc::downgrade(self), self.start + wake.since_start(), wake));
+        }
+    }
+
+    /// There was no place in time, or none for one that is slow.
+    fn too_late(&self, patience: Duration, was_sent: bool) -> Failure {
+        let authority = &self.authority;
+        match was_sent {
+            true => Failure::new(
+                FailureKind::TimedOut(Phase::Head),
+                format!("{authority} was slow to answer, and others were waiting"),
+            ),
+            false => Failure::new(
+                FailureKind::Overloaded,
+                format!("the budget of {authority} left no place within {patience:?}"),
+            ),
         }
     }
 
@@ -213,16 +240,23 @@ fn end_of(fetched: &Fetched, now: SystemTime) -> End {
         (Outcome::Answered(answer), _) => (answer.status, &answer.fields),
         (_, Some(raw)) => (raw.status(), raw.headers()),
         (Outcome::Failed(failure), None) => return End { connected: connected(failure), ..End::default() },
-        (Outcome::Unfit(_), None) => return End { connected: Some(Ok(())), ..End::default() },
+        (Outcome::Unfit(_), None) => {
+            return End { connected: Some(Ok(())), answered: true, ..End::default() };
+        }
     };
-    End { connected: Some(Ok(())), told: told::quota(fields, now), pause: told::pause(status, fields, now) }
+    let answered = !matches!(fetched.outcome, Outcome::Failed(_));
+    let (told, pause) = (told::quota(fields, now), told::pause(status, fields, now));
+    End { connected: Some(Ok(())), answered, told, pause }
 }
 
 /// Whether a failure came before or after there was a connection.
 fn connected(failure: &Failure) -> Option<Result<(), Failure>> {
     match failure.kind {
-        FailureKind::Unreachable | FailureKind::TimedOut(Phase::Connect) => Some(Err(failure.clone())),
-        FailureKind::Overloaded => None,
+        FailureKind::Unresolved
+        | FailureKind::Unreachable
+        | FailureKind::Tls
+        | FailureKind::TimedOut(Phase::Connect) => Some(Err(failure.clone())),
+        FailureKind::Request | FailureKind::Overloaded => None,
         _ => Some(Ok(())),
     }
 }

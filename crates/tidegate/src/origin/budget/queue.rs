@@ -17,20 +17,33 @@ pub(super) struct Standing {
     pub(super) scope: usize,
     /// Somebody waits for it.
     pub(super) awaited: bool,
-    /// Its feed was answered quickly the last time.
-    pub(super) quick: bool,
+    /// How long its feed has to wait for answers.
+    pub(super) pace: Pace,
     /// It carries a client's credentials.
     pub(super) credentialed: bool,
 }
 
+/// How long a feed has to wait for answers, by its last fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    Quick,
+    /// Nobody knows: this is its first.
+    New,
+    Slow,
+}
+
 impl Standing {
     fn lane(self) -> usize {
-        usize::from(self.quick) * 2 + usize::from(self.credentialed)
+        self.pace as usize * 2 + usize::from(self.credentialed)
     }
 }
 
 /// One route's fetches of a class: a lane for each way in which some of them may have to stand back.
-type Lanes = [BTreeSet<Ticket>; 4];
+type Lanes = [BTreeSet<Ticket>; LANES];
+
+const LANES: usize = PACES.len() * 2;
+
+const PACES: [Pace; 3] = [Pace::Quick, Pace::New, Pace::Slow];
 
 /// The fetches of a class.
 #[derive(Debug, Default)]
@@ -80,6 +93,14 @@ impl Queue {
         Some(ticket)
     }
 
+    /// Whether any of those who wait stands like this.
+    pub(super) fn any(&self, like: impl Fn(Standing) -> bool) -> bool {
+        let waits = |class: &Class, awaited| {
+            class.turns.iter().any(|scope| class.heads(*scope, awaited).any(|(standing, _)| like(standing)))
+        };
+        waits(&self.awaited, true) || waits(&self.polls, false)
+    }
+
     fn class(&mut self, awaited: bool) -> &mut Class {
         if awaited { &mut self.awaited } else { &mut self.polls }
     }
@@ -106,14 +127,20 @@ impl Class {
         found
     }
 
+    /// The first of each of a route's lanes that is not empty.
+    fn heads(&self, scope: usize, awaited: bool) -> impl Iterator<Item = (Standing, Ticket)> {
+        PACES.into_iter().flat_map(|pace| [(pace, false), (pace, true)]).filter_map(
+            move |(pace, credentialed)| {
+                let standing = Standing { scope, awaited, pace, credentialed };
+                Some((standing, *self.lanes[scope][standing.lane()].first()?))
+            },
+        )
+    }
+
     fn pop(&mut self, awaited: bool, may: &impl Fn(Standing) -> bool) -> Option<Ticket> {
         let (turn, scope, lane) = self.turns.iter().enumerate().find_map(|(turn, &scope)| {
-            let open = (0..4).filter_map(|lane| {
-                let first = self.lanes[scope][lane].first()?;
-                let (quick, credentialed) = (lane / 2 == 1, lane % 2 == 1);
-                may(Standing { scope, awaited, quick, credentialed }).then_some((*first, lane))
-            });
-            Some((turn, scope, open.min()?.1))
+            let open = self.heads(scope, awaited).filter(|(standing, _)| may(*standing));
+            Some((turn, scope, open.min_by_key(|(_, ticket)| *ticket)?.0.lane()))
         })?;
         let ticket = self.lanes[scope][lane].pop_first();
         self.turns.remove(turn);
@@ -128,7 +155,7 @@ impl Class {
 mod tests {
     use super::*;
 
-    const POLL: Standing = Standing { scope: 0, awaited: false, quick: true, credentialed: false };
+    const POLL: Standing = Standing { scope: 0, awaited: false, pace: Pace::Quick, credentialed: false };
 
     fn order(queue: &mut Queue) -> Vec<Ticket> {
         std::iter::from_fn(|| queue.pop(|_| true)).collect()
@@ -155,13 +182,13 @@ mod tests {
     #[test]
     fn who_may_not_go_is_passed_by_and_keeps_its_place() {
         let mut queue = Queue::default();
-        queue.push(0, Standing { quick: false, ..POLL });
+        queue.push(0, Standing { pace: Pace::New, ..POLL });
         queue.push(1, POLL);
-        queue.push(2, Standing { scope: 1, quick: false, ..POLL });
-        assert_eq!(queue.pop(|standing| standing.quick), Some(1));
-        assert_eq!(queue.pop(|standing| standing.quick), None);
+        queue.push(2, Standing { scope: 1, pace: Pace::New, ..POLL });
+        assert_eq!(queue.pop(|standing| standing.pace == Pace::Quick), Some(1));
+        assert_eq!(queue.pop(|standing| standing.pace == Pace::Quick), None);
         queue.push(3, POLL);
-        queue.remove(2, Standing { scope: 1, quick: false, ..POLL });
+        queue.remove(2, Standing { scope: 1, pace: Pace::New, ..POLL });
         assert_eq!(order(&mut queue), [0, 3]);
     }
 }

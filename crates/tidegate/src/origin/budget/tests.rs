@@ -1,5 +1,7 @@
 //! The budget around real fetches: against an origin that answers when a test says so.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures_util::future::join_all;
 use tidegate_core::{FailureKind, Outcome};
 use tidegate_hub::{FetchRequest, Fetched, Origin};
@@ -109,31 +111,65 @@ async fn an_account_over_its_limit_stops_nobody_else() {
     }
 }
 
+/// A fetch that takes so long once it is sent, of an origin that does not matter.
+async fn taking(time: Duration) -> Fetched {
+    tokio::time::sleep(time).await;
+    let answer =
+        Answer { status: StatusCode::NO_CONTENT, fields: HeaderMap::new(), body: Default::default() };
+    Fetched { outcome: Outcome::Answered(answer), raw: None, wire_bytes: 0, waited: Duration::ZERO }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_too_long_is_told_so() {
     let budget = Budget::new("h", BudgetSettings { max_concurrent: 1, max_per_second: None });
-    let place = budget.enter(&get("/")).await.ok().unwrap();
-    let refused = budget.enter(&FetchRequest { awaited: true, ..get("/") }).await.err().unwrap();
-    assert_eq!(failure(&refused).kind, FailureKind::Overloaded);
-    assert_eq!(refused.waited, PATIENCE_OF_SOMEBODY);
-    let refused = budget.enter(&get("/")).await.err().unwrap();
-    assert_eq!(refused.waited, PATIENCE_OF_A_POLL);
-    drop(place);
-    assert!(budget.enter(&get("/")).await.is_ok());
+    let hours = Duration::from_secs(7200);
+    let somebody = FetchRequest { awaited: true, ..get("/") };
+    let (held, refused, late) = tokio::join!(
+        budget.run(get("/"), |_| taking(hours)),
+        budget.run(somebody, |_| taking(hours)),
+        budget.run(get("/"), |_| taking(hours)),
+    );
+    answer(&held);
+    for (refused, patience) in [(refused, PATIENCE_OF_SOMEBODY), (late, PATIENCE_OF_A_POLL)] {
+        assert_eq!(failure(&refused).kind, FailureKind::Overloaded);
+        assert_eq!(refused.waited, patience);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_was_stopped_is_made_anew() {
+    let budget = Budget::new("h", BudgetSettings { max_concurrent: 4, max_per_second: None });
+    let sent = AtomicUsize::new(0);
+    let second = Duration::from_secs(1);
+    let known = FetchRequest { took: Some(Duration::ZERO), ..get("/") };
+    let slow = join_all((0..4).map(|_| {
+        budget.run(known.clone(), |_| {
+            sent.fetch_add(1, Ordering::Relaxed);
+            taking(second)
+        })
+    }));
+    let quick = async {
+        tokio::time::sleep(second / 10).await;
+        join_all((0..9).map(|_| budget.run(known.clone(), |_| taking(second / 100)))).await
+    };
+    let (slow, quick) = tokio::join!(slow, quick);
+    slow.iter().chain(&quick).for_each(|fetched| _ = answer(fetched));
+    assert!(quick.iter().all(|fetched| fetched.waited < second), "{quick:?}");
+    assert!(sent.load(Ordering::Relaxed) > 4, "some were stopped");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rate_is_kept_and_the_wait_is_reported() {
     let budget = Budget::new("h", BudgetSettings { max_concurrent: 100, max_per_second: Some(10) });
     let start = Instant::now();
-    let requests: Vec<FetchRequest> = (0..50).map(|_| get("/")).collect();
-    let places = join_all(requests.iter().map(|request| async {
-        let place = budget.enter(request).await.ok().unwrap();
-        (start.elapsed(), place.waited)
+    let fetched = join_all((0..50).map(|_| async {
+        let fetched = budget.run(get("/"), |_| taking(Duration::ZERO)).await;
+        (start.elapsed(), fetched.waited)
     }))
     .await;
-    assert!(places.iter().all(|(at, waited)| at == waited));
-    let last = places.iter().map(|(at, _)| *at).max().unwrap();
+    let close = |at: Duration, waited: Duration| at - waited <= Duration::from_millis(2);
+    assert!(fetched.iter().all(|(at, waited)| close(*at, *waited)), "{fetched:?}");
+    let last = fetched.iter().map(|(at, _)| *at).max().unwrap();
     assert!(last >= Duration::from_millis(4900) && last < Duration::from_millis(5100), "{last:?}");
     assert_eq!(Arc::strong_count(&budget.0), 1, "nothing that sleeps keeps the budget");
 }

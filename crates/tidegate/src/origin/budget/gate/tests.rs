@@ -19,18 +19,22 @@ fn gate(concurrent: usize) -> Gate {
 fn went(gate: &mut Gate, now: Time) -> Vec<Ticket> {
     let mut sent = Vec::new();
     while let Some((ticket, verdict)) = gate.next(now) {
-        assert_eq!(verdict, Ok(()));
+        assert_eq!(verdict, Verdict::Go);
         sent.push(ticket);
     }
     sent
 }
 
 fn refused(gate: &mut Gate, now: Time) -> Vec<Refusal> {
-    std::iter::from_fn(|| gate.next(now)).filter_map(|(_, verdict)| verdict.err()).collect()
+    let refusal = |(_, verdict)| match verdict {
+        Verdict::Refused(refusal) => Some(refusal),
+        _ => None,
+    };
+    std::iter::from_fn(|| gate.next(now)).filter_map(refusal).collect()
 }
 
 fn answered() -> End {
-    End { connected: Some(Ok(())), ..End::default() }
+    End { connected: Some(Ok(())), answered: true, ..End::default() }
 }
 
 fn told(remaining: u64, reset: u64) -> End {
@@ -44,7 +48,7 @@ fn too_many(wait: u64) -> End {
 /// Has one fetch made that ends like this.
 fn fetch(gate: &mut Gate, now: Time, ask: Ask<'_>, end: End) {
     let ticket = gate.ask(ask);
-    assert_eq!(gate.next(now), Some((ticket, Ok(()))));
+    assert_eq!(gate.next(now), Some((ticket, Verdict::Go)));
     gate.end(now, ticket, end);
 }
 
@@ -65,13 +69,55 @@ fn a_route_that_hangs_leaves_a_quarter_of_the_places_to_the_others() {
 #[test]
 fn feeds_that_hang_leave_half_of_their_routes_places_to_the_others() {
     let mut gate = gate(16);
-    for took in [None, Some(Duration::from_secs(10))] {
-        (0..1000).for_each(|_| _ = gate.ask(Ask { took, ..POLL }));
-    }
+    (0..1000).for_each(|_| _ = gate.ask(Ask { took: Some(Duration::from_secs(10)), ..POLL }));
     assert_eq!(went(&mut gate, at(0)).len(), 8);
+    (0..1000).for_each(|_| _ = gate.ask(Ask { took: None, ..POLL }));
+    assert_eq!(went(&mut gate, at(0)).len(), 4);
     for ms in 0..1000 {
         fetch(&mut gate, at(ms), POLL, answered());
     }
+}
+
+#[test]
+fn feeds_that_begin_to_hang_make_room_for_those_who_wait() {
+    let mut gate = gate(16);
+    let hanging: Vec<_> = (0..64).map(|_| gate.ask(POLL)).collect();
+    assert_eq!(went(&mut gate, at(0)), hanging[..16]);
+    let healthy = gate.ask(POLL);
+    let (mut now, mut stopped) = (at(0), Vec::new());
+    'done: while let Some(wake) = gate.wake_at(now) {
+        now = wake;
+        while let Some((ticket, verdict)) = gate.next(now) {
+            match verdict {
+                Verdict::Go if ticket == healthy => break 'done,
+                Verdict::Go => assert!(hanging.contains(&ticket)),
+                Verdict::Stop => stopped.push(ticket),
+                Verdict::Refused(refusal) => panic!("{refusal:?}"),
+            }
+        }
+        assert_eq!(gate.under_way, 16);
+    }
+    assert!(now < at(5000), "{now:?}");
+    // As many as may be slow were left alone, and the others have their turn among the slow ones.
+    assert_eq!(gate.scopes[0].slow_under_way, 8);
+    for ticket in &hanging[..8] {
+        assert!(!stopped.contains(ticket));
+        gate.end(now, *ticket, answered());
+    }
+    assert_eq!(went(&mut gate, now), hanging[8..16]);
+}
+
+#[test]
+fn nobody_is_stopped_while_nobody_waits() {
+    let mut gate = gate(4);
+    let first: Vec<_> = (0..4).map(|_| gate.ask(POLL)).collect();
+    assert_eq!(went(&mut gate, at(0)), first);
+    assert_eq!((gate.wake_at(at(60_000)), gate.next(at(60_000))), (None, None));
+    // Whoever is slow itself waits for its turn among the slow.
+    gate.ask(Ask { took: Some(Duration::from_secs(10)), ..POLL });
+    assert_eq!(gate.next(at(60_000)), None);
+    gate.ask(POLL);
+    assert_eq!(gate.next(at(60_000)), Some((first[2], Verdict::Stop)));
 }
 
 #[test]
@@ -84,7 +130,7 @@ fn what_is_slow_follows_what_is_usual() {
         gate.end(at(turn * 2000 + 1000), ticket, answered());
     }
     assert!(
-        gate.slow() > Duration::from_secs(6) && gate.slow() < Duration::from_secs(10),
+        gate.slow() > Duration::from_secs(3) && gate.slow() < Duration::from_secs(5),
         "{:?}",
         gate.slow()
     );
@@ -149,7 +195,7 @@ fn a_short_pause_is_waited_for() {
         let ticket = gate.ask(Ask { scope, ..POLL });
         assert_eq!(gate.next(at(0)), None);
         assert_eq!(gate.wake_at(at(0)), Some(at(1000)));
-        assert_eq!(gate.next(at(1000)), Some((ticket, Ok(()))));
+        assert_eq!(gate.next(at(1000)), Some((ticket, Verdict::Go)));
     }
 }
 
@@ -181,11 +227,11 @@ fn an_origin_that_is_down_is_tried_by_few_and_the_others_learn_it_at_once() {
         let mut tried = 0;
         while let Some((ticket, verdict)) = gate.next(at(ms)) {
             match verdict {
-                Ok(()) => {
+                Verdict::Go => {
                     tried += 1;
                     gate.end(at(ms), ticket, End { connected: Some(Err(failure.clone())), ..End::default() });
                 }
-                Err(refusal) => assert_eq!(refusal, Refusal::Down(failure.clone())),
+                other => assert_eq!(other, Verdict::Refused(Refusal::Down(failure.clone()))),
             }
         }
         assert_eq!(tried, u64::from((ms - 1000) % 250 == 0), "at {ms}");
@@ -233,6 +279,24 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
+/// Does what the gate says; how many were sent.
+fn act(gate: &mut Gate, now: Time, waiting: &mut Vec<Ticket>, under_way: &mut Vec<Ticket>) -> usize {
+    let mut sent = 0;
+    while let Some((ticket, verdict)) = gate.next(now) {
+        let (from, to) = match verdict {
+            Verdict::Stop => (&mut *under_way, Some(&mut *waiting)),
+            Verdict::Go => (&mut *waiting, Some(&mut *under_way)),
+            Verdict::Refused(_) => (&mut *waiting, None),
+        };
+        let before = from.len();
+        from.retain(|one| *one != ticket);
+        assert_eq!(from.len() + 1, before, "each is where it was");
+        to.into_iter().for_each(|to| to.push(ticket));
+        sent += usize::from(verdict == Verdict::Go);
+    }
+    sent
+}
+
 proptest! {
     /// Whatever happens: the limits hold, and whatever waits is told in the end, once others end.
     #[test]
@@ -273,13 +337,7 @@ proptest! {
                 Event::Pass(ms) => now = now + Duration::from_millis(ms),
                 Event::End(..) | Event::Leave(_) => {}
             }
-            while let Some((ticket, verdict)) = gate.next(now) {
-                waiting.retain(|waiting| *waiting != ticket);
-                if verdict.is_ok() {
-                    under_way.push(ticket);
-                    sent_at.push(now);
-                }
-            }
+            sent_at.extend(vec![now; act(&mut gate, now, &mut waiting, &mut under_way)]);
             prop_assert!(under_way.len() <= concurrent);
             prop_assert_eq!(gate.under_way, under_way.len());
             prop_assert_eq!(gate.queue.len(), waiting.len());
@@ -291,22 +349,15 @@ proptest! {
         }
         // From here on everything is answered, and whatever waits has its turn.
         for _ in 0..10_000 {
-            let Some(ticket) = under_way.pop() else {
-                match gate.wake_at(now) {
-                    Some(wake) => { prop_assert!(wake > now); now = wake; }
-                    None => break,
+            match (under_way.pop(), gate.wake_at(now)) {
+                (Some(ticket), _) => gate.end(now, ticket, answered()),
+                (None, Some(wake)) => {
+                    prop_assert!(wake > now);
+                    now = wake;
                 }
-                while let Some((ticket, verdict)) = gate.next(now) {
-                    waiting.retain(|waiting| *waiting != ticket);
-                    under_way.extend(verdict.is_ok().then_some(ticket));
-                }
-                continue;
-            };
-            gate.end(now, ticket, answered());
-            while let Some((ticket, verdict)) = gate.next(now) {
-                waiting.retain(|waiting| *waiting != ticket);
-                under_way.extend(verdict.is_ok().then_some(ticket));
+                (None, None) => break,
             }
+            act(&mut gate, now, &mut waiting, &mut under_way);
         }
         prop_assert!(waiting.is_empty(), "{} wait for ever", waiting.len());
         prop_assert_eq!((gate.under_way, gate.fetches.len()), (0, 0));
