@@ -15,6 +15,7 @@
 
 mod budget;
 mod cors;
+mod credentials;
 mod docs;
 mod env;
 mod error;
@@ -46,6 +47,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use budget::BudgetConfig;
+pub use credentials::{CredentialConfig, OAuth2Config, Secret};
 pub use docs::{EXAMPLE, markdown};
 pub use env::{Environment, PlaceholderError};
 pub use error::{ConfigError, Problem, Suggestion, render};
@@ -128,7 +130,7 @@ impl Config {
     ) -> Result<Self, Vec<ConfigError>> {
         let source = Source::new(file, text);
         let table = syntax::parse(&source)?;
-        let mut reader = Reader::new(&source, environment);
+        let mut reader = Reader::new(&source, env::Values { environment, folder });
         let top = Fields::new(Section::Top, Some(table.get_ref()), 0..0);
         reader.unknown_keys(&top);
         let listen = reader.value(&top, "listen", |text| text.parse().map_err(|_| ValueError::Address));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::budget::{self, BudgetConfig};
+use super::credentials::{self, CredentialConfig};
 use super::error::Problem;
 use super::quantity::display_duration;
 use super::read::{At, Fields, Reader, nearest};
@@ -29,6 +30,8 @@ pub struct OriginConfig {
     pub body_timeout: Sourced<Duration>,
     /// How much it may be asked.
     pub budget: BudgetConfig,
+    /// What the gateway sends of its own.
+    pub credentials: CredentialConfig,
 }
 
 /// The name of an origin: 1 to 64 letters, digits, `-`, `_` or `.`.
@@ -52,6 +55,7 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<Origin
         let head = reader.time(fields, "head_timeout");
         let body_timeout = reader.time(fields, "body_timeout");
         let budget = budget::read(reader, fields);
+        let credentials = credentials::read(reader, fields);
         if let (Some(connect), Some(head)) = (&connect, &head) {
             bounds(reader, ("connect_timeout", connect), ("head_timeout", head));
         }
@@ -70,6 +74,7 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<Origin
                 head_timeout: head?.value,
                 body_timeout: body_timeout?.value,
                 budget: budget?,
+                credentials: credentials?,
             }))
         };
         let origin = build();

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use http::HeaderName;
 use http::header::ORIGIN;
+use http::{HeaderName, HeaderValue, Uri};
 use tidegate_core::{Policy, SharingPolicy, Vary, WindowLimits, json};
 use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Route};
 
@@ -12,8 +12,12 @@ use super::Gateway;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
 use super::tls;
-use crate::config::{ByteSize, Config, CorsOrigins, HostPattern, LivePolicy, PathPattern, RouteConfig};
-use crate::origin::{BudgetSettings, HttpOrigin, OriginError, OriginSettings};
+use crate::config::{
+    ByteSize, Config, CorsOrigins, CredentialConfig, HostPattern, LivePolicy, PathPattern, RouteConfig,
+};
+use crate::origin::{
+    BudgetSettings, CredentialSettings, HttpOrigin, OAuth2Settings, OriginError, OriginSettings, SecretStyle,
+};
 use crate::proxy::Tunnels;
 
 /// A checked configuration could not be made to run.
@@ -76,6 +80,7 @@ impl Gateway {
                     max_concurrent: *origin.budget.max_concurrent,
                     max_per_second: origin.budget.per_second(),
                 },
+                credentials: credentials(&origin.credentials),
             };
             let name = origin.name.as_str().to_owned();
             let made = HttpOrigin::new(settings).map_err(|error| BuildError::Origin { name, error })?;
@@ -122,6 +127,21 @@ impl Gateway {
     }
 }
 
+/// What the gateway sends of its own.
+fn credentials(config: &CredentialConfig) -> CredentialSettings {
+    let fields =
+        config.headers.iter().map(|(name, value)| (HeaderName::clone(name), HeaderValue::clone(value)));
+    let oauth2 = config.oauth2.as_ref().map(|oauth2| OAuth2Settings {
+        url: Uri::clone(&oauth2.token_url),
+        client_id: oauth2.client_id.reveal().to_owned(),
+        client_secret: oauth2.client_secret.reveal().to_owned(),
+        scope: String::clone(&oauth2.scope),
+        audience: String::clone(&oauth2.audience),
+        style: if *oauth2.in_body { SecretStyle::Post } else { SecretStyle::Basic },
+    });
+    CredentialSettings { fields: fields.collect(), oauth2 }
+}
+
 /// A size as a number of bytes in memory.
 fn in_memory(size: ByteSize) -> usize {
     usize::try_from(size.0).unwrap_or(usize::MAX)
@@ -136,6 +156,8 @@ fn live_route(
     considered: Vary,
     totals: Arc<FeedCounters>,
 ) -> Route {
+    // What the gateway replaces by its own reaches no origin, so it chooses nothing.
+    let replaced = origin.replaced_fields();
     Route {
         scope: format!("{} {paths}", origin.name()),
         origin: Arc::new(origin.clone()),
@@ -152,7 +174,12 @@ fn live_route(
         max_streams,
         considered,
         sharing: SharingPolicy {
-            ignored_headers: policy.ignore_headers.iter().map(|name| HeaderName::clone(name)).collect(),
+            ignored_headers: policy
+                .ignore_headers
+                .iter()
+                .map(|name| HeaderName::clone(name))
+                .chain(replaced)
+                .collect(),
             ignored_query: policy.sharing.ignored_query(),
             cookies: policy.sharing.cookie_names(),
         },

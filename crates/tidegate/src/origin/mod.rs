@@ -15,6 +15,7 @@ mod cause;
 mod coding;
 mod collect;
 mod connect;
+mod credentials;
 mod exchange;
 mod fetch;
 mod fields;
@@ -38,8 +39,10 @@ pub(crate) use exchange::{Turn, no_body};
 pub(crate) use fields::{NAME, append_via, end_to_end, without_dot_segments};
 
 pub use budget::BudgetSettings;
+pub use credentials::{CredentialSettings, OAuth2Settings, SecretStyle};
 
 use budget::Budget;
+use credentials::{Credentials, Endpoint};
 use exchange::Link;
 use mount::Mount;
 
@@ -61,6 +64,8 @@ pub struct OriginSettings {
     pub max_body: usize,
     /// How much it may be asked.
     pub budget: BudgetSettings,
+    /// What the gateway sends of its own.
+    pub credentials: CredentialSettings,
 }
 
 /// Settings of which no origin can be made.
@@ -114,6 +119,7 @@ pub(crate) struct Inner {
     pub(crate) host: HeaderValue,
     pub(crate) link: Arc<Link>,
     budget: Budget,
+    pub(crate) credentials: Credentials,
     body_timeout: Duration,
     patience: Duration,
     max_body: usize,
@@ -132,15 +138,18 @@ impl HttpOrigin {
     /// An origin that is trusted, where it is `https`, by the certificate roots of this machine. Connects to nothing
     /// yet; its requests must be made within a tokio runtime.
     pub fn new(settings: OriginSettings) -> Result<HttpOrigin, OriginError> {
-        let tls = connect::native_tls(settings.base.scheme() == Some(&Scheme::HTTPS));
+        let token_url = settings.credentials.oauth2.as_ref().map(|oauth2| &oauth2.url);
+        let urls = [Some(&settings.base), token_url].into_iter().flatten();
+        let needed = urls.map(Uri::scheme).any(|scheme| scheme == Some(&Scheme::HTTPS));
+        let tls = connect::native_tls(needed);
         HttpOrigin::with_tls(settings, tls.map_err(OriginError::Roots)?)
     }
 
     /// The same with a TLS configuration of one's own, for origins with a private certificate authority. It must not
     /// name application protocols: the gateway speaks HTTP/1.1 to its origins.
     pub fn with_tls(settings: OriginSettings, tls: ClientConfig) -> Result<HttpOrigin, OriginError> {
-        let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, max_body, budget } =
-            settings;
+        let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, .. } = settings;
+        let OriginSettings { max_body, budget, credentials, .. } = settings;
         let parts = base.into_parts();
         let scheme = parts
             .scheme
@@ -156,18 +165,30 @@ impl HttpOrigin {
             return Err(OriginError::Query);
         }
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| OriginError::Host)?;
+        let endpoint = credentials.oauth2.map(|settings| {
+            let connector = connect::connector(connect_timeout, tls.clone());
+            let authority = settings.url.authority().map(ToString::to_string).unwrap_or_default();
+            let link = Link::new(connector, authority, connect_timeout, head_timeout);
+            Endpoint::new(settings, link, body_timeout)
+        });
+        let credentials = Credentials::new(credentials.fields, endpoint);
         let connector = connect::connector(connect_timeout, tls);
         let link = Link::new(connector, authority.to_string(), connect_timeout, head_timeout);
         let budget = Budget::new(authority.as_str(), budget);
         let patience = fetch::PATIENCE;
         let (link, mount) = (Arc::new(link), Mount::new(scheme, authority, path.path()));
-        let inner = Inner { name, mount, host, link, budget, body_timeout, patience, max_body };
+        let inner = Inner { name, mount, host, link, budget, credentials, body_timeout, patience, max_body };
         Ok(HttpOrigin(Arc::new(inner)))
     }
 
     /// How the configuration and the logs call it.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// The fields of clients that the gateway's own take the place of.
+    pub fn replaced_fields(&self) -> Vec<http::HeaderName> {
+        self.0.credentials.names().collect()
     }
 
     /// The same API, with the same connections, which clients see under a path of its own.

@@ -8,6 +8,7 @@ mod attacks;
 mod budget;
 mod common;
 mod cors;
+mod credentials;
 mod documents;
 mod door;
 mod failures;

@@ -14,7 +14,7 @@ use tidegate_core::{FailureKind, Outcome, Validators};
 use tidegate_hub::{Body, FetchRequest, Fetched, Origin};
 use tidegate_testkit::{OriginConnection, ScriptedOrigin};
 
-use super::{BudgetSettings, HttpOrigin, OriginSettings};
+use super::{BudgetSettings, CredentialSettings, HttpOrigin, OriginSettings};
 
 /// Longer than any test takes.
 const AGES: Duration = Duration::from_secs(60);
@@ -31,6 +31,7 @@ pub(super) fn settings(url: &str) -> OriginSettings {
         body_timeout: AGES,
         max_body: 1000,
         budget: BudgetSettings { max_concurrent: 8, max_per_second: None },
+        credentials: CredentialSettings::default(),
     }
 }
 

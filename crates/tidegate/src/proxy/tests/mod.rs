@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::{Client, Tunnels, empty, forward};
-use crate::origin::{BudgetSettings, HttpOrigin, OriginSettings};
+use crate::origin::{BudgetSettings, CredentialSettings, HttpOrigin, OriginSettings};
 
 /// Longer than any test takes.
 const AGES: Duration = Duration::from_secs(60);
@@ -48,6 +48,7 @@ impl Stage {
             head_timeout,
             body_timeout: AGES,
             budget: BudgetSettings { max_concurrent: 8, max_per_second: None },
+            credentials: CredentialSettings::default(),
             max_body: 1000,
         })
         .unwrap();
