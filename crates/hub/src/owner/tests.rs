@@ -64,10 +64,12 @@ impl Bench {
             policy: Policy {
                 interval: Duration::from_millis(500),
                 linger: LINGER,
+                stale_if_error: Duration::from_secs(60),
                 window: WindowLimits { bytes: 10_000, versions: 4 },
                 max_depth: 16,
                 identities: Arc::default(),
                 controls: Arc::default(),
+                expect: None,
             },
             heartbeat: Duration::from_secs(15),
             conflate: true,
@@ -125,9 +127,11 @@ impl Bench {
         }
     }
 
+    /// A reader that takes any answer, or one that `insists`.
     fn read(&mut self, insists: bool) -> Receiver<Reply<Current>> {
         let (reply, answer) = oneshot::channel();
-        self.owner.handle(self.now, Message::Read { insists, reply });
+        let demand = if insists { Demand::VALIDATED } else { Demand::default() };
+        self.owner.handle(self.now, Message::Read { demand, asked: Reason::default(), reply });
         self.act();
         answer
     }
@@ -227,6 +231,7 @@ fn kind<T>(answer: &mut Receiver<Reply<T>>) -> &'static str {
         Ok(Reply::Unconfirmed(_)) => "unconfirmed",
         Ok(Reply::Raw(..)) => "raw",
         Ok(Reply::Bypass) => "bypass",
+        Ok(Reply::Nothing) => "nothing",
         Ok(Reply::Split(_)) => "split",
         Err(oneshot::error::TryRecvError::Empty) => "waits",
         Err(oneshot::error::TryRecvError::Closed) => "dropped",
@@ -295,11 +300,12 @@ fn must_revalidate_forbids_stale_reads_and_leaves_streams() {
     let mut bench = Bench::new(&[]);
     let mut stream = bench.subscribe(1, Resume::Nowhere);
     bench.fetched(fresh("[1]", &[("cache-control", "must-revalidate")]));
-    bench.pass(Duration::from_secs(1));
+    // Overdue before it fails.
+    bench.pass(Duration::from_secs(2));
     bench.fetched(unreachable());
     let (mut reader, mut second) = (bench.read(false), bench.subscribe(2, Resume::Nowhere));
     assert_eq!((kind(&mut stream), kind(&mut reader), kind(&mut second)), ("have", "unconfirmed", "have"));
-    assert_eq!(bench.told, ["attach fresh", "status", "attach fresh"]);
+    assert_eq!(bench.told, ["attach fresh", "status", "status", "attach fresh"]);
 }
 
 #[test]
@@ -308,7 +314,7 @@ fn what_is_gone_is_not_served_stale() {
     bench.watch();
     bench.fetched(fresh("[1]", &[]));
     bench.pass(Duration::from_secs(1));
-    bench.fetched(answered(404));
+    bench.fetched(answered(410));
     let (mut reader, mut stream) = (bench.read(false), bench.subscribe(2, Resume::Nowhere));
     bench.fetched(unreachable());
     assert_eq!((kind(&mut reader), kind(&mut stream)), ("failed", "failed"));

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::kind::{Section, Setting};
+use super::kind::{Kind, Section, Setting};
 
 /// A whole configuration file, shown in the documentation and parsed by a test.
 pub const EXAMPLE: &str = r#"listen = "0.0.0.0:8080"
@@ -31,6 +31,7 @@ ignore_headers = ["Accept-Language"]
 ignore = ["$.generated_at"]
 tolerance = { "$.rows[*].last" = 0.01 }
 identity = { "$.rows" = "symbol" }
+expect = { type = "application/json", pointer = ["/rows"] }
 
 [[route]]
 path = "/quotes/{symbol}/trades"
@@ -131,6 +132,14 @@ pub fn markdown() -> String {
             Section::Origin => {
                 ("`[[origin]]`", "An HTTP API behind the gateway. At least one; repeat for more.\n\n")
             }
+            Section::Expect => (
+                "`[route.expect]`",
+                "Optional. Which answers are taken for the route's representations, also written as \
+                 `expect = { pointer = [\"/rows\"] }`. One that is not as expected is the failure `origin-unexpected`: \
+                 streams keep the last good version and become `stale`, and plain readers get the last good version, or 502 \
+                 where there is none. What is too large or too slow to be taken in passes through to plain readers if its \
+                 type is as expected.\n\n",
+            ),
             Section::Route => {
                 ("`[[route]]`", "A pattern of paths with its policy. At least one; repeat for more.\n\n")
             }
@@ -152,7 +161,12 @@ fn row(text: &mut String, setting: &Setting) {
     let accepted = match setting.kind.limits() {
         Some((least, most)) if setting.kind.is_or_auto() => format!("`\"auto\"`, or {least} … {most}"),
         Some((least, most)) => format!("{least} … {most}"),
-        None => String::from(setting.kind.expected()),
+        None => match setting.kind {
+            Kind::OneOf(words) => {
+                words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", ")
+            }
+            kind => String::from(kind.expected()),
+        },
     };
     let Setting { key, about, reason, .. } = setting;
     // Writing to a `String` cannot fail.

@@ -11,6 +11,7 @@ use super::kind::{Section, Setting};
 use super::source::{Place, mask_userinfo, safe};
 use super::tls::MaterialError;
 use super::value::ValueError;
+use crate::expect::SchemaError;
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +135,13 @@ pub enum Problem {
         /// Why.
         error: MaterialError,
     },
+    /// A file that is to hold a JSON Schema and does not.
+    Schema {
+        /// The path as it may be shown.
+        shown: String,
+        /// Why.
+        error: SchemaError,
+    },
     /// `"*"` beside other web origins.
     StarNotAlone,
     /// A list that says the same twice.
@@ -174,6 +182,16 @@ pub enum Problem {
         shown: String,
         /// The patterns that take its requests, with their lines.
         by: Vec<(String, usize)>,
+    },
+    /// A setting of TLS on an origin that is spoken to without.
+    NeedsHttps {
+        /// The key.
+        key: &'static str,
+    },
+    /// One of two settings that belong together.
+    HalfPair {
+        /// Both keys.
+        keys: [&'static str; 2],
     },
     /// A path that does not lie below the place of its API.
     NotMounted {
@@ -240,6 +258,7 @@ impl Problem {
                 safe(limit_shown)
             ),
             Self::Material { key, shown, error } => format!("`{key}`: {} {}", quote(shown), error.reason()),
+            Self::Schema { shown, error } => format!("`schema`: {} {}", quote(shown), safe(&error.reason())),
             Self::StarNotAlone => {
                 String::from("`cors_origins`: \"*\" allows any web origin, yet others are listed")
             }
@@ -258,6 +277,8 @@ impl Problem {
                     by.iter().map(|(shown, line)| format!("{} (line {line})", quote(shown))).collect();
                 format!("no request reaches {}: {} take all of them", quote(shown), by.join(", "))
             }
+            Self::NeedsHttps { key } => format!("`{key}` has no effect: the origin's URL is not https"),
+            Self::HalfPair { keys: [one, other] } => format!("`{one}` and `{other}` need each other"),
             Self::NotMounted { shown, mount } => {
                 format!("`path`: {} does not begin with the route's `mount`, {}", quote(shown), quote(mount))
             }
@@ -310,6 +331,7 @@ impl Problem {
             Self::BadValue { error, .. } => error.help().to_owned(),
             Self::OutOfRange { least, most, .. } => format!("write at least {least} and at most {most}"),
             Self::Material { error, .. } => error.help().to_owned(),
+            Self::Schema { error, .. } => error.help().to_owned(),
             Self::Exceeds { key, limit_key, .. } | Self::MoreThan { key, limit_key, .. } => {
                 format!("lower `{key}` or raise `{limit_key}`")
             }
@@ -330,6 +352,8 @@ impl Problem {
             Self::Unreachable { .. } => {
                 String::from("remove the route, or one of those that take its requests")
             }
+            Self::NeedsHttps { .. } => String::from("remove it, or write `https` in the origin's `url`"),
+            Self::HalfPair { .. } => String::from("write both or none"),
             Self::NotMounted { mount, .. } => {
                 format!("write the path as clients send it: {}", quote(&format!("{mount}/**")))
             }

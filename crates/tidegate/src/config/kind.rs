@@ -21,6 +21,8 @@ pub enum Section {
     Origin,
     /// `[[route]]`
     Route,
+    /// `[route.expect]`
+    Expect,
 }
 
 /// What a setting holds, with the limits of what it accepts.
@@ -48,6 +50,10 @@ pub enum Kind {
     Url,
     /// The path of a file, from the folder of the configuration file if it is relative.
     File,
+    /// One of a few words.
+    OneOf(&'static [&'static str]),
+    /// A list of hosts with ports.
+    Places,
     /// A host name, or `*.` before one; empty for every host.
     Host,
     /// A pattern of paths.
@@ -64,6 +70,12 @@ pub enum Kind {
     Methods,
     /// A JSON Pointer.
     Pointer,
+    /// A list of JSON Pointers.
+    Pointers,
+    /// A list of status codes.
+    Statuses,
+    /// A media type, perhaps with a `*`; empty for any.
+    MediaType,
     /// A list of JSONPaths.
     Paths,
     /// A table of JSONPaths, each with a number.
@@ -112,7 +124,7 @@ pub(super) const ALL: &str = "all";
 
 impl Section {
     /// All sections, in the order in which they are documented.
-    pub const ALL: [Self; 5] = [Self::Top, Self::Tls, Self::Limits, Self::Origin, Self::Route];
+    pub const ALL: [Self; 6] = [Self::Top, Self::Tls, Self::Limits, Self::Origin, Self::Route, Self::Expect];
 
     /// How the section is written in the file; empty for the top.
     pub fn header(self) -> &'static str {
@@ -122,12 +134,23 @@ impl Section {
             Self::Limits => "[limits]",
             Self::Origin => "[[origin]]",
             Self::Route => "[[route]]",
+            Self::Expect => "[route.expect]",
         }
     }
 
-    /// The key of the section at the top of the file, for all but the top itself.
+    /// The key of the section where it stands, for all but the top itself.
     pub fn key(self) -> &'static str {
-        self.header().trim_matches(['[', ']'])
+        let header = self.header().trim_matches(['[', ']']);
+        header.rsplit_once('.').map_or(header, |(_, key)| key)
+    }
+
+    /// The section that this one stands in, for all but the top itself.
+    fn parent(self) -> Option<Self> {
+        match self {
+            Self::Top => None,
+            Self::Expect => Some(Self::Route),
+            Self::Tls | Self::Limits | Self::Origin | Self::Route => Some(Self::Top),
+        }
     }
 
     /// The section to name in a sentence.
@@ -142,7 +165,7 @@ impl Section {
 
     /// Every key that may stand in the section, tables included.
     pub fn keys(self) -> Vec<&'static str> {
-        let tables = Self::ALL.into_iter().filter(|section| self == Self::Top && *section != Self::Top);
+        let tables = Self::ALL.into_iter().filter(|section| section.parent() == Some(self));
         self.settings().map(|setting| setting.key).chain(tables.map(Self::key)).collect()
     }
 }
@@ -157,9 +180,13 @@ impl Kind {
     pub fn expected(self) -> &'static str {
         match self {
             Self::Address => "an address as a string",
-            Self::WebOrigins | Self::HeaderNames | Self::QueryNames | Self::Methods | Self::Paths => {
-                "a list of strings"
-            }
+            Self::WebOrigins
+            | Self::Places
+            | Self::HeaderNames
+            | Self::QueryNames
+            | Self::Methods
+            | Self::Paths
+            | Self::Pointers => "a list of strings",
             Self::CookieNames => "a list of strings, or \"all\"",
             Self::Size(..) => "a size as a string",
             Self::SizeOrAuto(..) => "a size as a string, or \"auto\"",
@@ -169,10 +196,13 @@ impl Kind {
             Self::Flag => "true or false",
             Self::Name => "a name as a string",
             Self::Url => "a URL as a string",
+            Self::OneOf(_) => "one of a few words as a string",
             Self::File => "the path of a file as a string",
             Self::Host => "a host as a string",
             Self::Pattern | Self::Path => "a path as a string",
             Self::Pointer => "a JSON Pointer as a string",
+            Self::Statuses => "a list of status codes",
+            Self::MediaType => "a media type as a string",
             Self::Tolerances => "a table of JSONPaths with numbers",
             Self::Members => "a table of JSONPaths with strings",
             Self::HeaderFields => "a table of header field names with strings",
@@ -209,11 +239,14 @@ impl Kind {
         matches!(
             self,
             Self::WebOrigins
+                | Self::Places
                 | Self::HeaderNames
                 | Self::QueryNames
                 | Self::CookieNames
                 | Self::Methods
                 | Self::Paths
+                | Self::Pointers
+                | Self::Statuses
         )
     }
 
@@ -227,6 +260,7 @@ impl Setting {
     /// The default as TOML.
     pub fn default_toml(&self) -> Option<String> {
         self.default.map(|text| match self.kind {
+            Kind::Statuses => format!("[{text}]"),
             kind if kind.is_list() && text != ALL => String::from("[]"),
             kind if kind.is_table() => String::from("{}"),
             kind if kind.is_bare() && text != AUTO => text.to_owned(),

@@ -4,12 +4,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::budget::{self, BudgetConfig};
+use super::connections::{self, ConnectionConfig};
 use super::credentials::{self, CredentialConfig};
 use super::error::Problem;
+use super::origin_tls::{self, OriginTls};
 use super::quantity::display_duration;
 use super::read::{At, Fields, Reader, nearest};
 use super::url::OriginUrl;
@@ -32,6 +35,10 @@ pub struct OriginConfig {
     pub budget: BudgetConfig,
     /// What the gateway sends of its own.
     pub credentials: CredentialConfig,
+    /// How it is connected to.
+    pub connections: ConnectionConfig,
+    /// How TLS is spoken to it.
+    pub tls: OriginTls,
 }
 
 /// The name of an origin: 1 to 64 letters, digits, `-`, `_` or `.`.
@@ -44,7 +51,7 @@ pub(super) struct OriginDraft {
     origin: Option<Arc<OriginConfig>>,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<OriginDraft> {
+pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>], folder: &Path) -> Vec<OriginDraft> {
     let mut drafts: Vec<OriginDraft> = Vec::with_capacity(tables.len());
     let mut first_by_name: HashMap<String, usize> = HashMap::new();
     for fields in tables {
@@ -56,6 +63,8 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<Origin
         let body_timeout = reader.time(fields, "body_timeout");
         let budget = budget::read(reader, fields);
         let credentials = credentials::read(reader, fields);
+        let connections = connections::read(reader, fields);
+        let tls = origin_tls::read(reader, fields, url.as_ref().map(|at| &*at.value), folder);
         if let (Some(connect), Some(head)) = (&connect, &head) {
             bounds(reader, ("connect_timeout", connect), ("head_timeout", head));
         }
@@ -75,6 +84,8 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<Origin
                 body_timeout: body_timeout?.value,
                 budget: budget?,
                 credentials: credentials?,
+                connections: connections?,
+                tls: tls?,
             }))
         };
         let origin = build();

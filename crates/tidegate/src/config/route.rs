@@ -3,12 +3,14 @@
 //! Owns what is held against what among routes: their origins exist, and every route can be reached. It reports nothing
 //! that follows from an error that is reported already.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
 
 use super::error::Problem;
+use super::expect::{self, ExpectSettings};
 use super::fields::{self, FieldSettings};
 use super::header::parse_ignorable;
 use super::host::HostPattern;
@@ -49,6 +51,8 @@ pub struct LivePolicy {
     pub poll: Sourced<Duration>,
     /// How long polling goes on without subscribers.
     pub linger: Sourced<Duration>,
+    /// How long what is stale is served to plain readers while the origin fails.
+    pub stale_if_error: Sourced<Duration>,
     /// The longest silence on a stream.
     pub heartbeat: Sourced<Duration>,
     /// Whether a stream that fell behind gets the net effect of what it missed, and not each update.
@@ -59,6 +63,8 @@ pub struct LivePolicy {
     pub sharing: Arc<SharingSettings>,
     /// Which differences are told.
     pub fields: Arc<FieldSettings>,
+    /// Which answers are representations.
+    pub expect: Arc<ExpectSettings>,
 }
 
 /// A route, as far as it could be read.
@@ -84,8 +90,9 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
     tables: &[Fields<'_>],
     origins: &[OriginDraft],
+    folder: &Path,
 ) -> Vec<RouteConfig> {
-    let mut drafts: Vec<_> = tables.iter().map(|fields| route(reader, fields, origins)).collect();
+    let mut drafts: Vec<_> = tables.iter().map(|fields| route(reader, fields, origins, folder)).collect();
     drafts.retain(|draft| draft.pattern.is_some());
     // A stable sort: of two equal patterns the one that stands first in the file is the first.
     drafts.sort_by(|a, b| match (&a.pattern, &b.pattern) {
@@ -122,9 +129,10 @@ fn shadowed(host: &HostPattern, pattern: &Sourced<PathPattern>, earlier: &[Route
 }
 
 /// The settings of a route that mean nothing where everything is passed through.
-const LIVE_ONLY: [&str; 14] = [
+const LIVE_ONLY: &[&str] = &[
     "poll",
     "linger",
+    "stale_if_error",
     "heartbeat",
     "conflate",
     "ignore_headers",
@@ -137,9 +145,10 @@ const LIVE_ONLY: [&str; 14] = [
     "ignore",
     "tolerance",
     "identity",
+    "expect",
 ];
 
-fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -> RouteDraft {
+fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft], folder: &Path) -> RouteDraft {
     reader.unknown_keys(table);
     let pattern = reader.value(table, "path", PathPattern::parse);
     let host = reader.value(table, "host", HostPattern::parse);
@@ -154,14 +163,16 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
     let live = reader.value(table, "live", parse_flag);
     let poll = reader.time(table, "poll");
     let linger = reader.time(table, "linger");
+    let stale_if_error = reader.time(table, "stale_if_error");
     let heartbeat = reader.time(table, "heartbeat");
     let conflate = reader.value(table, "conflate", parse_flag);
     let ignored = reader.list(table, "ignore_headers", parse_ignorable);
     let sharing = sharing::read(reader, table);
     let controls = fields::read(reader, table);
+    let expect = expect::read(reader, table, folder);
     let is_live = live.as_ref().map(|live| *live.value);
     if is_live == Some(false) {
-        for key in LIVE_ONLY {
+        for &key in LIVE_ONLY {
             if let Some(span) = table.key_span(key) {
                 reader.report(&span, Problem::NotLive { key });
             }
@@ -173,11 +184,13 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
             RoutePolicy::Live(LivePolicy {
                 poll: poll?.value,
                 linger: linger?.value,
+                stale_if_error: stale_if_error?.value,
                 heartbeat: heartbeat?.value,
                 conflate: conflate?.value,
                 ignore_headers: ignored?.into_iter().map(|at| at.value).collect(),
                 sharing: Arc::new(sharing?),
                 fields: Arc::new(controls?),
+                expect: Arc::new(expect?),
             })
         } else {
             RoutePolicy::PassThrough

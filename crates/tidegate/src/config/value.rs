@@ -27,6 +27,10 @@ pub enum ValueError {
     Flag,
     /// Not an IP address with a port.
     Address,
+    /// None of the words that are accepted.
+    OneOf(&'static [&'static str]),
+    /// Not a host with a port.
+    Place,
     /// Not the path of a file.
     File,
     /// Not the name of an origin.
@@ -51,6 +55,10 @@ pub enum ValueError {
     CookieName,
     /// Not a method that could be declared safe.
     SafeMethod,
+    /// Not a status of a success with content.
+    Status,
+    /// Not a media type, nor a pattern of some.
+    MediaType,
     /// Not a JSON Pointer.
     Pointer(PointerError),
     /// Not a JSONPath. Where and why, unless the text came from the environment: that would tell its length.
@@ -137,6 +145,9 @@ impl ValueError {
         if let Self::Path(Some(error)) = self {
             return Cow::Owned(format!("is {error}"));
         }
+        if let Self::OneOf(words) = self {
+            return Cow::Owned(format!("is none of {}", words.join(", ")));
+        }
         Cow::Borrowed(match self {
             Self::Duration => "is not a duration",
             Self::Size => "is not a size",
@@ -145,6 +156,8 @@ impl ValueError {
             Self::CountOrAuto => "is neither a whole number nor auto",
             Self::Flag => "is neither true nor false",
             Self::Address => "is not an IP address with a port",
+            Self::OneOf(_) => "is none of the words that are accepted",
+            Self::Place => "is not a host or an address with a port",
             Self::File => "is not the path of a file",
             Self::Name => "is not a name: 1 to 64 letters, digits, `-`, `_` or `.`",
             Self::CorsOrigin => "is not a web origin",
@@ -186,6 +199,8 @@ impl ValueError {
                 PointerError::NoSlash => "does not begin with `/`, as a JSON Pointer does",
                 PointerError::Escape => "has a `~` that is followed by neither `0` nor `1`",
             },
+            Self::Status => "is not the status of a success with content",
+            Self::MediaType => "is not a media type",
             Self::Path(_) => "is not a JSONPath",
             Self::IgnoresAll => "selects the whole document, so that no change would ever be told",
             Self::NotLocal => {
@@ -223,6 +238,10 @@ impl ValueError {
             Self::Address => {
                 "write an address and a port: \"127.0.0.1:8080\" for this machine only, \"0.0.0.0:8080\" for every \
                  interface, \"[::1]:8080\" for IPv6"
+            }
+            Self::OneOf(_) => "write one of these words",
+            Self::Place => {
+                "write host and port, without scheme and path: \"10.0.0.1:8080\", \"[::1]:8080\" or \"api-2.internal:8080\""
             }
             Self::File => {
                 "write its path, from the folder of the configuration file: \"tls/certificate.pem\""
@@ -280,6 +299,11 @@ impl ValueError {
                 HeaderError::Framing => "remove it: requests that differ in it are different requests",
                 HeaderError::Made => "remove it: it says how the request travels, and what of it is new",
             },
+            Self::Status => "write statuses of 2xx, but not 204, 205 or 206: [200, 203]",
+            Self::MediaType => {
+                "write it without parameters, with one `*` in the subtype at the most: \"application/json\", \
+                 \"application/*+json\", \"text/*\""
+            }
             Self::Pointer(PointerError::NoSlash) => {
                 "write the members on the way: \"/data\", \"/result/rows\""
             }

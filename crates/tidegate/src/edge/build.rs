@@ -5,18 +5,21 @@ use std::sync::{Arc, OnceLock};
 
 use http::header::ORIGIN;
 use http::{HeaderName, HeaderValue, Uri};
-use tidegate_core::{Policy, SharingPolicy, Vary, WindowLimits, json};
-use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Route};
+use tidegate_core::{Expect, Policy, SharingPolicy, Vary, WindowLimits, json};
+use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Origin, Route};
 
 use super::Gateway;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
 use super::tls;
 use crate::config::{
-    ByteSize, Config, CorsOrigins, CredentialConfig, HostPattern, LivePolicy, PathPattern, RouteConfig,
+    ByteSize, Config, CorsOrigins, CredentialConfig, HostPattern, HttpVersions, LivePolicy, OriginConfig,
+    PathPattern, PlaceText, RouteConfig,
 };
+use crate::expect::Expecting;
 use crate::origin::{
-    BudgetSettings, CredentialSettings, HttpOrigin, OAuth2Settings, OriginError, OriginSettings, SecretStyle,
+    BudgetSettings, ConnectionSettings, CredentialSettings, Http2, HttpOrigin, OAuth2Settings, OriginError,
+    OriginSettings, Place, SecretStyle,
 };
 use crate::proxy::Tunnels;
 
@@ -81,6 +84,7 @@ impl Gateway {
                     max_per_second: origin.budget.per_second(),
                 },
                 credentials: credentials(&origin.credentials),
+                connections: connections(origin),
             };
             let name = origin.name.as_str().to_owned();
             let made = HttpOrigin::new(settings).map_err(|error| BuildError::Origin { name, error })?;
@@ -142,6 +146,24 @@ fn credentials(config: &CredentialConfig) -> CredentialSettings {
     CredentialSettings { fields: fields.collect(), oauth2 }
 }
 
+/// How an origin is connected to, in its own terms.
+fn connections(origin: &OriginConfig) -> ConnectionSettings {
+    let OriginConfig { connections: config, tls, .. } = origin;
+    let place = |text: &PlaceText| Place { host: text.host().to_owned(), port: text.port() };
+    ConnectionSettings {
+        addresses: config.addresses.iter().map(|text| place(text)).collect(),
+        http2: match *config.http2 {
+            HttpVersions::Auto => Http2::Auto,
+            HttpVersions::Never => Http2::Never,
+            HttpVersions::PriorKnowledge => Http2::PriorKnowledge,
+        },
+        roots: tls.authorities.as_ref().map(|authorities| authorities.certificates.clone()),
+        identity: tls.client.as_ref().map(|client| client.material.clone()),
+        max_age: *config.max_age,
+        ..ConnectionSettings::default()
+    }
+}
+
 /// A size as a number of bytes in memory.
 fn in_memory(size: ByteSize) -> usize {
     usize::try_from(size.0).unwrap_or(usize::MAX)
@@ -158,16 +180,22 @@ fn live_route(
 ) -> Route {
     // What the gateway replaces by its own reaches no origin, so it chooses nothing.
     let replaced = origin.replaced_fields();
+    let (head, content) = (policy.expect.head(), policy.expect.content());
+    let asked: Arc<dyn Origin> = Arc::new(origin.clone());
+    let asked = if head.is_usual() { asked } else { Arc::new(Expecting::new(asked, head)) };
+    let expect: Option<Arc<dyn Expect>> = if content.is_any() { None } else { Some(Arc::new(content)) };
     Route {
         scope: format!("{} {paths}", origin.name()),
-        origin: Arc::new(origin.clone()),
+        origin: asked,
         policy: Policy {
             interval: *policy.poll,
             linger: *policy.linger,
+            stale_if_error: *policy.stale_if_error,
             window,
             max_depth: json::MAX_DEPTH,
             identities: Arc::new(policy.fields.identities()),
             controls: Arc::new(policy.fields.controls()),
+            expect,
         },
         heartbeat: *policy.heartbeat,
         conflate: *policy.conflate,

@@ -10,19 +10,29 @@
 //! - An answer that cannot be a document is handed on with the bytes that the origin sent.
 //! - No error text holds credentials, a path or a query: it names the origin's authority only.
 
+mod addresses;
 mod budget;
 mod cause;
 mod coding;
 mod collect;
 mod connect;
+mod connect_error;
+mod connections;
 mod credentials;
 mod exchange;
 mod fetch;
 mod fields;
+mod incoming;
+mod lanes;
 mod media;
 mod mount;
+mod pools;
+mod race;
+mod resolve;
 #[cfg(test)]
 mod tests;
+mod tls_error;
+mod trust;
 
 use std::fmt;
 use std::future::Future;
@@ -30,21 +40,28 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
 use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tidegate_hub::{FetchRequest, Fetched, Origin};
 
+pub use connections::{ConnectionSettings, Http2, MAX_AGE};
 pub(crate) use exchange::{Turn, no_body};
 pub(crate) use fields::{NAME, append_via, end_to_end, without_dot_segments};
+pub(crate) use incoming::Incoming;
+pub(crate) use media::form as form_of;
+pub use resolve::{Guard, Place, Resolve, Resolving};
 
 pub use budget::BudgetSettings;
 pub use credentials::{CredentialSettings, OAuth2Settings, SecretStyle};
 
 use budget::Budget;
+use connect::{Book, Connector};
 use credentials::{Credentials, Endpoint};
 use exchange::Link;
 use mount::Mount;
+use resolve::Places;
 
 /// What to know about an origin before the first request.
 #[derive(Debug, Clone)]
@@ -66,6 +83,8 @@ pub struct OriginSettings {
     pub budget: BudgetSettings,
     /// What the gateway sends of its own.
     pub credentials: CredentialSettings,
+    /// How connections to it come about.
+    pub connections: ConnectionSettings,
 }
 
 /// Settings of which no origin can be made.
@@ -135,21 +154,35 @@ impl fmt::Debug for HttpOrigin {
 }
 
 impl HttpOrigin {
-    /// An origin that is trusted, where it is `https`, by the certificate roots of this machine. Connects to nothing
+    /// An origin that is trusted, where it is `https`, by the roots that the settings name, or those of this machine. Connects to nothing
     /// yet; its requests must be made within a tokio runtime.
     pub fn new(settings: OriginSettings) -> Result<HttpOrigin, OriginError> {
-        let token_url = settings.credentials.oauth2.as_ref().map(|oauth2| &oauth2.url);
-        let urls = [Some(&settings.base), token_url].into_iter().flatten();
-        let needed = urls.map(Uri::scheme).any(|scheme| scheme == Some(&Scheme::HTTPS));
-        let tls = connect::native_tls(needed);
-        HttpOrigin::with_tls(settings, tls.map_err(OriginError::Roots)?)
+        let secure = |url: &Uri| url.scheme() == Some(&Scheme::HTTPS);
+        let roots =
+            |connections, url| trust::client_config(connections, secure(url)).map_err(OriginError::Roots);
+        let tls = roots(&settings.connections, &settings.base)?;
+        // Another party, so another trust: this machine's.
+        let usual = ConnectionSettings::default();
+        let token_tls = match &settings.credentials.oauth2 {
+            Some(oauth2) => roots(&usual, &oauth2.url)?,
+            None => tls.clone(),
+        };
+        HttpOrigin::build(settings, tls, token_tls)
     }
 
-    /// The same with a TLS configuration of one's own, for origins with a private certificate authority. It must not
-    /// name application protocols: the gateway speaks HTTP/1.1 to its origins.
+    /// The same with a TLS configuration of one's own, whatever the settings say of roots and identity. Which
+    /// application protocols it names does not matter: [`Http2`] decides.
     pub fn with_tls(settings: OriginSettings, tls: ClientConfig) -> Result<HttpOrigin, OriginError> {
+        HttpOrigin::build(settings, tls.clone(), tls)
+    }
+
+    fn build(
+        settings: OriginSettings,
+        tls: ClientConfig,
+        token_tls: ClientConfig,
+    ) -> Result<HttpOrigin, OriginError> {
         let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, .. } = settings;
-        let OriginSettings { max_body, budget, credentials, .. } = settings;
+        let OriginSettings { max_body, budget, credentials, connections, .. } = settings;
         let parts = base.into_parts();
         let scheme = parts
             .scheme
@@ -165,15 +198,21 @@ impl HttpOrigin {
             return Err(OriginError::Query);
         }
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| OriginError::Host)?;
-        let endpoint = credentials.oauth2.map(|settings| {
-            let connector = connect::connector(connect_timeout, tls.clone());
-            let authority = settings.url.authority().map(ToString::to_string).unwrap_or_default();
-            let link = Link::new(connector, authority, connect_timeout, head_timeout);
-            Endpoint::new(settings, link, body_timeout)
-        });
+        let link = |tls, scheme: &Scheme, authority: &Authority, connections| {
+            let connector = connector(tls, scheme, authority, connections, connect_timeout)?;
+            Ok(Link::new(connector, authority.to_string(), connect_timeout, head_timeout))
+        };
+        let endpoint = match credentials.oauth2 {
+            Some(oauth2) => {
+                let scheme = oauth2.url.scheme().ok_or(OriginError::Scheme)?;
+                let authority = oauth2.url.authority().ok_or(OriginError::Scheme)?;
+                let link = link(token_tls, scheme, authority, ConnectionSettings::default())?;
+                Some(Endpoint::new(oauth2, link, body_timeout))
+            }
+            None => None,
+        };
         let credentials = Credentials::new(credentials.fields, endpoint);
-        let connector = connect::connector(connect_timeout, tls);
-        let link = Link::new(connector, authority.to_string(), connect_timeout, head_timeout);
+        let link = link(tls, &scheme, &authority, connections)?;
         let budget = Budget::new(authority.as_str(), budget);
         let patience = fetch::PATIENCE;
         let (link, mount) = (Arc::new(link), Mount::new(scheme, authority, path.path()));
@@ -208,6 +247,31 @@ impl HttpOrigin {
         inner.patience = patience;
         HttpOrigin(Arc::new(inner))
     }
+}
+
+/// What connects to an authority, or to the places that stand for it.
+fn connector(
+    tls: ClientConfig,
+    scheme: &Scheme,
+    authority: &Authority,
+    connections: ConnectionSettings,
+    time_out: Duration,
+) -> Result<Connector, OriginError> {
+    // In brackets where it is an IPv6 address (RFC 3986 §3.2.2).
+    let bare = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let tls = (*scheme == Scheme::HTTPS)
+        .then(|| ServerName::try_from(bare.clone()).map(|name| (Arc::new(tls), name)))
+        .transpose()
+        .map_err(|_| OriginError::Host)?;
+    let ConnectionSettings { mut addresses, resolver, guard, http2, max_age, pings, .. } = connections;
+    if addresses.is_empty() {
+        let usual = if tls.is_some() { 443 } else { 80 };
+        addresses.push(Place { host: bare, port: authority.port_u16().unwrap_or(usual) });
+    }
+    let places = Arc::new(Places::new(addresses, resolver, guard));
+    let book = Book::default();
+    let connector = Connector { places, book, tls, time_out, max_age, http2, pings };
+    Ok(connector.speaking(http2))
 }
 
 impl Origin for HttpOrigin {

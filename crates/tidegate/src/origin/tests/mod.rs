@@ -1,9 +1,13 @@
 //! Fetches over loopback against an origin that does exactly what a test says.
 
+mod addresses;
 mod bodies;
 mod connections;
+mod http2;
 mod meaning;
 mod requests;
+mod secure;
+mod tls;
 
 use std::time::Duration;
 
@@ -14,7 +18,7 @@ use tidegate_core::{FailureKind, Outcome, Validators};
 use tidegate_hub::{Body, FetchRequest, Fetched, Origin};
 use tidegate_testkit::{OriginConnection, ScriptedOrigin};
 
-use super::{BudgetSettings, CredentialSettings, HttpOrigin, OriginSettings};
+use super::{BudgetSettings, ConnectionSettings, CredentialSettings, HttpOrigin, OriginSettings};
 
 /// Longer than any test takes.
 const AGES: Duration = Duration::from_secs(60);
@@ -32,6 +36,7 @@ pub(super) fn settings(url: &str) -> OriginSettings {
         max_body: 1000,
         budget: BudgetSettings { max_concurrent: 8, max_per_second: None },
         credentials: CredentialSettings::default(),
+        connections: ConnectionSettings::default(),
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::{Client, Tunnels, empty, forward};
-use crate::origin::{BudgetSettings, CredentialSettings, HttpOrigin, OriginSettings};
+use crate::origin::{BudgetSettings, ConnectionSettings, CredentialSettings, HttpOrigin, OriginSettings};
 
 /// Longer than any test takes.
 const AGES: Duration = Duration::from_secs(60);
@@ -50,6 +50,7 @@ impl Stage {
             budget: BudgetSettings { max_concurrent: 8, max_per_second: None },
             credentials: CredentialSettings::default(),
             max_body: 1000,
+            connections: ConnectionSettings::default(),
         })
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
