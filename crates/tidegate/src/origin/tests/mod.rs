@@ -34,7 +34,7 @@ pub(super) fn settings(url: &str) -> OriginSettings {
         head_timeout: AGES,
         body_timeout: AGES,
         max_body: 1000,
-        budget: BudgetSettings { max_concurrent: 8, max_per_second: None },
+        budget: BudgetSettings { max_concurrent: 1000, max_per_second: None },
         credentials: CredentialSettings::default(),
         connections: ConnectionSettings::default(),
     }

@@ -47,7 +47,7 @@ impl Stage {
             connect_timeout: AGES,
             head_timeout,
             body_timeout: AGES,
-            budget: BudgetSettings { max_concurrent: 8, max_per_second: None },
+            budget: BudgetSettings { max_concurrent: 1000, max_per_second: None },
             credentials: CredentialSettings::default(),
             max_body: 1000,
             connections: ConnectionSettings::default(),
