@@ -42,6 +42,14 @@ pub struct FetchRequest {
     pub condition: Validators,
     /// Whether a slow body is waited for until the origin's time-out; otherwise it is handed on as it comes.
     pub patient: bool,
+    /// Whether somebody waits for this fetch, and not only for news.
+    pub awaited: bool,
+    /// Whether the fields from clients may say who they are: then what the origin allows is allowed to them alone.
+    pub credentialed: bool,
+    /// Names the route: fetches of different ones share the origin's budget fairly.
+    pub scope: String,
+    /// How long the feed's last fetch took, once it was sent; `None` before there was one.
+    pub took: Option<Duration>,
 }
 
 /// What asking brought.
@@ -53,7 +61,7 @@ pub struct Fetched {
     pub raw: Option<http::Response<Body>>,
     /// Bytes of the body as they came over the wire (before decoding).
     pub wire_bytes: u64,
-    /// How long the request waited for its turn before it was sent.
+    /// How long the fetch waited for the origin's budget before it was sent.
     pub waited: Duration,
 }
 

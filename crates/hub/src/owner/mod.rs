@@ -89,6 +89,10 @@ pub struct Owner<F: PortFactory> {
     raw: Option<Box<Response<Body>>>,
     /// The fetch that came to its end last was answered with 304.
     unmodified: bool,
+    /// When the last fetch was asked for.
+    asked: Time,
+    /// How long the fetch that came to its end last took, without its wait for the origin's budget.
+    took: Option<Duration>,
 }
 
 impl<F: PortFactory> Owner<F> {
@@ -111,6 +115,8 @@ impl<F: PortFactory> Owner<F> {
             actions: Vec::new(),
             raw: None,
             unmodified: false,
+            asked: now,
+            took: None,
         }
     }
 
@@ -144,6 +150,7 @@ impl<F: PortFactory> Owner<F> {
     pub fn handle_fetched(&mut self, now: Time, fetch: Fetching, fetched: Fetched) {
         self.counters.fetched(&fetched.outcome, fetched.wire_bytes);
         self.unmodified = matches!(fetched.outcome, Outcome::NotModified { .. });
+        self.took = Some(now.since(self.asked).saturating_sub(fetched.waited));
         self.raw = fetched.raw.map(Box::new);
         let cost = Cost { waited: fetched.waited, bytes: fetched.wire_bytes };
         self.feed.handle_fetched(now, fetch, cost, fetched.outcome);
@@ -213,7 +220,7 @@ impl<F: PortFactory> Owner<F> {
     fn drain(&mut self, now: Time) {
         while let Some(output) = self.feed.poll_output() {
             match output {
-                Output::Fetch(plan) => self.fetch(plan),
+                Output::Fetch(plan) => self.fetch(now, plan),
                 Output::Publish(version) => {
                     let head = Arc::new(Published::new(version));
                     if self.packs {
@@ -243,7 +250,8 @@ impl<F: PortFactory> Owner<F> {
         }
     }
 
-    fn fetch(&mut self, plan: FetchPlan) {
+    fn fetch(&mut self, now: Time, plan: FetchPlan) {
+        self.asked = now;
         let request = FetchRequest {
             method: self.request.method().clone(),
             target: self.request.target().to_owned(),
@@ -251,6 +259,10 @@ impl<F: PortFactory> Owner<F> {
             fields: self.request.fields().clone(),
             condition: plan.condition,
             patient: plan.patient,
+            awaited: self.waiting.iter().any(|(fetch, _)| *fetch == plan.fetch),
+            credentialed: self.request.is_credentialed(),
+            scope: self.route.scope.clone(),
+            took: self.took,
         };
         self.actions.push(Action::Fetch(plan.fetch, request));
     }

@@ -69,6 +69,9 @@ const TAIL: &str = "\
 the default where the variable is unset or empty. A variable that is not set is an error. `$${` stands for `${` itself. \
 Numbers and flags that come from the environment are written as text: `max_feeds = \"${MAX_FEEDS}\"`. What a variable \
 held is never printed: every message shows `${NAME}` in its place.
+- **From a file**: `${file:PATH}` is replaced by what a text file of at most 64 KiB holds, without the line break at its \
+end. The path starts from the folder of the configuration file. What a file held is never printed either. Both are read \
+once, at the start.
 
 ## Patterns and precedence
 A pattern is made of segments:

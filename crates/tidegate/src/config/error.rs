@@ -75,6 +75,13 @@ pub enum Problem {
     },
     /// A placeholder that cannot be resolved.
     Placeholder(PlaceholderError),
+    /// A setting that means nothing without another one.
+    Needs {
+        /// The setting.
+        key: &'static str,
+        /// The other one.
+        needed: &'static str,
+    },
     /// A value that is not of the setting's kind.
     BadValue {
         /// The key, or the command line option.
@@ -231,8 +238,12 @@ impl Problem {
                 format!("the environment variable `{name}` is not set")
             }
             Self::Placeholder(PlaceholderError::Unclosed) => String::from("`${` without a `}` after it"),
+            Self::Placeholder(PlaceholderError::File { path, reason }) => {
+                format!("the file {} cannot be used: {reason}", quote(path))
+            }
+            Self::Needs { key, needed } => format!("`{key}` needs `{needed}` beside it"),
             Self::Placeholder(PlaceholderError::Syntax) => {
-                String::from("between `${` and `}` is no name of an environment variable")
+                String::from("between `${` and `}` is neither the name of an environment variable nor a file")
             }
             Self::BadValue { key, shown, error } => format!("`{key}`: {} {}", quote(shown), error.reason()),
             Self::OutOfRange { key, shown, least, most } => {
@@ -310,9 +321,13 @@ impl Problem {
             Self::Placeholder(PlaceholderError::Unset { name }) => {
                 format!("set it, or give a default: ${{{name}:-value}}; a literal `${{` is written `$${{`")
             }
-            Self::Placeholder(_) => {
-                String::from("write ${NAME} or ${NAME:-default}; a literal `${` is written `$${`")
-            }
+            Self::Placeholder(PlaceholderError::File { .. }) => String::from(
+                "name a file that can be read, from the folder of the configuration file: ${file:secrets/key}",
+            ),
+            Self::Needs { key, needed } => format!("add `{needed}`, or remove `{key}`"),
+            Self::Placeholder(_) => String::from(
+                "write ${NAME}, ${NAME:-default} or ${file:PATH}; a literal `${` is written `$${`",
+            ),
             Self::BadValue { error, .. } => error.help().to_owned(),
             Self::OutOfRange { least, most, .. } => format!("write at least {least} and at most {most}"),
             Self::Material { error, .. } => error.help().to_owned(),

@@ -84,6 +84,10 @@ pub enum Kind {
     Tolerances,
     /// A table of JSONPaths, each with the name of a member.
     Members,
+    /// A table of header field names, each with a value.
+    HeaderFields,
+    /// Any text.
+    Text,
 }
 
 /// A value, or the sign that the gateway is to find it out.
@@ -204,6 +208,8 @@ impl Kind {
             Self::MediaType => "a media type as a string",
             Self::Tolerances => "a table of JSONPaths with numbers",
             Self::Members => "a table of JSONPaths with strings",
+            Self::HeaderFields => "a table of header field names with strings",
+            Self::Text => "a string",
         }
     }
 
@@ -251,7 +257,7 @@ impl Kind {
 
     /// Whether the value is a table.
     pub fn is_table(self) -> bool {
-        matches!(self, Self::Tolerances | Self::Members)
+        matches!(self, Self::Tolerances | Self::Members | Self::HeaderFields)
     }
 }
 

@@ -13,8 +13,10 @@
 //!
 //! It must not know how anything is served.
 
+mod budget;
 mod connections;
 mod cors;
+mod credentials;
 mod docs;
 mod env;
 mod error;
@@ -48,7 +50,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use budget::BudgetConfig;
 pub use connections::{ConnectionConfig, HttpVersions, PlaceText};
+pub use credentials::{CredentialConfig, OAuth2Config, Secret};
 pub use docs::{EXAMPLE, markdown};
 pub use env::{Environment, PlaceholderError};
 pub use error::{ConfigError, Problem, Suggestion, render};
@@ -136,7 +140,7 @@ impl Config {
     ) -> Result<Self, Vec<ConfigError>> {
         let source = Source::new(file, text);
         let table = syntax::parse(&source)?;
-        let mut reader = Reader::new(&source, environment);
+        let mut reader = Reader::new(&source, env::Values { environment, folder });
         let top = Fields::new(Section::Top, Some(table.get_ref()), 0..0);
         reader.unknown_keys(&top);
         let listen = reader.value(&top, "listen", |text| text.parse().map_err(|_| ValueError::Address));

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::budget::{self, BudgetConfig};
 use super::connections::{self, ConnectionConfig};
+use super::credentials::{self, CredentialConfig};
 use super::error::Problem;
 use super::origin_tls::{self, OriginTls};
 use super::quantity::display_duration;
@@ -29,6 +31,10 @@ pub struct OriginConfig {
     pub head_timeout: Sourced<Duration>,
     /// How long the body of a fetched representation may take.
     pub body_timeout: Sourced<Duration>,
+    /// How much it may be asked.
+    pub budget: BudgetConfig,
+    /// What the gateway sends of its own.
+    pub credentials: CredentialConfig,
     /// How it is connected to.
     pub connections: ConnectionConfig,
     /// How TLS is spoken to it.
@@ -55,6 +61,8 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>], folder: &Path
         let connect = reader.time(fields, "connect_timeout");
         let head = reader.time(fields, "head_timeout");
         let body_timeout = reader.time(fields, "body_timeout");
+        let budget = budget::read(reader, fields);
+        let credentials = credentials::read(reader, fields);
         let connections = connections::read(reader, fields);
         let tls = origin_tls::read(reader, fields, url.as_ref().map(|at| &*at.value), folder);
         if let (Some(connect), Some(head)) = (&connect, &head) {
@@ -74,6 +82,8 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>], folder: &Path
                 connect_timeout: connect?.value,
                 head_timeout: head?.value,
                 body_timeout: body_timeout?.value,
+                budget: budget?,
+                credentials: credentials?,
                 connections: connections?,
                 tls: tls?,
             }))

@@ -10,7 +10,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::env::{Environment, PlaceholderError, Text, has_placeholder, resolve};
+use super::env::{PlaceholderError, Text, Values, has_placeholder, resolve};
 use super::error::{ConfigError, Problem, Suggestion};
 use super::kind::{ALL, AUTO, Kind, OrAuto, Section, Setting, find};
 use super::quantity::{ByteSize, parse_count, parse_duration, parse_size};
@@ -20,7 +20,7 @@ use super::value::{Sourced, ValueError};
 /// Collects errors while values are read.
 pub(super) struct Reader<'a> {
     pub(super) source: &'a Source,
-    environment: Environment<'a>,
+    values: Values<'a>,
     pub(super) errors: Vec<ConfigError>,
 }
 
@@ -65,8 +65,8 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(source: &'a Source, environment: Environment<'a>) -> Self {
-        Self { source, environment, errors: Vec::new() }
+    pub(super) fn new(source: &'a Source, values: Values<'a>) -> Self {
+        Self { source, values, errors: Vec::new() }
     }
 
     pub(super) fn report(&mut self, span: &Range<usize>, problem: Problem) {
@@ -358,7 +358,9 @@ impl<'a> Reader<'a> {
     /// The text of an entry's value. A number in quotes is accepted only with a placeholder.
     fn entry_text(&mut self, setting: &'static Setting, value: &Spanned<DeValue<'_>>) -> Option<Text> {
         match (value.get_ref(), setting.kind) {
-            (DeValue::String(text), kind) if kind == Kind::Members || has_placeholder(text) => {
+            (DeValue::String(text), kind)
+                if matches!(kind, Kind::Members | Kind::HeaderFields) || has_placeholder(text) =>
+            {
                 self.resolve(text, &value.span())
             }
             (DeValue::Integer(number), Kind::Tolerances) => Some(Text::plain(&decimal(number))),
@@ -419,13 +421,14 @@ impl<'a> Reader<'a> {
     }
 
     fn resolve(&mut self, text: &str, span: &Range<usize>) -> Option<Text> {
-        let errors = match resolve(text, self.environment) {
+        let errors = match resolve(text, self.values) {
             Ok(text) => return Some(text),
             Err(errors) => errors,
         };
         for error in errors {
             let part = match &error {
                 PlaceholderError::Unset { name } => self.part(span, &format!("${{{name}")),
+                PlaceholderError::File { path, .. } => self.part(span, &format!("${{file:{path}}}")),
                 PlaceholderError::Unclosed | PlaceholderError::Syntax => span.clone(),
             };
             self.report(&part, Problem::Placeholder(error));

@@ -47,7 +47,9 @@ pub enum ValueError {
     CorsOrigin,
     /// Not a header field name.
     HeaderName,
-    /// A header field that may never be ignored.
+    /// Not what a header field can hold.
+    HeaderValue,
+    /// A header field that may never be ignored, or set.
     Header(HeaderError),
     /// Not the name of a query parameter.
     QueryName,
@@ -135,6 +137,8 @@ pub enum HeaderError {
     HopByHop,
     /// It frames or routes the request itself.
     Framing,
+    /// It is made for each request.
+    Made,
 }
 
 impl ValueError {
@@ -161,6 +165,7 @@ impl ValueError {
             Self::Name => "is not a name: 1 to 64 letters, digits, `-`, `_` or `.`",
             Self::CorsOrigin => "is not a web origin",
             Self::HeaderName => "is not a header field name",
+            Self::HeaderValue => "is not what a header field can hold",
             Self::QueryName => "is not the name of a query parameter as it is when decoded",
             Self::CookieName => "is not the name of a cookie",
             Self::SafeMethod => "is not a method that can be declared safe",
@@ -191,6 +196,7 @@ impl ValueError {
                 HeaderError::Credentials => "carries credentials, or may carry them",
                 HeaderError::HopByHop => "belongs to a single connection and is never forwarded",
                 HeaderError::Framing => "is part of the request itself",
+                HeaderError::Made => "is made by the gateway for each request",
             },
             Self::Pointer(error) => match error {
                 PointerError::NoSlash => "does not begin with `/`, as a JSON Pointer does",
@@ -250,6 +256,7 @@ impl ValueError {
                  \"https://app.example.com\" or \"http://localhost:5173\", or [\"*\"] alone for any"
             }
             Self::HeaderName => "write the name alone: \"Accept-Language\"",
+            Self::HeaderValue => "write visible characters, spaces and tabs only; no line breaks",
             Self::QueryName => {
                 "write the name alone, or how names begin and a `*`: \"_\", \"utm_*\"; names are compared decoded"
             }
@@ -294,6 +301,7 @@ impl ValueError {
                 }
                 HeaderError::HopByHop => "remove it: it never takes part in choosing a feed",
                 HeaderError::Framing => "remove it: requests that differ in it are different requests",
+                HeaderError::Made => "remove it: it says how the request travels, and what of it is new",
             },
             Self::Status => "write statuses of 2xx, but not 204, 205 or 206: [200, 203]",
             Self::MediaType => {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use http::header::ORIGIN;
-use http::{HeaderName, Method};
+use http::{HeaderName, HeaderValue, Method, Uri};
 use tidegate_core::{Expect, Policy, SharingPolicy, Vary, WindowLimits, json};
 use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Origin, Route};
 
@@ -14,11 +14,14 @@ use super::cors::Cors;
 use super::gateway::GatewayRoute;
 use super::tls;
 use crate::config::{
-    ByteSize, Config, CorsOrigins, HostPattern, HttpVersions, LivePolicy, OriginConfig, PathPattern,
-    PlaceText, RouteConfig,
+    ByteSize, Config, CorsOrigins, CredentialConfig, HostPattern, HttpVersions, LivePolicy, OriginConfig,
+    PathPattern, PlaceText, RouteConfig,
 };
 use crate::expect::Expecting;
-use crate::origin::{ConnectionSettings, Http2, HttpOrigin, OriginError, OriginSettings, Place};
+use crate::origin::{
+    BudgetSettings, ConnectionSettings, CredentialSettings, Http2, HttpOrigin, OAuth2Settings, OriginError,
+    OriginSettings, Place, SecretStyle,
+};
 use crate::proxy::Tunnels;
 
 /// A checked configuration could not be made to run.
@@ -77,6 +80,11 @@ impl Gateway {
                 head_timeout: *origin.head_timeout,
                 body_timeout: *origin.body_timeout,
                 max_body,
+                budget: BudgetSettings {
+                    max_concurrent: *origin.budget.max_concurrent,
+                    max_per_second: origin.budget.per_second(),
+                },
+                credentials: credentials(&origin.credentials),
                 connections: connections(origin),
             };
             let name = origin.name.as_str().to_owned();
@@ -125,6 +133,21 @@ impl Gateway {
     }
 }
 
+/// What the gateway sends of its own.
+fn credentials(config: &CredentialConfig) -> CredentialSettings {
+    let fields =
+        config.headers.iter().map(|(name, value)| (HeaderName::clone(name), HeaderValue::clone(value)));
+    let oauth2 = config.oauth2.as_ref().map(|oauth2| OAuth2Settings {
+        url: Uri::clone(&oauth2.token_url),
+        client_id: oauth2.client_id.reveal().to_owned(),
+        client_secret: oauth2.client_secret.reveal().to_owned(),
+        scope: String::clone(&oauth2.scope),
+        audience: String::clone(&oauth2.audience),
+        style: if *oauth2.in_body { SecretStyle::Post } else { SecretStyle::Basic },
+    });
+    CredentialSettings { fields: fields.collect(), oauth2 }
+}
+
 /// How an origin is connected to, in its own terms.
 fn connections(origin: &OriginConfig) -> ConnectionSettings {
     let OriginConfig { connections: config, tls, .. } = origin;
@@ -167,6 +190,8 @@ fn live_route(
     considered: Vary,
     totals: Arc<FeedCounters>,
 ) -> Route {
+    // What the gateway replaces by its own reaches no origin, so it chooses nothing.
+    let replaced = origin.replaced_fields();
     let (head, content) = (policy.expect.head(), policy.expect.content());
     let asked: Arc<dyn Origin> = Arc::new(origin.clone());
     let asked = if head.is_usual() { asked } else { Arc::new(Expecting::new(asked, head)) };
@@ -189,7 +214,12 @@ fn live_route(
         max_streams,
         considered,
         sharing: SharingPolicy {
-            ignored_headers: policy.ignore_headers.iter().map(|name| HeaderName::clone(name)).collect(),
+            ignored_headers: policy
+                .ignore_headers
+                .iter()
+                .map(|name| HeaderName::clone(name))
+                .chain(replaced)
+                .collect(),
             ignored_query: policy.sharing.ignored_query(),
             cookies: policy.sharing.cookie_names(),
         },

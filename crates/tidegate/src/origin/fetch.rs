@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::Inner;
 use super::coding::{self, DecodeError};
 use super::collect::{self, End, Gathered};
+use super::credentials::Own;
 use super::exchange::{Repeatable, no_body, whole};
 use super::incoming::Incoming;
 use super::{fields, media};
@@ -32,11 +33,30 @@ const ACCEPT: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tidegate/", env!("CARGO_PKG_VERSION")));
 
-/// Asks once.
+/// Asks once; and once more with a new token, where the origin refuses the one that the gateway had.
 pub(super) async fn fetch(origin: &Inner, request: FetchRequest) -> Fetched {
+    let credentials = &origin.credentials;
+    let again = credentials.may_expire().then(|| request.clone());
+    let own = match credentials.own().await {
+        Ok(own) => own,
+        Err(failure) => return without_answer(failure),
+    };
+    let fetched = once(origin, request, &own).await;
+    let unauthorized =
+        matches!(&fetched.outcome, Outcome::Answered(answer) if answer.status == StatusCode::UNAUTHORIZED);
+    match again {
+        Some(request) if unauthorized && credentials.refused(&own) => match credentials.own().await {
+            Ok(own) => once(origin, request, &own).await,
+            Err(failure) => without_answer(failure),
+        },
+        _ => fetched,
+    }
+}
+
+async fn once(origin: &Inner, request: FetchRequest, own: &Own<'_>) -> Fetched {
     let patient = request.patient;
     let conditional = has_conditions(&request.method) && !request.condition.is_empty();
-    let request = match request_for(origin, request) {
+    let request = match request_for(origin, request, own) {
         Ok(request) => request,
         Err(error) => {
             return failed(FailureKind::Request, format!("the target cannot be asked for: {error}"), 0);
@@ -51,17 +71,20 @@ pub(super) async fn fetch(origin: &Inner, request: FetchRequest) -> Fetched {
             origin.mount.translate(response.headers_mut());
             understand(origin, response, patient).await
         }
-        Err(failure) => {
-            Fetched { outcome: Outcome::Failed(failure), raw: None, wire_bytes: 0, waited: Duration::ZERO }
-        }
+        Err(failure) => without_answer(failure),
     }
 }
 
-fn request_for(origin: &Inner, request: FetchRequest) -> Result<Request<Body>, http::Error> {
+fn without_answer(failure: Failure) -> Fetched {
+    Fetched { outcome: Outcome::Failed(failure), raw: None, wire_bytes: 0, waited: Duration::ZERO }
+}
+
+fn request_for(origin: &Inner, request: FetchRequest, own: &Own<'_>) -> Result<Request<Body>, http::Error> {
     let FetchRequest { method, target, fields: from_clients, body, condition, .. } = request;
     let mut fields = fields::end_to_end(&from_clients);
     // It follows from the content, which is the fetch's own.
     fields.remove(header::CONTENT_LENGTH);
+    own.apply(&mut fields);
     fields.insert(header::HOST, origin.host.clone());
     fields.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED));
     fields.entry(header::ACCEPT).or_insert(ACCEPT);

@@ -11,12 +11,14 @@
 //! - No error text holds credentials, a path or a query: it names the origin's authority only.
 
 mod addresses;
+mod budget;
 mod cause;
 mod coding;
 mod collect;
 mod connect;
 mod connect_error;
 mod connections;
+mod credentials;
 mod exchange;
 mod fetch;
 mod fields;
@@ -38,7 +40,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -51,7 +53,12 @@ pub(crate) use incoming::Incoming;
 pub(crate) use media::form as form_of;
 pub use resolve::{Allow, Place, Resolve, Resolving};
 
+pub use budget::BudgetSettings;
+pub use credentials::{CredentialSettings, OAuth2Settings, SecretStyle};
+
+use budget::Budget;
 use connect::{Book, Connector};
+use credentials::{Credentials, Endpoint};
 use exchange::Link;
 use mount::Mount;
 use resolve::Places;
@@ -72,6 +79,10 @@ pub struct OriginSettings {
     pub body_timeout: Duration,
     /// The largest document, in bytes, encoded and decoded.
     pub max_body: usize,
+    /// How much it may be asked.
+    pub budget: BudgetSettings,
+    /// What the gateway sends of its own.
+    pub credentials: CredentialSettings,
     /// How connections to it come about.
     pub connections: ConnectionSettings,
 }
@@ -126,6 +137,8 @@ pub(crate) struct Inner {
     pub(crate) mount: Mount,
     pub(crate) host: HeaderValue,
     pub(crate) link: Arc<Link>,
+    budget: Budget,
+    pub(crate) credentials: Credentials,
     body_timeout: Duration,
     patience: Duration,
     max_body: usize,
@@ -144,16 +157,32 @@ impl HttpOrigin {
     /// An origin that is trusted, where it is `https`, by the roots that the settings name, or those of this machine. Connects to nothing
     /// yet; its requests must be made within a tokio runtime.
     pub fn new(settings: OriginSettings) -> Result<HttpOrigin, OriginError> {
-        let secure = settings.base.scheme() == Some(&Scheme::HTTPS);
-        let tls = trust::client_config(&settings.connections, secure).map_err(OriginError::Roots)?;
-        HttpOrigin::with_tls(settings, tls)
+        let secure = |url: &Uri| url.scheme() == Some(&Scheme::HTTPS);
+        let roots =
+            |connections, url| trust::client_config(connections, secure(url)).map_err(OriginError::Roots);
+        let tls = roots(&settings.connections, &settings.base)?;
+        // Another party, so another trust: this machine's.
+        let usual = ConnectionSettings::default();
+        let token_tls = match &settings.credentials.oauth2 {
+            Some(oauth2) => roots(&usual, &oauth2.url)?,
+            None => tls.clone(),
+        };
+        HttpOrigin::build(settings, tls, token_tls)
     }
 
     /// The same with a TLS configuration of one's own, whatever the settings say of roots and identity. Which
     /// application protocols it names does not matter: [`Http2`] decides.
     pub fn with_tls(settings: OriginSettings, tls: ClientConfig) -> Result<HttpOrigin, OriginError> {
-        let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, max_body, connections } =
-            settings;
+        HttpOrigin::build(settings, tls.clone(), tls)
+    }
+
+    fn build(
+        settings: OriginSettings,
+        tls: ClientConfig,
+        token_tls: ClientConfig,
+    ) -> Result<HttpOrigin, OriginError> {
+        let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, .. } = settings;
+        let OriginSettings { max_body, budget, credentials, connections, .. } = settings;
         let parts = base.into_parts();
         let scheme = parts
             .scheme
@@ -169,31 +198,36 @@ impl HttpOrigin {
             return Err(OriginError::Query);
         }
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| OriginError::Host)?;
-        // In brackets where it is an IPv6 address (RFC 3986 §3.2.2).
-        let bare = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let tls = (scheme == Scheme::HTTPS)
-            .then(|| ServerName::try_from(bare.clone()).map(|name| (Arc::new(tls), name)))
-            .transpose()
-            .map_err(|_| OriginError::Host)?;
-        let ConnectionSettings { mut addresses, resolver, guard, http2, max_age, pings, .. } = connections;
-        if addresses.is_empty() {
-            let usual = if tls.is_some() { 443 } else { 80 };
-            addresses.push(Place { host: bare, port: authority.port_u16().unwrap_or(usual) });
-        }
-        let places = Arc::new(Places::new(addresses, resolver, guard));
-        let book = Book::default();
-        let connector = Connector { places, book, tls, time_out: connect_timeout, max_age, http2, pings };
-        let connector = connector.speaking(http2);
-        let link = Link::new(connector, authority.to_string(), connect_timeout, head_timeout);
+        let link = |tls, scheme: &Scheme, authority: &Authority, connections| {
+            let connector = connector(tls, scheme, authority, connections, connect_timeout)?;
+            Ok(Link::new(connector, authority.to_string(), connect_timeout, head_timeout))
+        };
+        let endpoint = match credentials.oauth2 {
+            Some(oauth2) => {
+                let scheme = oauth2.url.scheme().ok_or(OriginError::Scheme)?;
+                let authority = oauth2.url.authority().ok_or(OriginError::Scheme)?;
+                let link = link(token_tls, scheme, authority, ConnectionSettings::default())?;
+                Some(Endpoint::new(oauth2, link, body_timeout))
+            }
+            None => None,
+        };
+        let credentials = Credentials::new(credentials.fields, endpoint);
+        let link = link(tls, &scheme, &authority, connections)?;
+        let budget = Budget::new(authority.as_str(), budget);
         let patience = fetch::PATIENCE;
         let (link, mount) = (Arc::new(link), Mount::new(scheme, authority, path.path()));
-        let inner = Inner { name, mount, host, link, body_timeout, patience, max_body };
+        let inner = Inner { name, mount, host, link, budget, credentials, body_timeout, patience, max_body };
         Ok(HttpOrigin(Arc::new(inner)))
     }
 
     /// How the configuration and the logs call it.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// The fields of clients that the gateway's own take the place of.
+    pub fn replaced_fields(&self) -> Vec<http::HeaderName> {
+        self.0.credentials.names().collect()
     }
 
     /// The same API, with the same connections, which clients see under a path of its own.
@@ -215,10 +249,35 @@ impl HttpOrigin {
     }
 }
 
+/// What connects to an authority, or to the places that stand for it.
+fn connector(
+    tls: ClientConfig,
+    scheme: &Scheme,
+    authority: &Authority,
+    connections: ConnectionSettings,
+    time_out: Duration,
+) -> Result<Connector, OriginError> {
+    // In brackets where it is an IPv6 address (RFC 3986 §3.2.2).
+    let bare = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let tls = (*scheme == Scheme::HTTPS)
+        .then(|| ServerName::try_from(bare.clone()).map(|name| (Arc::new(tls), name)))
+        .transpose()
+        .map_err(|_| OriginError::Host)?;
+    let ConnectionSettings { mut addresses, resolver, guard, http2, max_age, pings, .. } = connections;
+    if addresses.is_empty() {
+        let usual = if tls.is_some() { 443 } else { 80 };
+        addresses.push(Place { host: bare, port: authority.port_u16().unwrap_or(usual) });
+    }
+    let places = Arc::new(Places::new(addresses, resolver, guard));
+    let book = Book::default();
+    let connector = Connector { places, book, tls, time_out, max_age, http2, pings };
+    Ok(connector.speaking(http2))
+}
+
 impl Origin for HttpOrigin {
     fn fetch(&self, request: FetchRequest) -> Pin<Box<dyn Future<Output = Fetched> + Send>> {
         let inner = self.0.clone();
-        Box::pin(async move { fetch::fetch(&inner, request).await })
+        Box::pin(async move { inner.budget.run(request, |request| fetch::fetch(&inner, request)).await })
     }
 
     fn resource(&self, target: &str) -> String {

@@ -77,6 +77,8 @@ pub async fn forward(
         Failure::new(FailureKind::Request, format!("the target cannot be asked of {authority}: {error}"))
     })?;
     let mut fields = fields::for_the_origin(&request, client, upgrade.as_ref());
+    let own = inner.credentials.own().await?;
+    own.apply(&mut fields);
     fields.insert(header::HOST, inner.host.clone());
     if let (false, Ok(prefix)) = (inner.mount.outside().is_empty(), inner.mount.outside().parse()) {
         fields.insert(HeaderName::from_static("x-forwarded-prefix"), prefix);
@@ -95,6 +97,10 @@ pub async fn forward(
     *outgoing.uri_mut() = uri;
     *outgoing.headers_mut() = fields;
     let response = inner.link.exchange(outgoing, progress).await?;
+    if response.status() == StatusCode::UNAUTHORIZED {
+        // It cannot be sent again, but the next one shall have a token that is accepted.
+        inner.credentials.refused(&own);
+    }
 
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         let mut fields = fields::for_the_client(&response, wants_trailers);

@@ -5,9 +5,11 @@
 
 mod admission;
 mod attacks;
+mod budget;
 mod caching;
 mod common;
 mod cors;
+mod credentials;
 mod curses;
 mod documents;
 mod door;

@@ -1,6 +1,7 @@
 //! Whole files: what they mean, and everything that is wrong with them.
 
 mod attack;
+mod credentials;
 mod expect;
 mod fields;
 mod limits;
@@ -67,6 +68,12 @@ fn the_example_means_what_it_says() {
     assert_eq!(config.route("/anything").unwrap().policy, RoutePolicy::PassThrough);
 }
 
+/// What is not written where there are no tokens.
+fn optional(credentials: &CredentialConfig) -> String {
+    assert_eq!(credentials.oauth2, None);
+    String::new()
+}
+
 #[test]
 fn what_is_not_written_has_its_documented_default() {
     let config = parse(&format!("{ORIGIN}{ROUTE}")).unwrap();
@@ -97,6 +104,15 @@ fn what_is_not_written_has_its_documented_default() {
         ("connect_timeout", shown(&origin.connect_timeout)),
         ("head_timeout", shown(&origin.head_timeout)),
         ("body_timeout", shown(&origin.body_timeout)),
+        ("max_concurrent", origin.budget.max_concurrent.to_string()),
+        ("headers", origin.credentials.headers.iter().map(|(name, _)| name.to_string()).collect()),
+        ("oauth2_token_url", optional(&origin.credentials)),
+        ("oauth2_client_id", optional(&origin.credentials)),
+        ("oauth2_client_secret", optional(&origin.credentials)),
+        ("oauth2_scope", optional(&origin.credentials)),
+        ("oauth2_audience", optional(&origin.credentials)),
+        ("oauth2_secret_in_body", origin.credentials.oauth2.is_some().to_string()),
+        ("max_requests_per_second", origin.budget.max_requests_per_second.to_string()),
         ("addresses", origin.connections.addresses.iter().map(ToString::to_string).collect()),
         (
             "http2",
@@ -171,11 +187,20 @@ fn every_example_and_default_is_accepted_where_it_is_documented() {
                     others.map(|l| format!("{l}\n")).collect::<String>() + &line
                 }
             };
+            // All of these or none.
+            let tokens = match setting.key.starts_with("oauth2_") && line != "oauth2_token_url = \"\"\n" {
+                true => {
+                    "oauth2_token_url = \"http://i\"\noauth2_client_id = \"a\"\noauth2_client_secret = \"b\"\n"
+                }
+                false => "",
+            };
+            let origin = format!("[[origin]]\nname = \"market\"\nurl = \"http://h\"\n{tokens}");
             let text = with(Section::Top, "")
                 + &with(Section::Limits, "[limits]\n")
-                + &with(Section::Origin, "[[origin]]\nname = \"market\"\nurl = \"http://h\"\n")
+                + &with(Section::Origin, &origin)
                 + &with(Section::Route, "[[route]]\npath = \"/market/**\"\norigin = \"market\"\n");
-            assert_eq!(errors(&text, &unset), [""; 0], "{text}");
+            let set = |_: &str| Some(String::from("x"));
+            assert_eq!(errors(&text, &set), [""; 0], "{text}");
         }
     }
 }

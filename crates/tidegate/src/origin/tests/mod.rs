@@ -18,7 +18,7 @@ use tidegate_core::{FailureKind, Outcome, Validators};
 use tidegate_hub::{Body, FetchRequest, Fetched, Origin};
 use tidegate_testkit::{OriginConnection, ScriptedOrigin};
 
-use super::{ConnectionSettings, HttpOrigin, OriginSettings};
+use super::{BudgetSettings, ConnectionSettings, CredentialSettings, HttpOrigin, OriginSettings};
 
 /// Longer than any test takes.
 const AGES: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ const AGES: Duration = Duration::from_secs(60);
 /// What a test waits for that is about a time-out.
 const SOON: Duration = Duration::from_millis(40);
 
-fn settings(url: &str) -> OriginSettings {
+pub(super) fn settings(url: &str) -> OriginSettings {
     OriginSettings {
         name: "test".to_owned(),
         base: url.parse().unwrap(),
@@ -34,6 +34,8 @@ fn settings(url: &str) -> OriginSettings {
         head_timeout: AGES,
         body_timeout: AGES,
         max_body: 1000,
+        budget: BudgetSettings { max_concurrent: 1000, max_per_second: None },
+        credentials: CredentialSettings::default(),
         connections: ConnectionSettings::default(),
     }
 }
@@ -43,7 +45,7 @@ fn origin(url: &str) -> HttpOrigin {
     HttpOrigin::new(settings(url)).unwrap().with_patience(AGES)
 }
 
-fn fields(list: &[(&str, &str)]) -> HeaderMap {
+pub(super) fn fields(list: &[(&str, &str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in list {
         map.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
@@ -51,7 +53,7 @@ fn fields(list: &[(&str, &str)]) -> HeaderMap {
     map
 }
 
-fn get(target: &str) -> FetchRequest {
+pub(super) fn get(target: &str) -> FetchRequest {
     FetchRequest {
         method: Method::GET,
         target: target.to_owned(),
@@ -59,6 +61,10 @@ fn get(target: &str) -> FetchRequest {
         body: Bytes::new(),
         condition: Validators::default(),
         patient: true,
+        awaited: false,
+        credentialed: false,
+        scope: String::from("test"),
+        took: None,
     }
 }
 

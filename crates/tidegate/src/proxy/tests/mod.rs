@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::{Client, Tunnels, empty, forward};
-use crate::origin::{ConnectionSettings, HttpOrigin, OriginSettings};
+use crate::origin::{BudgetSettings, ConnectionSettings, CredentialSettings, HttpOrigin, OriginSettings};
 
 /// Longer than any test takes.
 const AGES: Duration = Duration::from_secs(60);
@@ -47,6 +47,8 @@ impl Stage {
             connect_timeout: AGES,
             head_timeout,
             body_timeout: AGES,
+            budget: BudgetSettings { max_concurrent: 1000, max_per_second: None },
+            credentials: CredentialSettings::default(),
             max_body: 1000,
             connections: ConnectionSettings::default(),
         })
