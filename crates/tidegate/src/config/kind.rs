@@ -5,7 +5,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::origin::TIME_OUTS;
 use super::quantity::{ByteSize, display_duration};
+use super::route::LIVE_ONLY;
 use super::settings::settings;
 
 /// A table of the configuration file.
@@ -21,6 +23,8 @@ pub enum Section {
     Origin,
     /// `[[route]]`
     Route,
+    /// `[open]`
+    Open,
 }
 
 /// What a setting holds, with the limits of what it accepts.
@@ -60,6 +64,10 @@ pub enum Kind {
     Tolerances,
     /// A table of JSONPaths, each with the name of a member.
     Members,
+    /// A list of patterns of URLs.
+    Targets,
+    /// A list of networks.
+    Networks,
 }
 
 /// A value, or the sign that the gateway is to find it out.
@@ -95,7 +103,7 @@ pub(super) const AUTO: &str = "auto";
 
 impl Section {
     /// All sections, in the order in which they are documented.
-    pub const ALL: [Self; 5] = [Self::Top, Self::Tls, Self::Limits, Self::Origin, Self::Route];
+    pub const ALL: [Self; 6] = [Self::Top, Self::Tls, Self::Limits, Self::Origin, Self::Route, Self::Open];
 
     /// How the section is written in the file; empty for the top.
     pub fn header(self) -> &'static str {
@@ -105,6 +113,7 @@ impl Section {
             Self::Limits => "[limits]",
             Self::Origin => "[[origin]]",
             Self::Route => "[[route]]",
+            Self::Open => "[open]",
         }
     }
 
@@ -118,21 +127,31 @@ impl Section {
         if self == Self::Top { "the top of the file" } else { self.header() }
     }
 
-    /// The settings of the section.
+    /// The settings that are the section's own.
     pub fn settings(self) -> impl Iterator<Item = &'static Setting> {
         settings().filter(move |setting| setting.section == self)
+    }
+
+    /// The settings of another section that may stand in this one and mean the same.
+    pub fn borrowed(self) -> impl Iterator<Item = &'static Setting> {
+        settings().filter(move |setting| match setting.section {
+            Self::Route => self == Self::Open && LIVE_ONLY.contains(&setting.key),
+            Self::Origin => self == Self::Open && TIME_OUTS.contains(&setting.key),
+            _ => false,
+        })
     }
 
     /// Every key that may stand in the section, tables included.
     pub fn keys(self) -> Vec<&'static str> {
         let tables = Self::ALL.into_iter().filter(|section| self == Self::Top && *section != Self::Top);
-        self.settings().map(|setting| setting.key).chain(tables.map(Self::key)).collect()
+        let settings = self.settings().chain(self.borrowed());
+        settings.map(|setting| setting.key).chain(tables.map(Self::key)).collect()
     }
 }
 
 /// The setting of a key, if there is one.
 pub(super) fn find(section: Section, key: &str) -> Option<&'static Setting> {
-    section.settings().find(|setting| setting.key == key)
+    section.settings().chain(section.borrowed()).find(|setting| setting.key == key)
 }
 
 impl Kind {
@@ -140,7 +159,9 @@ impl Kind {
     pub fn expected(self) -> &'static str {
         match self {
             Self::Address => "an address as a string",
-            Self::WebOrigins | Self::HeaderNames | Self::Paths => "a list of strings",
+            Self::WebOrigins | Self::HeaderNames | Self::Paths | Self::Targets | Self::Networks => {
+                "a list of strings"
+            }
             Self::Size(..) => "a size as a string",
             Self::SizeOrAuto(..) => "a size as a string, or \"auto\"",
             Self::Count(..) => "a whole number",
@@ -183,7 +204,7 @@ impl Kind {
 
     /// Whether the value is a list.
     pub fn is_list(self) -> bool {
-        matches!(self, Self::WebOrigins | Self::HeaderNames | Self::Paths)
+        matches!(self, Self::WebOrigins | Self::HeaderNames | Self::Paths | Self::Targets | Self::Networks)
     }
 
     /// Whether the value is a table.

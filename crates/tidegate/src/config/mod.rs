@@ -13,6 +13,7 @@
 //!
 //! It must not know how anything is served.
 
+mod allow;
 mod cors;
 mod docs;
 mod env;
@@ -21,6 +22,8 @@ mod fields;
 mod header;
 mod kind;
 mod limits;
+mod network;
+mod open;
 mod origin;
 mod pattern;
 mod quantity;
@@ -42,13 +45,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use allow::TargetPattern;
 pub use docs::{EXAMPLE, markdown};
 pub use env::{Environment, PlaceholderError};
 pub use error::{ConfigError, Problem, Suggestion, render};
 pub use fields::FieldSettings;
 pub use kind::{Kind, OrAuto, Section, Setting};
 pub use limits::Limits;
-pub use origin::{OriginConfig, OriginName};
+pub use network::Network;
+pub use open::OpenConfig;
+pub use origin::{OriginConfig, OriginName, TimeOuts};
 pub use pattern::PathPattern;
 pub use quantity::{ByteSize, display_duration, parse_duration, parse_size};
 pub use route::{LivePolicy, RouteConfig, RoutePolicy};
@@ -57,7 +63,7 @@ pub use source::{Location, Place, mask_userinfo};
 pub use tls::{MaterialError, Tls};
 pub use url::{CorsOrigins, OriginUrl, WebOrigin};
 pub use validity::{Validity, day_and_time};
-pub use value::{HeaderError, PatternError, PointerError, Sourced, UrlError, ValueError};
+pub use value::{AllowError, HeaderError, PatternError, PointerError, Sourced, UrlError, ValueError};
 
 use read::{Fields, Reader};
 use source::Source;
@@ -77,7 +83,10 @@ pub struct Config {
     pub origins: Vec<Arc<OriginConfig>>,
     /// The routes in order of precedence: the first that matches a path is the one for it.
     pub routes: Vec<RouteConfig>,
+    /// The open mode; `None` where clients cannot name URLs themselves.
+    pub open: Option<OpenConfig>,
 }
+
 /// The settings of the mode without a file; what is `None` has the default of the file's setting.
 #[derive(Clone, Debug, Default)]
 pub struct SingleOrigin {
@@ -135,10 +144,12 @@ impl Config {
         let origins = origin::read(&mut reader, &origin_tables);
         let route_tables = reader.tables(&top, Section::Route);
         let routes = route::read(&mut reader, &route_tables, &origins);
+        let open_table = reader.table(&top, Section::Open);
+        let open = open::read(&mut reader, &open_table);
         let mut errors = reader.errors;
         if let (true, Some(listen), Some(cors), Some(limits)) = (errors.is_empty(), listen, cors, limits) {
             let origins = origins.into_iter().filter_map(origin::OriginDraft::finish).collect();
-            return Ok(Self { listen: listen.value, cors, tls, limits, origins, routes });
+            return Ok(Self { listen: listen.value, cors, tls, limits, origins, routes, open });
         }
         errors.sort_by_key(|error| match &error.place {
             Place::File(at) => (at.line, at.column),

@@ -109,7 +109,7 @@ fn shadowed(pattern: &Sourced<PathPattern>, earlier: &[RouteDraft]) -> Option<Pr
 }
 
 /// The settings of a route that mean nothing where everything is passed through.
-const LIVE_ONLY: [&str; 9] = [
+pub(super) const LIVE_ONLY: [&str; 9] = [
     "poll",
     "linger",
     "heartbeat",
@@ -126,12 +126,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
     let pattern = reader.value(table, "path", PathPattern::parse);
     let name = reader.value(table, "origin", OriginName::parse);
     let live = reader.value(table, "live", parse_flag);
-    let poll = reader.time(table, "poll");
-    let linger = reader.time(table, "linger");
-    let heartbeat = reader.time(table, "heartbeat");
-    let conflate = reader.value(table, "conflate", parse_flag);
-    let ignored = reader.list(table, "ignore_headers", parse_ignorable);
-    let controls = fields::read(reader, table);
+    let policy = live_policy(reader, table);
     let is_live = live.as_ref().map(|live| *live.value);
     if is_live == Some(false) {
         for key in LIVE_ONLY {
@@ -142,24 +137,31 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
     }
     let origin = name.and_then(|name| origin::find(reader, &name, origins));
     let build = || {
-        let policy = if is_live? {
-            RoutePolicy::Live(LivePolicy {
-                poll: poll?.value,
-                linger: linger?.value,
-                heartbeat: heartbeat?.value,
-                conflate: conflate?.value,
-                ignore_headers: ignored?.into_iter().map(|at| at.value).collect(),
-                fields: Arc::new(controls?),
-            })
-        } else {
-            RoutePolicy::PassThrough
-        };
+        let policy = if is_live? { RoutePolicy::Live(policy?) } else { RoutePolicy::PassThrough };
         Some(RouteConfig { pattern: pattern.clone()?.value, origin: origin?, policy })
     };
     let route = build();
     let line =
         pattern.as_ref().and_then(|at| at.span.as_ref()).map_or(0, |span| reader.source.line(span.start));
     RouteDraft { pattern, line, route }
+}
+
+/// How a table's resources are kept live: the settings of [`LIVE_ONLY`]. `None` if any of them is wrong.
+pub(super) fn live_policy(reader: &mut Reader<'_>, table: &Fields<'_>) -> Option<LivePolicy> {
+    let poll = reader.time(table, "poll");
+    let linger = reader.time(table, "linger");
+    let heartbeat = reader.time(table, "heartbeat");
+    let conflate = reader.value(table, "conflate", parse_flag);
+    let ignored = reader.list(table, "ignore_headers", parse_ignorable);
+    let controls = fields::read(reader, table);
+    Some(LivePolicy {
+        poll: poll?.value,
+        linger: linger?.value,
+        heartbeat: heartbeat?.value,
+        conflate: conflate?.value,
+        ignore_headers: ignored?.into_iter().map(|at| at.value).collect(),
+        fields: Arc::new(controls?),
+    })
 }
 
 fn parse_flag(text: &str) -> Result<bool, ValueError> {

@@ -11,8 +11,9 @@ use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Route};
 use super::Gateway;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
+use super::open::Open;
 use super::tls;
-use crate::config::{ByteSize, Config, CorsOrigins, LivePolicy, PathPattern, RouteConfig};
+use crate::config::{ByteSize, Config, CorsOrigins, LivePolicy, OpenConfig, PathPattern, RouteConfig};
 use crate::origin::{HttpOrigin, OriginError, OriginSettings};
 use crate::proxy::Tunnels;
 
@@ -99,9 +100,14 @@ impl Gateway {
             Some(GatewayRoute { pattern: PathPattern::clone(&pattern), origin, live })
         };
         let routes = config.routes.iter().filter_map(route).collect();
+        let open = match &config.open {
+            Some(open) => Some(self::open(open, max_body, window, max_streams, considered, &totals)?),
+            None => None,
+        };
         Ok(Gateway {
             hub,
             routes,
+            open,
             totals,
             cors: Cors::new(config.cors.clone()),
             tunnels: Tunnels::default(),
@@ -113,6 +119,26 @@ impl Gateway {
             pressure: OnceLock::new(),
         })
     }
+}
+
+/// The open mode, whose feeds are counted together.
+fn open(
+    config: &OpenConfig,
+    max_body: usize,
+    window: WindowLimits,
+    max_streams: usize,
+    considered: Vary,
+    totals: &Arc<FeedCounters>,
+) -> Result<Open, BuildError> {
+    let counters = Arc::new(FeedCounters::within(totals.clone()));
+    let (policy, everything) = (config.live.clone(), PathPattern::everything());
+    // An origin's name is its scheme, host and port here, so that equal paths of two hosts never share.
+    let live = move |origin: &HttpOrigin| {
+        let considered = considered.clone();
+        live_route(&everything, origin, &policy, window, max_streams, considered, counters.clone())
+    };
+    Open::new(config, max_body, live)
+        .map_err(|error| BuildError::Origin { name: String::from("[open]"), error })
 }
 
 /// A size as a number of bytes in memory.

@@ -20,6 +20,7 @@ use tracing::{debug, error};
 
 use super::admission::AdmissionLimits;
 use super::cors::Cors;
+use super::open::Open;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
 use super::{answer, asked, plain, stream};
 use crate::config::{ByteSize, OrAuto, PathPattern};
@@ -31,6 +32,8 @@ use crate::proxy::{self, Client, Tunnels};
 pub struct Gateway {
     pub(super) hub: Hub,
     pub(super) routes: Vec<GatewayRoute>,
+    /// Present where clients may name URLs themselves.
+    pub(super) open: Option<Open>,
     /// The counts of all live routes together.
     pub(super) totals: Arc<FeedCounters>,
     pub(super) cors: Cors,
@@ -131,14 +134,27 @@ impl Gateway {
         decided
     }
 
-    async fn answer(&self, mut request: Request<Body>, client: &Client) -> Decided {
+    async fn answer(&self, request: Request<Body>, client: &Client) -> Decided {
         if let Some(wrong) = wrong_host(&request) {
             return refused(&Problem::new(ProblemKind::BadRequest).with_detail(wrong));
+        }
+        if let Some(open) = self.open.as_ref().filter(|_| Open::is_for(request.uri().path())) {
+            return self.answer_open(open, request, client).await;
         }
         let Some(route) = self.route(request.uri().path()) else {
             let detail = format!("no route matches {}", request.uri().path());
             return refused(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
         };
+        self.answer_on(route, request, client).await
+    }
+
+    /// Answers a request on the route that it is for.
+    pub(super) async fn answer_on(
+        &self,
+        route: &GatewayRoute,
+        mut request: Request<Body>,
+        client: &Client,
+    ) -> Decided {
         let Some(target) = request.uri().path_and_query().cloned() else {
             return refused(&Problem::new(ProblemKind::BadRequest).with_detail("the request names no path"));
         };
@@ -319,12 +335,17 @@ impl Gateway {
 /// RFC 9110 §13.1.1 and §13.1.4 are the origin's to judge.
 fn can_be_live(request: &Request<Body>) -> bool {
     let fields = request.headers();
-    let has_body = fields.contains_key(TRANSFER_ENCODING)
-        || fields.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
     matches!(*request.method(), Method::GET | Method::HEAD)
-        && !has_body
+        && !has_body(request)
         && !proxy::is_upgrade(request)
         && ![RANGE, IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| fields.contains_key(name))
+}
+
+/// Whether a request says that it has content (RFC 9112 §6.3).
+pub(super) fn has_body(request: &Request<Body>) -> bool {
+    let fields = request.headers();
+    fields.contains_key(TRANSFER_ENCODING)
+        || fields.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0")
 }
 
 /// What is wrong with how a request names its host (RFC 9112 §3.2): two servers must never take it for two hosts.
@@ -337,7 +358,7 @@ fn wrong_host(request: &Request<Body>) -> Option<&'static str> {
 }
 
 /// The same URI with another path and query. A request in absolute form keeps the host that it names there.
-fn with_target(uri: &Uri, target: &str) -> Result<Uri, http::Error> {
+pub(super) fn with_target(uri: &Uri, target: &str) -> Result<Uri, http::Error> {
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(target.parse()?);
     Ok(Uri::from_parts(parts)?)
@@ -364,7 +385,7 @@ fn unconfirmed(failure: &Failure) -> Response<Body> {
     told(&problem)
 }
 
-fn refused(problem: &Problem) -> Decided {
+pub(super) fn refused(problem: &Problem) -> Decided {
     Decided::Answer(told(problem))
 }
 

@@ -1,7 +1,7 @@
 //! The HTTP edge: which way a request goes, and the answers that are the gateway's own.
 //!
 //! ```text
-//! request ─▶ preflight? ─▶ route ─▶ reserved parameters ─▶ GET or HEAD of a live route?
+//! request ─▶ preflight? ─▶ route (or a URL, where the open mode is on) ─▶ reserved parameters ─▶ GET or HEAD of a live route?
 //!                                                             │ no          │ yes
 //!                                                          forwarded   stream or plain, from the hub;
 //!                                                                      what cannot be shared is forwarded
@@ -19,6 +19,7 @@ mod cors;
 mod door;
 mod gate;
 mod gateway;
+mod open;
 mod plain;
 mod query;
 pub mod refused_sockets;

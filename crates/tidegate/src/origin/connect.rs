@@ -20,12 +20,15 @@ use tidegate_hub::BoxError;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::guarded::{NoPublicAddress, Resolver};
+use super::target;
+
 /// How often the kernel asks whether an idle peer is still there: what ends a tunnel or a stream whose peer vanished.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// TLS by the machine's certificate roots; without them where they are not needed, because a bare machine may have
 /// none.
-pub(super) fn native_tls(needed: bool) -> io::Result<ClientConfig> {
+pub(crate) fn native_tls(needed: bool) -> io::Result<ClientConfig> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?;
@@ -36,22 +39,23 @@ pub(super) fn native_tls(needed: bool) -> io::Result<ClientConfig> {
     Ok(builder.with_no_client_auth())
 }
 
-/// The connector of one origin.
-pub(super) fn connector(time_out: Duration, tls: ClientConfig) -> Connector {
-    let mut http = HttpConnector::new();
+/// A connector that connects to what `resolver` says, and to no address that it does not allow.
+pub(super) fn connector(time_out: Duration, tls: ClientConfig, resolver: Resolver) -> Connector {
+    let mut http = HttpConnector::new_with_resolver(resolver.clone());
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_keepalive(Some(TCP_KEEPALIVE));
     // Shared out among a name's addresses, so that one that does not answer leaves time for the next.
     http.set_connect_timeout(Some(time_out));
     let inner = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-    Connector { inner: inner.wrap_connector(http), time_out }
+    Connector { inner: inner.wrap_connector(http), resolver, time_out }
 }
 
 /// Connects within a time-out that covers name resolution, TCP and TLS.
 #[derive(Clone)]
 pub(super) struct Connector {
-    inner: HttpsConnector<HttpConnector>,
+    inner: HttpsConnector<HttpConnector<Resolver>>,
+    resolver: Resolver,
     time_out: Duration,
 }
 
@@ -77,6 +81,11 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
+        // An address in the URL is never looked up, so the resolver does not see it.
+        let address = uri.host().and_then(target::address);
+        if address.is_some_and(|address| !self.resolver.allows(address)) {
+            return Box::pin(std::future::ready(Err(NoPublicAddress.into())));
+        }
         let connecting = self.inner.call(uri);
         let time_out = self.time_out;
         Box::pin(async move {

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::connect::{ConnectTimedOut, Connector, Used};
+use super::guarded::NoPublicAddress;
 
 /// How long an unused connection is kept. Below the idle limits of common servers and balancers (60 s and more).
 const POOL_IDLE: Duration = Duration::from_secs(30);
@@ -148,6 +149,13 @@ impl Link {
                 Some(_) => (
                     FailureKind::TimedOut(Phase::Connect),
                     format!("no connection to {authority} within {:?}", self.connect_timeout),
+                ),
+                None if find::<NoPublicAddress>(error).is_some() => (
+                    FailureKind::Unreachable,
+                    format!(
+                        "{authority} has no address that may be connected to: it does not exist, or it is not \
+                         public and `allow_private` does not name it"
+                    ),
                 ),
                 None if find::<io::Error>(error).is_some_and(is_own_limit) => (
                     FailureKind::Overloaded,

@@ -16,7 +16,10 @@ mod connect;
 mod exchange;
 mod fetch;
 mod fields;
+mod guard;
+mod guarded;
 mod media;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -28,13 +31,17 @@ use std::time::Duration;
 
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
-use rustls::ClientConfig;
-use tidegate_hub::{FetchRequest, Fetched, Origin};
+pub(crate) use rustls::ClientConfig;
+use tidegate_hub::{BoxError, FetchRequest, Fetched, Origin};
 
+pub(crate) use connect::native_tls;
 pub(crate) use exchange::{Turn, no_body};
 pub(crate) use fields::{NAME, append_via, end_to_end};
+pub use guard::Guard;
+pub(crate) use target::Target;
 
 use exchange::Link;
+use guarded::Resolver;
 
 /// What to know about an origin before the first request.
 #[derive(Debug, Clone)]
@@ -132,6 +139,23 @@ impl HttpOrigin {
     /// The same with a TLS configuration of one's own, for origins with a private certificate authority. It must not
     /// name application protocols: the gateway speaks HTTP/1.1 to its origins.
     pub fn with_tls(settings: OriginSettings, tls: ClientConfig) -> Result<HttpOrigin, OriginError> {
+        HttpOrigin::build(settings, tls, Resolver::system(None))
+    }
+
+    /// An origin that a client chose: it is connected to only where the guard allows.
+    pub(crate) fn guarded(
+        settings: OriginSettings,
+        tls: ClientConfig,
+        guard: Arc<Guard>,
+    ) -> Result<HttpOrigin, OriginError> {
+        HttpOrigin::build(settings, tls, Resolver::system(Some(guard)))
+    }
+
+    fn build(
+        settings: OriginSettings,
+        tls: ClientConfig,
+        resolver: Resolver,
+    ) -> Result<HttpOrigin, OriginError> {
         let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, max_body } = settings;
         let parts = base.into_parts();
         let scheme = parts
@@ -149,7 +173,7 @@ impl HttpOrigin {
         }
         let prefix = path.path().trim_end_matches('/').to_owned();
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| OriginError::Host)?;
-        let connector = connect::connector(connect_timeout, tls);
+        let connector = connect::connector(connect_timeout, tls, resolver);
         let link = Link::new(connector, authority.to_string(), connect_timeout, head_timeout);
         let patience = fetch::PATIENCE;
         let inner = Inner { name, scheme, authority, prefix, host, link, body_timeout, patience, max_body };

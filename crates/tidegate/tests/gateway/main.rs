@@ -15,6 +15,7 @@ mod forwarding;
 mod gzip;
 mod handover;
 mod leaving;
+mod open;
 mod process;
 mod reads;
 mod resume;

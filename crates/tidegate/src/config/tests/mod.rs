@@ -3,6 +3,7 @@
 mod attack;
 mod fields;
 mod limits;
+mod open;
 mod tls;
 
 use super::*;
@@ -63,8 +64,9 @@ fn the_example_means_what_it_says() {
 
 #[test]
 fn what_is_not_written_has_its_documented_default() {
-    let config = parse(&format!("{ORIGIN}{ROUTE}")).unwrap();
+    let config = parse(&format!("{ORIGIN}{ROUTE}[open]\nallow = [\"*\"]\n")).unwrap();
     let (origin, live) = (&config.origins[0], config.routes[0].live().unwrap());
+    let open = config.open.as_ref().unwrap();
     let shown = |value: &Sourced<Duration>| display_duration(**value);
     // What is documented as `auto` is known when the file is checked.
     let auto = |value: &Sourced<usize>, expected: usize| {
@@ -108,6 +110,10 @@ fn what_is_not_written_has_its_documented_default() {
         ("ignore", live.fields.ignore.iter().map(ToString::to_string).collect()),
         ("tolerance", live.fields.tolerance.iter().map(|(path, _)| path.to_string()).collect()),
         ("identity", live.fields.identity.iter().map(|(path, _)| path.to_string()).collect()),
+        ("allow_private", open.allow_private.iter().map(ToString::to_string).collect()),
+        ("forward_headers", open.forward_headers.iter().map(ToString::to_string).collect()),
+        ("max_redirects", open.max_redirects.to_string()),
+        ("max_open_origins", open.max_open_origins.to_string()),
     ];
     let documented: Vec<_> = settings().filter_map(|s| Some((s.key, s.default?.to_owned()))).collect();
     assert_eq!(documented.len(), found.len());
@@ -132,7 +138,8 @@ fn every_example_and_default_is_accepted_where_it_is_documented() {
             let text = with(Section::Top, "")
                 + &with(Section::Limits, "[limits]\n")
                 + &with(Section::Origin, "[[origin]]\nname = \"market\"\nurl = \"http://h\"\n")
-                + &with(Section::Route, "[[route]]\npath = \"/**\"\norigin = \"market\"\n");
+                + &with(Section::Route, "[[route]]\npath = \"/**\"\norigin = \"market\"\n")
+                + &with(Section::Open, "[open]\nallow = [\"*\"]\n");
             assert_eq!(errors(&text, &unset), [""; 0], "{text}");
         }
     }
@@ -153,7 +160,7 @@ fn keys_that_are_no_settings() {
     check(
         "password = \"x\"",
         "unknown key `password`",
-        "valid keys in the top of the file: listen, cors_origins, tls, limits, origin, route",
+        "valid keys in the top of the file: listen, cors_origins, tls, limits, origin, route, open",
     );
     check(
         "[limits]\nfoo = 1",
@@ -165,7 +172,7 @@ fn keys_that_are_no_settings() {
     check(
         "\"a\\u001b[31m\" = 1",
         "unknown key `a\u{fffd}[31m`",
-        "valid keys in the top of the file: listen, cors_origins, tls, limits, origin, route",
+        "valid keys in the top of the file: listen, cors_origins, tls, limits, origin, route, open",
     );
 }
 
