@@ -38,12 +38,13 @@ impl Disconnect {
             Disconnect::Unreachable(_) => ProblemKind::OriginUnreachable,
             Disconnect::TimedOut(_) | Disconnect::Silent(_) => ProblemKind::OriginTimeout,
             Disconnect::Answered { status, .. } => {
-                let problem = Problem::new(ProblemKind::OriginError).with_origin_status(*status);
+                let problem =
+                    Problem::new(ProblemKind::of_origin_status(*status)).with_origin_status(*status);
                 return problem.with_detail(self.to_string());
             }
-            Disconnect::Closed | Disconnect::Broken(_) | Disconnect::Malformed(_) => {
-                ProblemKind::OriginMalformed
-            }
+            Disconnect::Closed => ProblemKind::OriginNoAnswer,
+            Disconnect::Broken(_) => ProblemKind::OriginTruncated,
+            Disconnect::Malformed(_) => ProblemKind::OriginMalformed,
         };
         Problem::new(kind).with_detail(self.to_string())
     }

@@ -5,6 +5,7 @@
 
 pub mod caching;
 mod document;
+mod failure;
 mod feed;
 pub mod negotiation;
 mod position;
@@ -17,14 +18,13 @@ mod window;
 pub use tidegate_json as json;
 
 pub use document::{Change, Document, DocumentError, Form, Rules, Step};
+pub use failure::{Failure, FailureKind, Phase};
 pub use feed::{
     Cause, Ended, Feed, FetchPlan, Fetching, Meta, Output, Policy, Resumed, Settled, State, Status, Unproven,
     Update, Wait,
 };
 pub use position::{Binding, Epoch, Offset, ParsePositionError, Position};
-pub use representation::{
-    Answer, Failure, FailureKind, Outcome, Phase, Representation, Unfit, Validators, retry_after,
-};
+pub use representation::{Answer, Outcome, Representation, Unfit, Validators, retry_after};
 pub use sharing::{SharedRequest, SharingKey, SharingRules, Vary};
 pub use time::{Jitter, Time};
 pub use window::{Version, Window, WindowLimits};

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::document::Form;
+use crate::failure::{Failure, FailureKind, Phase};
 use crate::sharing::Vary;
 
 /// The origin's validators of one representation (RFC 9110 §8.8).
@@ -98,21 +99,15 @@ pub enum Unfit {
     Slow,
 }
 
-/// Asking the origin failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// How.
-    pub kind: FailureKind,
-    /// The same in words, for logs and problem details; holds no credentials.
-    pub detail: String,
-    /// When the origin asked to be asked again.
-    pub retry_after: Option<Duration>,
-}
-
-impl Failure {
-    /// A failure without a wish of the origin's.
-    pub fn new(kind: FailureKind, detail: impl Into<String>) -> Failure {
-        Failure { kind, detail: detail.into(), retry_after: None }
+impl Unfit {
+    /// What it is for those who watch a document: it came where the next version should have.
+    pub fn as_failure(self) -> Failure {
+        let (kind, detail) = match self {
+            Unfit::MediaType => (FailureKind::NotStreamable, "the answer's media type cannot be streamed"),
+            Unfit::TooLarge => (FailureKind::TooLarge, "the answer's body is over the limit"),
+            Unfit::Slow => (FailureKind::TimedOut(Phase::Body), "the answer's body takes too long"),
+        };
+        Failure::new(kind, detail)
     }
 }
 
@@ -120,34 +115,4 @@ impl Failure {
 /// wall clock, which core does not have; whoever fetched turns it into seconds.
 pub fn retry_after(fields: &HeaderMap) -> Option<Duration> {
     fields.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
-}
-
-/// How asking the origin failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureKind {
-    /// No connection: name resolution, TCP or TLS.
-    Unreachable,
-    /// The gateway itself could not ask: it is out of file descriptors or memory.
-    Overloaded,
-    /// No connection, head or body in time.
-    TimedOut(Phase),
-    /// The answer broke off, or was no HTTP.
-    Broken,
-    /// The body is not what its media type says, or nests too deep.
-    Malformed,
-    /// The decoded body is over the limit.
-    TooLarge,
-    /// A complete answer with a status that is no success.
-    Status(StatusCode),
-}
-
-/// What a time-out waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// The connection.
-    Connect,
-    /// The head of the answer.
-    Head,
-    /// The rest of the body.
-    Body,
 }

@@ -15,6 +15,7 @@ use crate::frame::Coding;
 use crate::heavy::heavily;
 use crate::origin::Fetched;
 use crate::owner::{Action, Message, Owner, outcome_name};
+use crate::problems::kind_of;
 use crate::published::StatusView;
 use crate::registry::Registry;
 use crate::route::Route;
@@ -104,7 +105,7 @@ impl FeedTask {
         let outcome = outcome_name(&fetched.outcome);
         match &fetched.outcome {
             Outcome::Failed(failure) => {
-                tracing::warn!(path, scope = %self.route.scope, outcome, detail = %failure.detail, "fetch failed");
+                tracing::warn!(path, scope = %self.route.scope, outcome, code = kind_of(failure.kind).code(), detail = %failure.detail, "fetch failed");
             }
             _ => debug!(path, scope = %self.route.scope, outcome, bytes = fetched.wire_bytes, "fetched"),
         }
@@ -162,7 +163,7 @@ impl Drop for Abandoned {
         error!(feed = self.feed.0, "a feed's task ended unexpectedly; its streams are closed");
         self.hub.abandon(&self.sender);
         let now = self.hub.clock.now();
-        let cause = Failure::new(FailureKind::Broken, "the gateway lost this feed; reconnect");
+        let cause = Failure::new(FailureKind::Lost, "the gateway lost this feed; reconnect");
         let status = Status {
             state: State::Stale,
             since: now,

@@ -12,6 +12,7 @@
 //! design promises are tested with thousands of clients in virtual time.
 
 mod clock;
+mod failures;
 mod feed_task;
 mod frame;
 mod heavy;
@@ -31,6 +32,7 @@ mod subscription;
 mod unproven;
 
 pub use clock::Clock;
+pub use failures::FailureStats;
 pub use frame::{Coding, Frame};
 pub use hub::{Hub, HubLimits, Refused, Wanted};
 pub use origin::{Body, BoxError, FetchRequest, Fetched, Origin};

@@ -1,24 +1,41 @@
 //! The one place where a failure to get something from the origin becomes a problem that clients are told.
 
-use http::StatusCode;
-use tidegate_core::{Failure, FailureKind};
+use tidegate_core::{Failure, FailureKind, Phase};
 use tidegate_wire::{Problem, ProblemKind};
 
 /// The problem details of a failed fetch.
 pub fn problem_of(failure: &Failure) -> Problem {
-    let kind = match failure.kind {
-        FailureKind::Unreachable => ProblemKind::OriginUnreachable,
-        FailureKind::Overloaded => ProblemKind::Overloaded,
-        FailureKind::TimedOut(_) => ProblemKind::OriginTimeout,
-        FailureKind::Broken | FailureKind::Malformed => ProblemKind::OriginMalformed,
-        FailureKind::TooLarge => ProblemKind::OriginTooLarge,
-        FailureKind::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => ProblemKind::OriginRefused,
-        FailureKind::Status(StatusCode::NOT_FOUND | StatusCode::GONE) => ProblemKind::Gone,
-        FailureKind::Status(_) => ProblemKind::OriginError,
-    };
-    let problem = Problem::new(kind).with_detail(failure.detail.clone());
+    let problem = Problem::new(kind_of(failure.kind)).with_detail(failure.detail.clone());
     match failure.kind {
         FailureKind::Status(status) => problem.with_origin_status(status),
         _ => problem,
+    }
+}
+
+/// The stable code that a failure goes by, towards clients and in what is counted.
+pub(crate) fn kind_of(failure: FailureKind) -> ProblemKind {
+    match failure {
+        FailureKind::Request => ProblemKind::BadRequest,
+        FailureKind::Overloaded => ProblemKind::Overloaded,
+        FailureKind::Unresolved => ProblemKind::OriginUnresolved,
+        FailureKind::Unreachable => ProblemKind::OriginUnreachable,
+        FailureKind::Tls => ProblemKind::OriginTls,
+        FailureKind::TimedOut(Phase::Connect) => ProblemKind::OriginConnectTimeout,
+        FailureKind::TimedOut(Phase::Head) => ProblemKind::OriginTimeout,
+        FailureKind::TimedOut(Phase::Body) => ProblemKind::OriginBodyTimeout,
+        FailureKind::NoAnswer => ProblemKind::OriginNoAnswer,
+        FailureKind::NotHttp => ProblemKind::OriginNotHttp,
+        FailureKind::RedirectLoop => ProblemKind::OriginRedirectLoop,
+        FailureKind::TooManyRedirects => ProblemKind::OriginTooManyRedirects,
+        FailureKind::Status(status) => ProblemKind::of_origin_status(status),
+        FailureKind::Truncated => ProblemKind::OriginTruncated,
+        FailureKind::WrongLength => ProblemKind::OriginWrongLength,
+        FailureKind::TooLarge => ProblemKind::OriginTooLarge,
+        FailureKind::Undecodable => ProblemKind::OriginUndecodable,
+        FailureKind::NotStreamable => ProblemKind::OriginNotStreamable,
+        FailureKind::TypeChanged => ProblemKind::OriginTypeChanged,
+        FailureKind::Malformed => ProblemKind::OriginMalformed,
+        FailureKind::Unexpected => ProblemKind::OriginUnexpected,
+        FailureKind::Lost => ProblemKind::Internal,
     }
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate_core::Outcome;
+use tidegate_core::{FailureKind, Outcome};
 
+use crate::failures::{FailureCounters, FailureStats};
+use crate::problems::kind_of;
 use crate::shard::Tally;
 
 #[derive(Debug, Default)]
@@ -24,6 +26,7 @@ struct Counts {
     versions: AtomicU64,
     unproven: AtomicU64,
     streams: AtomicU64,
+    failed: FailureCounters,
 }
 
 /// Counts of one feed, or of several together: what is counted in one counts in what it is within, too.
@@ -56,7 +59,7 @@ pub struct FeedStats {
     pub fetches: u64,
     /// Those that it answered with 304.
     pub not_modified: u64,
-    /// Those that failed.
+    /// Those that brought no representation where there should have been one: the sum of [`FeedStats::failed`].
     pub failures: u64,
     /// Body bytes that came from the origin, as they came over the wire.
     pub origin_bytes: u64,
@@ -66,6 +69,8 @@ pub struct FeedStats {
     pub unproven: u64,
     /// Streams begun.
     pub streams: u64,
+    /// Failed fetches by kind.
+    pub failed: FailureStats,
 }
 
 /// How a stream came to its connection.
@@ -119,7 +124,7 @@ impl FeedCounters {
         FeedCounters { counts: Counts::default(), within: Some(whole) }
     }
 
-    fn add(&self, counter: fn(&Counts) -> &AtomicU64, amount: u64) {
+    fn add(&self, counter: impl Fn(&Counts) -> &AtomicU64, amount: u64) {
         let mut counters = Some(self);
         while let Some(each) = counters {
             // Statistics: no other memory depends on them.
@@ -149,11 +154,16 @@ impl FeedCounters {
     pub(crate) fn fetched(&self, outcome: &Outcome, wire_bytes: u64) {
         self.add(|counts| &counts.fetches, 1);
         self.add(|counts| &counts.origin_bytes, wire_bytes);
-        match outcome {
-            Outcome::NotModified { .. } => self.add(|counts| &counts.not_modified, 1),
-            Outcome::Failed(_) => self.add(|counts| &counts.failures, 1),
-            _ => {}
+        if matches!(outcome, Outcome::NotModified { .. }) {
+            self.add(|counts| &counts.not_modified, 1);
         }
+    }
+
+    /// A fetch brought no representation.
+    pub(crate) fn failed(&self, kind: FailureKind) {
+        let kind = kind_of(kind);
+        self.add(|counts| &counts.failures, 1);
+        self.add(|counts| counts.failed.of(kind), 1);
     }
 
     pub(crate) fn published(&self) {
@@ -188,6 +198,7 @@ impl FeedCounters {
             versions: get(&counts.versions),
             unproven: get(&counts.unproven),
             streams: get(&counts.streams),
+            failed: counts.failed.read(),
         }
     }
 }

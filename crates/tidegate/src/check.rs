@@ -74,7 +74,7 @@ fn certificate(tls: &Tls) -> String {
 }
 
 fn route_row(route: &RouteConfig) -> Vec<String> {
-    let mut row = vec![route.pattern.to_string(), route.origin.name.to_string()];
+    let mut row = vec![format!("{}{}", route.host, route.pattern), route.origin.name.to_string()];
     match &route.policy {
         RoutePolicy::Live(live) => {
             let ignored: Vec<_> = live.ignore_headers.iter().map(ToString::to_string).collect();

@@ -63,15 +63,51 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// No connection to the origin.
+    /// The origin's name has no address.
+    OriginUnresolved = "origin-unresolved", BAD_GATEWAY, Origin, "The origin's name cannot be resolved";
+    /// No TCP connection to the origin.
     OriginUnreachable = "origin-unreachable", BAD_GATEWAY, Origin, "The origin cannot be reached";
-    /// The origin did not answer in time.
+    /// No TLS with the origin.
+    OriginTls = "origin-tls", BAD_GATEWAY, Origin, "The origin cannot be talked to over TLS";
+    /// No connection to the origin in time.
+    OriginConnectTimeout = "origin-connect-timeout", GATEWAY_TIMEOUT, Origin, "The origin did not accept a connection in time";
+    /// The origin did not begin its answer in time.
     OriginTimeout = "origin-timeout", GATEWAY_TIMEOUT, Origin, "The origin did not answer in time";
-    /// The origin's answer broke off or is not valid HTTP or not valid content.
-    OriginMalformed = "origin-malformed", BAD_GATEWAY, Origin, "The origin's answer is incomplete or invalid";
+    /// The origin's answer was not complete in time.
+    OriginBodyTimeout = "origin-body-timeout", GATEWAY_TIMEOUT, Origin, "The origin's answer was not complete in time";
+    /// The connection ended before an answer began.
+    OriginNoAnswer = "origin-no-answer", BAD_GATEWAY, Origin, "The origin closed the connection without an answer";
+    /// What came is no HTTP.
+    OriginNotHttp = "origin-not-http", BAD_GATEWAY, Origin, "The origin's answer is not valid HTTP";
+    /// A redirect led in a circle.
+    OriginRedirectLoop = "origin-redirect-loop", BAD_GATEWAY, Origin, "The origin redirects in a circle";
+    /// One redirect too many.
+    OriginTooManyRedirects = "origin-too-many-redirects", BAD_GATEWAY, Origin, "The origin redirects too often";
+    /// The body broke off.
+    OriginTruncated = "origin-truncated", BAD_GATEWAY, Origin, "The origin's answer broke off";
+    /// The body ended before its announced length.
+    OriginWrongLength = "origin-wrong-length", BAD_GATEWAY, Origin, "The origin's answer is shorter than it says";
     /// The origin's body is over the limit.
     OriginTooLarge = "origin-too-large", BAD_GATEWAY, Origin, "The origin's answer is too large";
-    /// The origin answered with an error status, which [`Problem::origin_status`] names.
+    /// The body is not in its content coding.
+    OriginUndecodable = "origin-undecodable", BAD_GATEWAY, Origin, "The origin's answer is not in the coding that it names";
+    /// A document became something that cannot be streamed.
+    OriginNotStreamable = "origin-not-streamable", BAD_GATEWAY, Origin, "The origin's answer cannot be streamed any more";
+    /// A document became one of another sort.
+    OriginTypeChanged = "origin-type-changed", BAD_GATEWAY, Origin, "The origin's answer is of another type than before";
+    /// The body is not what its media type says.
+    OriginMalformed = "origin-malformed", BAD_GATEWAY, Origin, "The origin's answer is not what its type says";
+    /// The answer is not what the route expects.
+    OriginUnexpected = "origin-unexpected", BAD_GATEWAY, Origin, "The origin's answer is not what this route expects";
+    /// The origin answered with a redirect instead of a representation.
+    OriginRedirected = "origin-redirected", BAD_GATEWAY, Origin, "The origin answered with a redirect";
+    /// The origin answered with a success that is no representation (204 and the like).
+    OriginNoContent = "origin-no-content", BAD_GATEWAY, Origin, "The origin answered without a representation";
+    /// The origin wants to be asked less often (429).
+    OriginRateLimited = "origin-rate-limited", BAD_GATEWAY, Origin, "The origin is asked too often";
+    /// The origin rejects the request (4xx), by the status that [`Problem::origin_status`] names.
+    OriginRejected = "origin-rejected", BAD_GATEWAY, Origin, "The origin rejects the request";
+    /// The origin failed (5xx), with the status that [`Problem::origin_status`] names.
     OriginError = "origin-error", BAD_GATEWAY, Origin, "The origin answered with an error";
     /// The origin refused the caller's credentials (401, 403), see [`Problem::origin_status`].
     OriginRefused = "origin-refused", FORBIDDEN, Client, "The origin refused these credentials";
@@ -110,6 +146,19 @@ kinds! {
 }
 
 impl ProblemKind {
+    /// What an answer of the origin with this status is, where a representation was wanted.
+    pub fn of_origin_status(status: StatusCode) -> ProblemKind {
+        match status.as_u16() {
+            401 | 403 => ProblemKind::OriginRefused,
+            404 | 410 => ProblemKind::Gone,
+            429 => ProblemKind::OriginRateLimited,
+            ..300 => ProblemKind::OriginNoContent,
+            300..400 => ProblemKind::OriginRedirected,
+            400..500 => ProblemKind::OriginRejected,
+            500.. => ProblemKind::OriginError,
+        }
+    }
+
     /// The kind with this code.
     pub fn from_code(code: &str) -> Option<ProblemKind> {
         ProblemKind::ALL.iter().copied().find(|kind| kind.code() == code)
@@ -268,6 +317,28 @@ mod tests {
             // 5xx is never the client's fault, 4xx is never the gateway's.
             assert!(kind.status().is_client_error() || kind.blame() != Blame::Client, "{kind:?}");
             assert!(kind.status().is_server_error() || kind.blame() != Blame::Gateway, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn each_status_of_the_origin_has_its_kind() {
+        for (status, code) in [
+            (204, "origin-no-content"),
+            (301, "origin-redirected"),
+            (304, "origin-redirected"),
+            (400, "origin-rejected"),
+            (401, "origin-refused"),
+            (403, "origin-refused"),
+            (404, "gone"),
+            (407, "origin-rejected"),
+            (410, "gone"),
+            (429, "origin-rate-limited"),
+            (500, "origin-error"),
+            (503, "origin-error"),
+            (599, "origin-error"),
+        ] {
+            let kind = ProblemKind::of_origin_status(StatusCode::from_u16(status).unwrap());
+            assert_eq!(kind.code(), code, "{status}");
         }
     }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::failure::Failure;
 use crate::json::{Failed, FieldControls, Identities};
-use crate::representation::{Answer, Failure, Unfit, Validators};
+use crate::representation::{Answer, Unfit, Validators};
 use crate::sharing::Vary;
 use crate::window::{Version, WindowLimits};
 

@@ -8,10 +8,9 @@ use http::{HeaderMap, StatusCode};
 use super::state::{Cause, Meta, State, Status};
 use super::{Ended, Feed, InFlight, Output, Policy, Settled, Unproven};
 use crate::document::{Change, Document, DocumentError, Form, Rules, Step};
+use crate::failure::{Failure, FailureKind};
 use crate::position::{Offset, Position};
-use crate::representation::{
-    Answer, Failure, FailureKind, Outcome, Phase, Representation, Unfit, Validators, retry_after,
-};
+use crate::representation::{Answer, Outcome, Representation, Unfit, Validators, retry_after};
 use crate::sharing::Vary;
 use crate::time::Time;
 use crate::window::Version;
@@ -31,14 +30,7 @@ impl Feed {
             Outcome::Answered(answer) => self.judge_answer(now, answer),
             Outcome::Unfit(Unfit::Slow) if self.window.is_empty() => Settled::Unfit(Unfit::Slow),
             Outcome::Unfit(unfit) => {
-                let (kind, detail) = match unfit {
-                    Unfit::MediaType => {
-                        (FailureKind::Malformed, "the answer's media type cannot be streamed")
-                    }
-                    Unfit::TooLarge => (FailureKind::TooLarge, "the answer's body is over the limit"),
-                    Unfit::Slow => (FailureKind::TimedOut(Phase::Body), "the answer's body takes too long"),
-                };
-                self.failed(now, Failure::new(kind, detail));
+                self.failed(now, unfit.as_failure());
                 Settled::Unfit(unfit)
             }
             Outcome::Failed(failure) => {
@@ -69,7 +61,7 @@ impl Feed {
             }
             _ => {
                 let failure =
-                    Failure::new(FailureKind::Broken, "a 304 answered a request that was not conditional");
+                    Failure::new(FailureKind::NotHttp, "a 304 answered a request that was not conditional");
                 self.failed(now, failure.clone());
                 Settled::Failed(failure)
             }

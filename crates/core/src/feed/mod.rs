@@ -29,8 +29,9 @@ pub use self::io::{Ended, FetchPlan, Fetching, Output, Policy, Settled, Unproven
 pub use self::state::{Cause, Meta, State, Status};
 pub use self::update::{Resumed, Update};
 
+use crate::failure::{Failure, FailureKind, Phase};
 use crate::position::{Binding, Epoch, Position};
-use crate::representation::{Failure, FailureKind, Outcome, Phase, Validators, retry_after};
+use crate::representation::{Outcome, Validators, retry_after};
 use crate::schedule::Schedule;
 use crate::sharing::{SharedRequest, Vary};
 use crate::time::Time;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, header};
 
 use crate::caching::PlainReads;
-use crate::representation::{Failure, Validators};
+use crate::failure::Failure;
+use crate::representation::Validators;
 use crate::time::Time;
 
 /// Why a feed is not live.

@@ -14,10 +14,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use tidegate_core::{
-    Ended, Failure, Feed, FetchPlan, Fetching, Offset, Outcome, Output, Resumed, Settled, SharedRequest,
-    State, Time, Update, Vary, Wait,
+    Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, Resumed, Settled,
+    SharedRequest, State, Time, Update, Vary, Wait,
 };
 use tokio::sync::oneshot;
 
@@ -342,6 +342,9 @@ impl<F: PortFactory> Owner<F> {
     }
 
     fn settle(&mut self, now: Time, fetch: Fetching, settled: Settled) {
+        if let Some(kind) = self.failure_of(&settled) {
+            self.counters.failed(kind);
+        }
         let ready: Vec<_> =
             self.waiting.extract_if(.., |(awaited, _)| *awaited <= fetch).map(|(_, waiter)| waiter).collect();
         for waiter in ready {
@@ -388,6 +391,19 @@ impl<F: PortFactory> Owner<F> {
                 }
                 (Settled::Split(vary), waiter) => self.refuse(now, waiter, Refusal::Split(vary.clone())),
             }
+        }
+    }
+
+    /// How a fetch failed, if it did. Where nothing is streamed, an answer that cannot be is none: it passes through.
+    fn failure_of(&self, settled: &Settled) -> Option<FailureKind> {
+        match settled {
+            Settled::Confirmed | Settled::Split(_) => None,
+            Settled::Failed(failure) => Some(failure.kind),
+            Settled::Answered(answer) if self.head.is_some() || is_error(answer.status) => {
+                Some(FailureKind::Status(answer.status))
+            }
+            Settled::Unfit(unfit) if self.head.is_some() => Some(unfit.as_failure().kind),
+            Settled::Answered(_) | Settled::Unfit(_) => None,
         }
     }
 
@@ -455,4 +471,8 @@ impl<F: PortFactory> Owner<F> {
         }
         self.actions.push(Action::Tell(shard, FeedCommand::Step(self.id, from, step.clone())));
     }
+}
+
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
 }

@@ -146,7 +146,7 @@ impl Api {
             Fault::ServerError => answered(StatusCode::INTERNAL_SERVER_ERROR),
             Fault::NotFound => answered(StatusCode::NOT_FOUND),
             Fault::Refuses => answered(StatusCode::FORBIDDEN),
-            Fault::Truncated => failed(FailureKind::Broken),
+            Fault::Truncated => failed(FailureKind::Truncated),
             Fault::Malformed => Outcome::Fresh(Representation {
                 body: [&self.body[..], b"\xff"].concat().into(),
                 form: self.form,

@@ -85,7 +85,8 @@ pattern has to be percent-encoded as clients send it. A segment may be empty: `/
 **The most specific pattern wins**, whatever the order in the file. Patterns are compared segment by segment from the \
 left, and where they differ, text wins over `*`, and `*` over `**`. So `/quotes/SPY/**` wins over \
 `/quotes/{symbol}/trades`, which wins over `/quotes/**`. Two patterns that match the same paths are an error, and so is \
-a pattern all of whose paths are taken by more specific ones. `tidegate check` prints the routes in the order of their \
+a pattern all of whose paths are taken by more specific ones. A route with a `host` wins over those for more hosts: a \
+name over `*.` before a name, and that over every host. `tidegate check` prints the routes in the order of their \
 precedence.
 
 ## Which differences are told

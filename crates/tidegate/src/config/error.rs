@@ -168,6 +168,13 @@ pub enum Problem {
         /// The patterns that take its requests, with their lines.
         by: Vec<(String, usize)>,
     },
+    /// A path that does not lie below the place of its API.
+    NotMounted {
+        /// The pattern as it may be shown.
+        shown: String,
+        /// The place as it may be shown.
+        mount: String,
+    },
     /// A setting of live routes on one that is not.
     NotLive {
         /// The key.
@@ -240,6 +247,9 @@ impl Problem {
                     by.iter().map(|(shown, line)| format!("{} (line {line})", quote(shown))).collect();
                 format!("no request reaches {}: {} take all of them", quote(shown), by.join(", "))
             }
+            Self::NotMounted { shown, mount } => {
+                format!("`path`: {} does not begin with the route's `mount`, {}", quote(shown), quote(mount))
+            }
             Self::NotLive { key } => format!("`{key}` has no effect: the route is not live"),
         }
     }
@@ -304,6 +314,9 @@ impl Problem {
             }
             Self::Unreachable { .. } => {
                 String::from("remove the route, or one of those that take its requests")
+            }
+            Self::NotMounted { mount, .. } => {
+                format!("write the path as clients send it: {}", quote(&format!("{mount}/**")))
             }
             Self::NotLive { .. } => String::from("remove it, or write `live = true`"),
         }

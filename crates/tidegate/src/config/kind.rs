@@ -52,8 +52,12 @@ pub enum Kind {
     Url,
     /// The path of a file, from the folder of the configuration file if it is relative.
     File,
+    /// A host name, or `*.` before one; empty for every host.
+    Host,
     /// A pattern of paths.
     Pattern,
+    /// A path without wildcards; empty for the root.
+    Path,
     /// A list of header field names.
     HeaderNames,
     /// A JSON Pointer.
@@ -171,7 +175,8 @@ impl Kind {
             Self::Name => "a name as a string",
             Self::Url => "a URL as a string",
             Self::File => "the path of a file as a string",
-            Self::Pattern => "a path as a string",
+            Self::Host => "a host as a string",
+            Self::Pattern | Self::Path => "a path as a string",
             Self::Pointer => "a JSON Pointer as a string",
             Self::Tolerances => "a table of JSONPaths with numbers",
             Self::Members => "a table of JSONPaths with strings",

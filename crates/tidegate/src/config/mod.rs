@@ -20,6 +20,7 @@ mod env;
 mod error;
 mod fields;
 mod header;
+mod host;
 mod kind;
 mod limits;
 mod network;
@@ -50,6 +51,7 @@ pub use docs::{EXAMPLE, markdown};
 pub use env::{Environment, PlaceholderError};
 pub use error::{ConfigError, Problem, Suggestion, render};
 pub use fields::FieldSettings;
+pub use host::HostPattern;
 pub use kind::{Kind, OrAuto, Section, Setting};
 pub use limits::Limits;
 pub use network::Network;
@@ -201,9 +203,10 @@ impl Config {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
-    /// The route of a request's path, as the client sent it: percent-encoded, without the query.
+    /// The route of a request's path, as the client sent it: percent-encoded, without the query; among those for every
+    /// host.
     pub fn route(&self, path: &str) -> Option<&RouteConfig> {
-        self.routes.iter().find(|route| route.pattern.matches(path))
+        self.routes.iter().find(|route| route.host.is_any() && route.pattern.matches(path))
     }
 }
 

@@ -49,6 +49,27 @@ impl PathPattern {
         Self { text: String::from("/**"), segments: vec![Segment::Rest] }
     }
 
+    /// Checks a path without wildcards and without a slash at its end; an empty text is the root.
+    ///
+    /// # Errors
+    /// [`ValueError::Pattern`], saying which rule is broken.
+    pub fn parse_literal(text: &str) -> Result<String, ValueError> {
+        let pattern = if text.is_empty() { return Ok(String::new()) } else { Self::parse(text)? };
+        let is_literal = |segment: &Segment| matches!(segment, Segment::Literal(text) if !text.is_empty());
+        match pattern.segments.iter().all(is_literal) {
+            true => Ok(pattern.text),
+            false => Err(ValueError::Pattern(PatternError::NotLiteral)),
+        }
+    }
+
+    /// Whether every path that it matches is the path `base`, or below it.
+    pub fn is_below(&self, base: &str) -> bool {
+        let mut segments = self.segments.iter();
+        base.split('/')
+            .skip(1)
+            .all(|wanted| matches!(segments.next(), Some(Segment::Literal(text)) if text == wanted))
+    }
+
     /// Whether the pattern matches a request's path (without its query), as it was sent.
     pub fn matches(&self, path: &str) -> bool {
         let Some(path) = path.strip_prefix('/') else { return false };

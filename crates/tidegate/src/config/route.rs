@@ -11,6 +11,7 @@ use http::HeaderName;
 use super::error::Problem;
 use super::fields::{self, FieldSettings};
 use super::header::parse_ignorable;
+use super::host::HostPattern;
 use super::origin::{self, OriginConfig, OriginDraft, OriginName};
 use super::pattern::PathPattern;
 use super::read::{At, Fields, Reader};
@@ -19,8 +20,12 @@ use super::value::{Sourced, ValueError};
 /// A pattern of resources with its policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RouteConfig {
+    /// Which hosts it is for.
+    pub host: Sourced<HostPattern>,
     /// Which paths it is for.
     pub pattern: Sourced<PathPattern>,
+    /// The path under which clients see the API, without a slash at its end; empty where it is the root.
+    pub mount: Sourced<String>,
     /// Who answers.
     pub origin: Arc<OriginConfig>,
     /// What is done with its GETs.
@@ -55,6 +60,7 @@ pub struct LivePolicy {
 
 /// A route, as far as it could be read.
 struct RouteDraft {
+    host: HostPattern,
     pattern: Option<At<PathPattern>>,
     line: usize,
     route: Option<RouteConfig>,
@@ -80,12 +86,14 @@ pub(super) fn read(
     drafts.retain(|draft| draft.pattern.is_some());
     // A stable sort: of two equal patterns the one that stands first in the file is the first.
     drafts.sort_by(|a, b| match (&a.pattern, &b.pattern) {
-        (Some(a), Some(b)) => a.value.precedence(&b.value),
+        (Some(pattern), Some(other)) => {
+            a.host.precedence(&b.host).then_with(|| pattern.value.precedence(&other.value))
+        }
         _ => std::cmp::Ordering::Equal,
     });
     for (index, draft) in drafts.iter().enumerate() {
         if let Some(At { value, span: Some(span) }) = &draft.pattern
-            && let Some(problem) = shadowed(value, &drafts[..index])
+            && let Some(problem) = shadowed(&draft.host, value, &drafts[..index])
         {
             reader.report(span, problem);
         }
@@ -93,9 +101,11 @@ pub(super) fn read(
     drafts.into_iter().filter_map(|draft| draft.route).collect()
 }
 
-/// What is wrong with a pattern that stands after `earlier`, if no request reaches it.
-fn shadowed(pattern: &Sourced<PathPattern>, earlier: &[RouteDraft]) -> Option<Problem> {
-    let earlier = || earlier.iter().filter_map(|draft| Some((&draft.pattern.as_ref()?.value, draft.line)));
+/// What is wrong with a pattern that stands after `earlier`, if no request reaches it. A route for other hosts takes
+/// nothing from it: one for more hosts stands after it.
+fn shadowed(host: &HostPattern, pattern: &Sourced<PathPattern>, earlier: &[RouteDraft]) -> Option<Problem> {
+    let earlier = earlier.iter().filter(|draft| draft.host == *host);
+    let earlier = || earlier.clone().filter_map(|draft| Some((&draft.pattern.as_ref()?.value, draft.line)));
     if let Some((first, first_line)) = earlier().find(|(first, _)| **first == *pattern) {
         let (shown, first_shown) = (pattern.to_string(), first.to_string());
         return Some(Problem::SamePath { shown, first_shown, first_line });
@@ -124,6 +134,14 @@ pub(super) const LIVE_ONLY: [&str; 9] = [
 fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -> RouteDraft {
     reader.unknown_keys(table);
     let pattern = reader.value(table, "path", PathPattern::parse);
+    let host = reader.value(table, "host", HostPattern::parse);
+    let mount = reader.value(table, "mount", PathPattern::parse_literal);
+    if let (Some(pattern), Some(mount)) = (&pattern, &mount)
+        && let (false, Some(span)) = (pattern.value.is_below(&mount.value), &pattern.span)
+    {
+        let (shown, mount) = (pattern.value.to_string(), mount.value.to_string());
+        reader.report(span, Problem::NotMounted { shown, mount });
+    }
     let name = reader.value(table, "origin", OriginName::parse);
     let live = reader.value(table, "live", parse_flag);
     let policy = live_policy(reader, table);
@@ -138,12 +156,19 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
     let origin = name.and_then(|name| origin::find(reader, &name, origins));
     let build = || {
         let policy = if is_live? { RoutePolicy::Live(policy?) } else { RoutePolicy::PassThrough };
-        Some(RouteConfig { pattern: pattern.clone()?.value, origin: origin?, policy })
+        Some(RouteConfig {
+            host: host.clone()?.value,
+            pattern: pattern.clone()?.value,
+            mount: mount?.value,
+            origin: origin?,
+            policy,
+        })
     };
     let route = build();
     let line =
         pattern.as_ref().and_then(|at| at.span.as_ref()).map_or(0, |span| reader.source.line(span.start));
-    RouteDraft { pattern, line, route }
+    let host = host.map(|at| HostPattern::clone(&at.value)).unwrap_or_default();
+    RouteDraft { host, pattern, line, route }
 }
 
 /// How a table's resources are kept live: the settings of [`LIVE_ONLY`]. `None` if any of them is wrong.

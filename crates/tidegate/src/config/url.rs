@@ -98,7 +98,7 @@ impl fmt::Debug for OriginUrl {
 }
 
 /// Whether a text could be a DNS name or an IP address: RFC 3986 §3.2.2 allows more, which nothing can look up.
-fn is_host(host: &str) -> bool {
+pub(super) fn is_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         return address.parse::<Ipv6Addr>().is_ok();
     }

@@ -33,6 +33,8 @@ pub enum ValueError {
     Name,
     /// Not the URL of an origin.
     Url(UrlError),
+    /// Not a host, nor `*.` before one.
+    HostPattern,
     /// Not a pattern of paths.
     Pattern(PatternError),
     /// Not a web origin that CORS could allow.
@@ -116,6 +118,8 @@ pub enum PatternError {
     DotSegment,
     /// A `?` or `#`: patterns are of paths only.
     NotPath,
+    /// A wildcard, where one path is meant.
+    NotLiteral,
     /// A character that a request's path can only hold percent-encoded, or a broken percent-encoding.
     Character,
 }
@@ -168,7 +172,9 @@ impl ValueError {
                 UrlError::Port => "has a port that is not between 1 and 65535",
                 UrlError::DotSegment => "has a `.` or `..` segment in its path",
             },
+            Self::HostPattern => "is neither a host name nor `*.` before one",
             Self::Pattern(error) => match error {
+                PatternError::NotLiteral => "has a wildcard or a slash at its end",
                 PatternError::NoSlash => "does not begin with `/`",
                 PatternError::RestNotLast => "has `**` before its end",
                 PatternError::MixedSegment => "mixes a wildcard with text in one segment",
@@ -256,7 +262,12 @@ impl ValueError {
                 }
                 _ => "write \"http://127.0.0.1:9100\" or \"https://api.example.com/v1\"",
             },
+            Self::HostPattern => {
+                "write a name without scheme and port, or with `*` for its first label: \"api.example.com\", \
+                 \"*.example.com\""
+            }
             Self::Pattern(error) => match error {
+                PatternError::NotLiteral => "write the path alone: \"/market\", \"/apis/market\"",
                 PatternError::NoSlash => "write the whole path: \"/quotes/**\"",
                 PatternError::RestNotLast => {
                     "write `**` as the last segment (\"/quotes/**\"), or `*` for exactly one (\"/quotes/*/trades\")"

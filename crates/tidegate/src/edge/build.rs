@@ -13,7 +13,9 @@ use super::cors::Cors;
 use super::gateway::GatewayRoute;
 use super::open::Open;
 use super::tls;
-use crate::config::{ByteSize, Config, CorsOrigins, LivePolicy, OpenConfig, PathPattern, RouteConfig};
+use crate::config::{
+    ByteSize, Config, CorsOrigins, HostPattern, LivePolicy, OpenConfig, PathPattern, RouteConfig,
+};
 use crate::origin::{HttpOrigin, OriginError, OriginSettings};
 use crate::proxy::Tunnels;
 
@@ -91,13 +93,15 @@ impl Gateway {
         let route = |route: &RouteConfig| {
             // The check found every route's origin among the origins.
             let index = config.origins.iter().position(|origin| Arc::ptr_eq(origin, &route.origin))?;
-            let origin = origins[index].clone();
-            let pattern = route.pattern.clone();
+            let origin = origins[index].mounted_at(&route.mount);
+            let (host, pattern) = (route.host.clone(), route.pattern.clone());
             let live = route.live().map(|policy| {
-                live_route(&pattern, &origin, policy, window, max_streams, considered.clone(), totals.clone())
+                let paths = format!("{}{}", *host, *pattern);
+                live_route(&paths, &origin, policy, window, max_streams, considered.clone(), totals.clone())
             });
             let live = live.map(Arc::new);
-            Some(GatewayRoute { pattern: PathPattern::clone(&pattern), origin, live })
+            let (host, pattern) = (HostPattern::clone(&host), PathPattern::clone(&pattern));
+            Some(GatewayRoute { host, pattern, origin, live })
         };
         let routes = config.routes.iter().filter_map(route).collect();
         let open = match &config.open {
@@ -131,11 +135,11 @@ fn open(
     totals: &Arc<FeedCounters>,
 ) -> Result<Open, BuildError> {
     let counters = Arc::new(FeedCounters::within(totals.clone()));
-    let (policy, everything) = (config.live.clone(), PathPattern::everything());
+    let policy = config.live.clone();
     // An origin's name is its scheme, host and port here, so that equal paths of two hosts never share.
     let live = move |origin: &HttpOrigin| {
         let considered = considered.clone();
-        live_route(&everything, origin, &policy, window, max_streams, considered, counters.clone())
+        live_route("/**", origin, &policy, window, max_streams, considered, counters.clone())
     };
     Open::new(config, max_body, live)
         .map_err(|error| BuildError::Origin { name: String::from("[open]"), error })
@@ -147,7 +151,7 @@ fn in_memory(size: ByteSize) -> usize {
 }
 
 fn live_route(
-    pattern: &PathPattern,
+    paths: &str,
     origin: &HttpOrigin,
     policy: &LivePolicy,
     window: WindowLimits,
@@ -156,7 +160,7 @@ fn live_route(
     totals: Arc<FeedCounters>,
 ) -> Route {
     Route {
-        scope: format!("{} {pattern}", origin.name()),
+        scope: format!("{} {paths}", origin.name()),
         origin: Arc::new(origin.clone()),
         policy: Policy {
             interval: *policy.poll,

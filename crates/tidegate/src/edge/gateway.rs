@@ -23,7 +23,7 @@ use super::cors::Cors;
 use super::open::Open;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
 use super::{answer, asked, plain, stream};
-use crate::config::{ByteSize, OrAuto, PathPattern};
+use crate::config::{ByteSize, HostPattern, OrAuto, PathPattern};
 use crate::memory::Pressure;
 use crate::origin::{HttpOrigin, no_body};
 use crate::proxy::{self, Client, Tunnels};
@@ -49,6 +49,7 @@ pub struct Gateway {
 }
 
 pub(super) struct GatewayRoute {
+    pub(super) host: HostPattern,
     pub(super) pattern: PathPattern,
     pub(super) origin: HttpOrigin,
     /// Present where its GETs can be subscribed to.
@@ -87,9 +88,9 @@ impl Gateway {
         self.hub.report().await
     }
 
-    /// What was counted on the live route that `path` matches, over all its feeds, since the start.
+    /// What was counted on the live route for every host that `path` matches, over all its feeds, since the start.
     pub fn route_stats(&self, path: &str) -> Option<FeedStats> {
-        Some(self.route(path)?.live.as_ref()?.counters.read())
+        Some(self.route(None, path)?.live.as_ref()?.counters.read())
     }
 
     /// Has new streams refused while memory runs short. Only the first call counts.
@@ -112,8 +113,8 @@ impl Gateway {
         self.hub.ways()
     }
 
-    fn route(&self, path: &str) -> Option<&GatewayRoute> {
-        self.routes.iter().find(|route| route.pattern.matches(path))
+    fn route(&self, host: Option<&str>, path: &str) -> Option<&GatewayRoute> {
+        self.routes.iter().find(|route| route.host.matches(host) && route.pattern.matches(path))
     }
 
     /// Decides what becomes of one request.
@@ -141,7 +142,7 @@ impl Gateway {
         if let Some(open) = self.open.as_ref().filter(|_| Open::is_for(request.uri().path())) {
             return self.answer_open(open, request, client).await;
         }
-        let Some(route) = self.route(request.uri().path()) else {
+        let Some(route) = self.route(host_of(&request), request.uri().path()) else {
             let detail = format!("no route matches {}", request.uri().path());
             return refused(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
         };
@@ -354,6 +355,14 @@ fn wrong_host(request: &Request<Body>) -> Option<&'static str> {
         0 if request.version() == Version::HTTP_11 => Some("the request has no `Host`"),
         0 | 1 => None,
         _ => Some("the request has more than one `Host`"),
+    }
+}
+
+/// The host that a request names, with its port if it has one: in an absolute target, else in `Host` (RFC 9112 §3.2.2).
+fn host_of(request: &Request<Body>) -> Option<&str> {
+    match request.uri().authority() {
+        Some(authority) => Some(authority.as_str().rsplit('@').next().unwrap_or_default()),
+        None => request.headers().get(HOST)?.to_str().ok(),
     }
 }
 

@@ -26,7 +26,7 @@ use tidegate_wire::{Problem, ProblemKind};
 use tokio::time::Instant;
 
 use super::gateway::{Decided, Gateway, GatewayRoute, has_body, refused, with_target};
-use crate::config::{OpenConfig, PathPattern, TargetPattern, TimeOuts};
+use crate::config::{HostPattern, OpenConfig, PathPattern, TargetPattern, TimeOuts};
 use crate::origin::{ClientConfig, Guard, HttpOrigin, OriginError, OriginSettings, Target, native_tls};
 use crate::proxy::{self, Client};
 
@@ -130,7 +130,8 @@ impl Open {
             .map_err(|error| bad(&format!("what follows `/~/` is not a URL that can be asked: {error}")))?;
         self.check(&target)
             .map_err(|detail| Problem::new(ProblemKind::TargetNotAllowed).with_detail(detail))?;
-        *request.uri_mut() = with_target(request.uri(), target.path_and_query().as_str())
+        let outside = target.outside();
+        *request.uri_mut() = with_target(request.uri(), &format!("{outside}{}", target.path_and_query()))
             .map_err(|_| bad("the target is not valid"))?;
         let fields = std::mem::take(request.headers_mut());
         *request.headers_mut() = self.kept_of(&fields);
@@ -163,7 +164,8 @@ impl Open {
             Problem::new(ProblemKind::Internal).with_detail("the gateway could not make this origin")
         };
         let base = target.base().map_err(|error| lost(error.to_string()))?;
-        let name = base.to_string().trim_end_matches('/').to_owned();
+        let outside = target.outside();
+        let name = outside.strip_prefix(PREFIX).unwrap_or(&outside).to_owned();
         let now = Instant::now();
         // Nothing panics while it is held.
         let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
@@ -190,9 +192,15 @@ impl Open {
             max_body: self.max_body,
         };
         let origin = HttpOrigin::guarded(settings, self.tls.clone(), self.guard.clone())
-            .map_err(|error| lost(error.to_string()))?;
+            .map_err(|error| lost(error.to_string()))?
+            .mounted_at(&outside);
         let live = Some(Arc::new((self.live)(&origin)));
-        let route = Arc::new(GatewayRoute { pattern: PathPattern::everything(), origin, live });
+        let route = Arc::new(GatewayRoute {
+            host: HostPattern::default(),
+            pattern: PathPattern::everything(),
+            origin,
+            live,
+        });
         origins.insert(name, Known { route: route.clone(), used: now });
         Ok(route)
     }

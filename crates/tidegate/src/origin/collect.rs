@@ -2,6 +2,7 @@
 //!
 //! Invariant: what [`Gathered::into_body`] yields is the origin's body from its first byte, whatever happened since.
 
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -10,8 +11,11 @@ use http::{HeaderMap, Response, header};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tidegate_core::FailureKind;
 use tidegate_hub::{Body, BoxError};
 use tokio::time::Instant;
+
+use super::cause;
 
 /// The most that is set aside on the word of a `Content-Length`.
 const RESERVE: u64 = 1 << 20;
@@ -82,6 +86,16 @@ pub(super) fn is_close_delimited(response: &Response<Incoming>) -> bool {
         [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| fields.contains_key(name))
     };
     !framed(response.headers()) && !response.body().is_end_stream()
+}
+
+/// What it means that a body broke off. `sized`: its length was announced.
+pub(super) fn how_broken(error: &hyper::Error, sized: bool) -> FailureKind {
+    match cause::find::<io::Error>(error).map(io::Error::kind) {
+        Some(ErrorKind::UnexpectedEof) if sized => FailureKind::WrongLength,
+        // What stands where the size of a chunk should.
+        Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) => FailureKind::NotHttp,
+        _ => FailureKind::Truncated,
+    }
 }
 
 struct Replay {

@@ -15,11 +15,14 @@ use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, Mayb
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::ring;
+use rustls::pki_types::InvalidDnsNameError;
 use rustls::{ClientConfig, RootCertStore};
+use tidegate_core::FailureKind;
 use tidegate_hub::BoxError;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::cause;
 use super::guarded::{NoPublicAddress, Resolver};
 use super::target;
 
@@ -57,6 +60,22 @@ pub(super) struct Connector {
     inner: HttpsConnector<HttpConnector<Resolver>>,
     resolver: Resolver,
     time_out: Duration,
+}
+
+/// Why there is no connection, where no limit of this machine and no time-out is the reason.
+pub(super) fn how_unconnected(error: &(dyn std::error::Error + 'static)) -> FailureKind {
+    if cause::find::<NoPublicAddress>(error).is_some() {
+        FailureKind::Unresolved
+    } else if cause::find::<rustls::Error>(error).is_some()
+        || cause::find::<InvalidDnsNameError>(error).is_some()
+    {
+        FailureKind::Tls
+    } else if cause::says(error, "dns error") {
+        // The connector keeps its type for this to itself.
+        FailureKind::Unresolved
+    } else {
+        FailureKind::Unreachable
+    }
 }
 
 /// Connecting took too long.

@@ -1,6 +1,5 @@
 //! One request and the head of its answer: the pool, the head's time-out, the one retry, and failures in core's terms.
 
-use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -17,8 +16,8 @@ use tidegate_hub::Body;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::connect::{ConnectTimedOut, Connector, Used};
-use super::guarded::NoPublicAddress;
+use super::cause::{all, find, root_cause};
+use super::connect::{self, ConnectTimedOut, Connector, Used};
 
 /// How long an unused connection is kept. Below the idle limits of common servers and balancers (60 s and more).
 const POOL_IDLE: Duration = Duration::from_secs(30);
@@ -142,7 +141,7 @@ impl Link {
                 format!("{authority} did not begin its answer within {:?}", self.head_timeout),
             ),
             ExchangeError::Framing => (
-                FailureKind::Broken,
+                FailureKind::NotHttp,
                 format!("{authority} answered with a transfer coding other than `chunked`"),
             ),
             ExchangeError::Client(error) if error.is_connect() => match find::<ConnectTimedOut>(error) {
@@ -150,33 +149,30 @@ impl Link {
                     FailureKind::TimedOut(Phase::Connect),
                     format!("no connection to {authority} within {:?}", self.connect_timeout),
                 ),
-                None if find::<NoPublicAddress>(error).is_some() => (
-                    FailureKind::Unreachable,
-                    format!(
-                        "{authority} has no address that may be connected to: it does not exist, or it is not \
-                         public and `allow_private` does not name it"
-                    ),
-                ),
-                None if find::<io::Error>(error).is_some_and(is_own_limit) => (
+                None if all(error).any(is_own_limit) => (
                     FailureKind::Overloaded,
                     format!("the gateway cannot open a connection to {authority}: {}", root_cause(error)),
                 ),
-                None => {
-                    (FailureKind::Unreachable, format!("no connection to {authority}: {}", root_cause(error)))
-                }
+                None => (
+                    connect::how_unconnected(error),
+                    format!("no connection to {authority}: {}", root_cause(error)),
+                ),
             },
             ExchangeError::Client(error) => {
                 let known = find::<hyper::Error>(error);
-                let detail = if known.is_some_and(hyper::Error::is_user) {
-                    format!("the client's request broke off before {authority} answered")
+                if known.is_some_and(hyper::Error::is_user) {
+                    let detail = format!("the client's request broke off before {authority} answered");
+                    (FailureKind::Request, detail)
                 } else if known.is_some_and(hyper::Error::is_parse) {
-                    format!("what {authority} answered is not HTTP/1.1: {}", root_cause(error))
+                    let detail = format!("what {authority} answered is not HTTP/1.1: {}", root_cause(error));
+                    (FailureKind::NotHttp, detail)
                 } else if known.is_some_and(hyper::Error::is_incomplete_message) {
-                    format!("{authority} closed the connection before it answered")
+                    let detail = format!("{authority} closed the connection before it answered");
+                    (FailureKind::NoAnswer, detail)
                 } else {
-                    format!("the connection to {authority} broke: {}", root_cause(error))
-                };
-                (FailureKind::Broken, detail)
+                    let detail = format!("the connection to {authority} broke: {}", root_cause(error));
+                    (FailureKind::NoAnswer, detail)
+                }
             }
         };
         Failure::new(kind, detail)
@@ -256,27 +252,6 @@ fn broken_framing(fields: &HeaderMap) -> bool {
     let mut values = fields.get_all(header::TRANSFER_ENCODING).iter();
     values.next().is_some_and(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
         || values.next().is_some()
-}
-
-/// The innermost error's words, which are the ones that help.
-fn root_cause(error: &(dyn Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
-}
-
-/// The first error of one type in a chain of causes.
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        cause = error.source();
-    }
-    None
 }
 
 #[cfg(test)]

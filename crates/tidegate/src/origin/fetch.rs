@@ -39,15 +39,18 @@ pub(super) async fn fetch(origin: &Inner, request: FetchRequest) -> Fetched {
     let request = match request_for(origin, request) {
         Ok(request) => request,
         Err(error) => {
-            return failed(FailureKind::Broken, format!("the target cannot be asked for: {error}"), 0);
+            return failed(FailureKind::Request, format!("the target cannot be asked for: {error}"), 0);
         }
     };
     match origin.link.exchange(request, None).await {
         Ok(response) if response.status() == StatusCode::NOT_MODIFIED && !conditional => {
             let detail = format!("{} answered 304 to a request without a condition", origin.link.authority());
-            failed(FailureKind::Broken, detail, 0)
+            failed(FailureKind::NotHttp, detail, 0)
         }
-        Ok(response) => understand(origin, response, patient).await,
+        Ok(mut response) => {
+            origin.mount.translate(response.headers_mut());
+            understand(origin, response, patient).await
+        }
         Err(failure) => Fetched { outcome: Outcome::Failed(failure), raw: None, wire_bytes: 0 },
     }
 }
@@ -70,7 +73,8 @@ fn request_for(origin: &Inner, request: FetchRequest) -> Result<Request<Body>, h
     if let Some(date) = last_modified {
         fields.insert(header::IF_MODIFIED_SINCE, date);
     }
-    let mut request = Request::builder().method(Method::GET).uri(origin.uri(&target)?).body(no_body())?;
+    let mut request =
+        Request::builder().method(Method::GET).uri(origin.mount.uri(&target)?).body(no_body())?;
     *request.headers_mut() = fields;
     Ok(request)
 }
@@ -84,7 +88,7 @@ async fn understand(origin: &Inner, response: Response<Incoming>, patient: bool)
         }
         StatusCode::SWITCHING_PROTOCOLS => {
             let detail = format!("{authority} switched protocols without being asked to");
-            failed(FailureKind::Broken, detail, 0)
+            failed(FailureKind::NotHttp, detail, 0)
         }
         // Part of a representation, which nobody asked for (RFC 9110 §15.3.7).
         StatusCode::PARTIAL_CONTENT => unfit(Unfit::MediaType, response.map(boxed), 0),
@@ -201,10 +205,13 @@ impl Taken {
         let authority = origin.link.authority();
         let wire_bytes = self.wire_bytes();
         let (kind, detail) = match self.gathered.end {
-            End::Broken(error) => (
-                FailureKind::Broken,
-                format!("the answer of {authority} broke off after {wire_bytes} bytes: {error}"),
-            ),
+            End::Broken(error) => {
+                let sized = self.head.headers.contains_key(header::CONTENT_LENGTH);
+                (
+                    collect::how_broken(&error, sized),
+                    format!("the answer of {authority} broke off after {wire_bytes} bytes: {error}"),
+                )
+            }
             _ => (
                 FailureKind::TimedOut(Phase::Body),
                 format!("the answer of {authority} was not complete within {:?}", origin.body_timeout),
@@ -216,7 +223,7 @@ impl Taken {
     fn undecodable(self, origin: &Inner) -> Fetched {
         let detail =
             format!("the answer of {} is not in the content coding it names", origin.link.authority());
-        failed(FailureKind::Broken, detail, self.wire_bytes())
+        failed(FailureKind::Undecodable, detail, self.wire_bytes())
     }
 
     /// An answer that is no document and too much to be taken in. A success passes through for the given reason, and

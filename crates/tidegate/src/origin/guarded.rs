@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use tidegate_hub::BoxError;
 use tower_service::Service;
 
 use super::guard::Guard;
@@ -37,7 +38,10 @@ pub(super) struct NoPublicAddress;
 
 impl fmt::Display for NoPublicAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it has no public address")
+        f.write_str(
+            "it has no address that may be connected to: it does not exist, or it is not public and `allow_private` does \
+             not name it",
+        )
     }
 }
 
@@ -70,8 +74,8 @@ impl Resolver {
 
 impl Service<Name> for Resolver {
     type Response = Addresses;
-    type Error = super::BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Addresses, super::BoxError>> + Send>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Addresses, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))

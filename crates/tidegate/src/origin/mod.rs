@@ -10,6 +10,7 @@
 //! - An answer that cannot be a document is handed on with the bytes that the origin sent.
 //! - No error text holds credentials, a path or a query: it names the origin's authority only.
 
+mod cause;
 mod coding;
 mod collect;
 mod connect;
@@ -19,6 +20,7 @@ mod fields;
 mod guard;
 mod guarded;
 mod media;
+mod mount;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -32,7 +34,7 @@ use std::time::Duration;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
 pub(crate) use rustls::ClientConfig;
-use tidegate_hub::{BoxError, FetchRequest, Fetched, Origin};
+use tidegate_hub::{FetchRequest, Fetched, Origin};
 
 pub(crate) use connect::native_tls;
 pub(crate) use exchange::{Turn, no_body};
@@ -42,6 +44,7 @@ pub(crate) use target::Target;
 
 use exchange::Link;
 use guarded::Resolver;
+use mount::Mount;
 
 /// What to know about an origin before the first request.
 #[derive(Debug, Clone)]
@@ -105,14 +108,12 @@ impl std::error::Error for OriginError {
 #[derive(Clone)]
 pub struct HttpOrigin(Arc<Inner>);
 
+#[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) name: String,
-    scheme: Scheme,
-    authority: http::uri::Authority,
-    /// The base's path without its last slash: empty where targets are the origin's own.
-    prefix: String,
+    pub(crate) mount: Mount,
     pub(crate) host: HeaderValue,
-    pub(crate) link: Link,
+    pub(crate) link: Arc<Link>,
     body_timeout: Duration,
     patience: Duration,
     max_body: usize,
@@ -122,8 +123,7 @@ impl fmt::Debug for HttpOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpOrigin")
             .field("name", &self.0.name)
-            .field("authority", &self.0.authority)
-            .field("prefix", &self.0.prefix)
+            .field("mount", &self.0.mount)
             .finish_non_exhaustive()
     }
 }
@@ -171,18 +171,24 @@ impl HttpOrigin {
         if path.query().is_some() {
             return Err(OriginError::Query);
         }
-        let prefix = path.path().trim_end_matches('/').to_owned();
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| OriginError::Host)?;
         let connector = connect::connector(connect_timeout, tls, resolver);
         let link = Link::new(connector, authority.to_string(), connect_timeout, head_timeout);
         let patience = fetch::PATIENCE;
-        let inner = Inner { name, scheme, authority, prefix, host, link, body_timeout, patience, max_body };
+        let (link, mount) = (Arc::new(link), Mount::new(scheme, authority, path.path()));
+        let inner = Inner { name, mount, host, link, body_timeout, patience, max_body };
         Ok(HttpOrigin(Arc::new(inner)))
     }
 
     /// How the configuration and the logs call it.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// The same API, with the same connections, which clients see under a path of its own.
+    pub fn mounted_at(&self, outside: &str) -> HttpOrigin {
+        let inner = Inner::clone(&self.0);
+        HttpOrigin(Arc::new(Inner { mount: inner.mount.at(outside), ..inner }))
     }
 
     pub(crate) fn inner(&self) -> &Inner {
@@ -202,37 +208,5 @@ impl Origin for HttpOrigin {
     fn fetch(&self, request: FetchRequest) -> Pin<Box<dyn Future<Output = Fetched> + Send>> {
         let inner = self.0.clone();
         Box::pin(async move { fetch::fetch(&inner, request).await })
-    }
-}
-
-impl Inner {
-    /// The URI of a target (path and query, or `*`) at this origin.
-    ///
-    /// The target is used as sent, byte for byte. The one exception: with a path prefix, dot segments are resolved
-    /// first (RFC 3986 §5.2.4), because `/../admin` must not leave the prefix.
-    pub(crate) fn uri(&self, target: &str) -> Result<Uri, http::Error> {
-        let joined = if target == "*" {
-            target.to_owned()
-        } else if self.prefix.is_empty() {
-            // A query without a path stands for the root (RFC 9112 §3.2.1).
-            if target.starts_with('/') { target.to_owned() } else { format!("/{target}") }
-        } else {
-            let (path, query) = match target.find('?') {
-                Some(start) => target.split_at(start),
-                None => (target, ""),
-            };
-            let path = if fields::has_dot_segments(path) {
-                fields::without_dot_segments(path)
-            } else {
-                path.to_owned()
-            };
-            let slash = if path.starts_with('/') { "" } else { "/" };
-            format!("{}{slash}{path}{query}", self.prefix)
-        };
-        Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(joined)
-            .build()
     }
 }

@@ -124,6 +124,11 @@ impl Target {
         &self.path_and_query
     }
 
+    /// Where clients of the gateway see this host: the beginning of the path of every URL of it.
+    pub(crate) fn outside(&self) -> String {
+        format!("/~/{}://{}", self.scheme, self.authority)
+    }
+
     /// Scheme, host and port, without those that go without saying.
     pub(crate) fn base(&self) -> Result<Uri, http::Error> {
         Uri::builder()

@@ -25,7 +25,7 @@ mod upload;
 use std::net::SocketAddr;
 
 use http::uri::Scheme;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -74,11 +74,14 @@ pub async fn forward(
     let client_side = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
     let wants_trailers = fields::wants_trailers(request.headers());
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    let uri = inner.uri(target).map_err(|error| {
-        Failure::new(FailureKind::Broken, format!("the target cannot be asked of {authority}: {error}"))
+    let uri = inner.mount.uri(target).map_err(|error| {
+        Failure::new(FailureKind::Request, format!("the target cannot be asked of {authority}: {error}"))
     })?;
     let mut fields = fields::for_the_origin(&request, client, upgrade.as_ref());
     fields.insert(header::HOST, inner.host.clone());
+    if let (false, Ok(prefix)) = (inner.mount.outside().is_empty(), inner.mount.outside().parse()) {
+        fields.insert(HeaderName::from_static("x-forwarded-prefix"), prefix);
+    }
 
     let (head, body) = request.into_parts();
     let (body, progress) = match body.is_end_stream() {
@@ -95,7 +98,8 @@ pub async fn forward(
     let response = inner.link.exchange(outgoing, progress).await?;
 
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        let fields = fields::for_the_client(&response, wants_trailers);
+        let mut fields = fields::for_the_client(&response, wants_trailers);
+        inner.mount.translate(&mut fields);
         let (head, body) = response.into_parts();
         let mut answer = Response::new(body.map_err(Into::into).boxed_unsync());
         *answer.status_mut() = head.status;
@@ -105,7 +109,7 @@ pub async fn forward(
     match client_side {
         Some(client_side) => Ok(switched(response, client_side, tunnels, &inner.name)),
         None => Err(Failure::new(
-            FailureKind::Broken,
+            FailureKind::NotHttp,
             format!("{authority} switched protocols without being asked to"),
         )),
     }

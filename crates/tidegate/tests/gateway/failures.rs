@@ -42,26 +42,26 @@ async fn an_origin_that_is_late() {
     .await;
     let gateway = Setup::new(late_body.url()).origin("body_timeout = \"100ms\"\n").start().await;
     let refused = get(gateway.address, "/q", &STREAM).await;
-    assert_eq!((refused.status, &*refused.problem()), (504, "origin-timeout"));
+    assert_eq!((refused.status, &*refused.problem()), (504, "origin-body-timeout"));
 }
 
 #[tokio::test]
 async fn an_origin_that_talks_nonsense() {
-    let nonsense: [&'static [u8]; 6] = [
-        b"hello\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: abc\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: gzip\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    let nonsense: [(&'static [u8], &str); 6] = [
+        (b"hello\r\n\r\n", "origin-not-http"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: abc\r\n\r\n{}", "origin-not-http"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: gzip\r\n\r\n{}", "origin-not-http"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "origin-not-http"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", "origin-undecodable"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "origin-not-http"),
     ];
-    for bytes in nonsense {
+    for (bytes, code) in nonsense {
         let api = Api::serve(move |_| bytes.to_vec()).await;
         let gateway = Setup::new(api.url()).start().await;
         for fields in [&STREAM[..], &[]] {
             let refused = get(gateway.address, "/q", fields).await;
             let shown = String::from_utf8_lossy(bytes);
-            assert_eq!((refused.status, &*refused.problem()), (502, "origin-malformed"), "{shown}");
+            assert_eq!((refused.status, &*refused.problem()), (502, code), "{shown}");
         }
     }
     // Cut off: what came is never a document.
@@ -75,7 +75,7 @@ async fn an_origin_that_talks_nonsense() {
         .await;
     drop(connection);
     let refused = http.response("GET").await;
-    assert_eq!((refused.status, &*refused.problem()), (502, "origin-malformed"));
+    assert_eq!((refused.status, &*refused.problem()), (502, "origin-wrong-length"));
 }
 
 #[tokio::test]
@@ -94,10 +94,10 @@ async fn a_stream_outlives_failures_and_says_so() {
     let mut stream = Stream::open(gateway.address, "/q", &[]).await;
     let (snapshot, _) = stream.begin().await;
     for (failing, problem, origin_status) in [
-        ("away", "origin-malformed", None),
+        ("away", "origin-no-answer", None),
         ("error", "origin-error", Some(500)),
         ("busy", "origin-error", Some(503)),
-        ("binary", "origin-malformed", None),
+        ("binary", "origin-not-streamable", None),
     ] {
         mode.set(failing);
         let status = stream.expect("status").await.status();

@@ -15,6 +15,8 @@ mod forwarding;
 mod gzip;
 mod handover;
 mod leaving;
+mod mount;
+mod neighbours;
 mod open;
 mod process;
 mod reads;

@@ -111,7 +111,7 @@ async fn what_is_not_public_is_not_connected_to_whatever_leads_there() {
         for accept in ["*/*", "text/event-stream"] {
             let target = format!("/~/http://{host}:{port}/");
             let refused = get(gateway.address, &target, &[("Accept", accept)]).await;
-            assert_eq!((refused.status, &*refused.problem()), (502, "origin-unreachable"), "{host}");
+            assert_eq!((refused.status, &*refused.problem()), (502, "origin-unresolved"), "{host}");
             answers.push(told(host, refused.text()));
         }
     }

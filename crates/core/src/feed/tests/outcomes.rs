@@ -30,7 +30,7 @@ fn each_failed_try_is_told_and_the_recovery_too() {
         (failed(FailureKind::TimedOut(crate::Phase::Body)), "status stale, failed"),
         (not_modified(), "status live, confirmed"),
         (not_modified(), "confirmed"),
-        (failed(FailureKind::Broken), "status stale, failed"),
+        (failed(FailureKind::NoAnswer), "status stale, failed"),
         (json("[2]"), "publish 2 whole, status live, confirmed"),
     ] {
         let sequence = bench.feed.status().sequence;
@@ -320,7 +320,7 @@ fn a_body_that_is_not_what_it_says_is_a_failure_and_changes_nothing() {
 #[test]
 fn an_answer_that_cannot_be_streamed_is_a_failure_for_those_who_watch() {
     for (unfit, kind) in [
-        (Unfit::MediaType, FailureKind::Malformed),
+        (Unfit::MediaType, FailureKind::NotStreamable),
         (Unfit::TooLarge, FailureKind::TooLarge),
         (Unfit::Slow, FailureKind::TimedOut(crate::Phase::Body)),
     ] {

@@ -15,6 +15,28 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         section: Section::Route,
+        key: "host",
+        kind: Kind::Host,
+        default: Some(""),
+        example: "\"api.example.com\"",
+        about: "Which host the route is for, by the request's `Host` without its port: a name, or `*.` before one for the \
+                names with exactly one label more. Empty: every host. See *Patterns and precedence*.",
+        reason: "Most gateways stand in for one host; with several, each API can have its own.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "mount",
+        kind: Kind::Path,
+        default: Some(""),
+        example: "\"/market\"",
+        about: "The path under which clients see the API, which the origin does not know: it is taken off the request's path \
+                before the path of the origin's URL is put in front, and put back in `Location`, `Content-Location`, `Link` \
+                and the paths of cookies. `path` has to begin with it. The origin is told in `X-Forwarded-Prefix`, where a \
+                request is passed through.",
+        reason: "Most APIs are seen where they are; several behind one host need a path each.",
+    },
+    Setting {
+        section: Section::Route,
         key: "origin",
         kind: Kind::Name,
         default: None,

@@ -92,6 +92,8 @@ fn what_is_not_written_has_its_documented_default() {
         ("connect_timeout", shown(&origin.connect_timeout)),
         ("head_timeout", shown(&origin.head_timeout)),
         ("body_timeout", shown(&origin.body_timeout)),
+        ("host", config.routes[0].host.to_string()),
+        ("mount", config.routes[0].mount.to_string()),
         ("live", config.routes[0].live().is_some().to_string()),
         ("poll", shown(&live.poll)),
         ("linger", shown(&live.linger)),
@@ -138,7 +140,7 @@ fn every_example_and_default_is_accepted_where_it_is_documented() {
             let text = with(Section::Top, "")
                 + &with(Section::Limits, "[limits]\n")
                 + &with(Section::Origin, "[[origin]]\nname = \"market\"\nurl = \"http://h\"\n")
-                + &with(Section::Route, "[[route]]\npath = \"/**\"\norigin = \"market\"\n")
+                + &with(Section::Route, "[[route]]\npath = \"/market/**\"\norigin = \"market\"\n")
                 + &with(Section::Open, "[open]\nallow = [\"*\"]\n");
             assert_eq!(errors(&text, &unset), [""; 0], "{text}");
         }
@@ -325,6 +327,43 @@ fn the_order_in_the_file_does_not_decide() {
         check("*", None);
     }
     assert!(parse(&with_patterns(&["/a"])).unwrap().route("/b").is_none());
+}
+
+#[test]
+fn a_host_has_routes_of_its_own() {
+    let route =
+        |host: &str, path: &str| format!("[[route]]\nhost = \"{host}\"\npath = \"{path}\"\norigin = \"a\"\n");
+    let text =
+        [("", "/**"), ("*.b", "/**"), ("a.b", "/x"), ("", "/x"), ("A.b", "/**")].map(|(h, p)| route(h, p));
+    let config = parse(&format!("{ORIGIN}{}", text.concat())).unwrap();
+    let order: Vec<_> =
+        config.routes.iter().map(|route| format!("{}{}", route.host, route.pattern)).collect();
+    assert_eq!(order, ["a.b/x", "a.b/**", "*.b/**", "/x", "/**"]);
+    let twice = format!("{ORIGIN}{}{}", route("a.b", "/x"), route("A.B", "/x"));
+    let errors = parse(&twice).unwrap_err();
+    assert!(
+        matches!(&errors[..], [error] if matches!(error.problem, Problem::SamePath { .. })),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn a_path_lies_below_the_place_of_its_api() {
+    let check = |mount: &str, path: &str, expected: &[&str]| {
+        let text = format!("{ORIGIN}[[route]]\nmount = \"{mount}\"\npath = \"{path}\"\norigin = \"a\"\n");
+        let found: Vec<_> = errors(&text, &unset);
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        assert!(found.iter().zip(expected).all(|(found, part)| found.contains(part)), "{found:?}");
+    };
+    check("", "/**", &[]);
+    check("/m", "/m", &[]);
+    check("/m/n", "/m/n/{id}", &[]);
+    check("/m", "/mx/**", &["does not begin with the route's `mount`, \"/m\""]);
+    check("/m", "/**", &["does not begin with"]);
+    check("/m/n", "/m/*", &["does not begin with"]);
+    check("m", "/m", &["does not begin with `/`"]);
+    check("/m/", "/m/**", &["has a wildcard or a slash at its end"]);
+    check("/*", "/m/**", &["has a wildcard or a slash at its end"]);
 }
 
 #[test]

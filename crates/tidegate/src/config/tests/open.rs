@@ -55,7 +55,7 @@ fn what_is_wrong_says_its_place() {
         &format!("{all}max_redirects = 21\n"),
         &["t:9:17 `max_redirects`: \"21\" is not between 0 and 20"],
     );
-    check_open(&format!("{all}poll = \"1ms\"\n"), &["t:9:8 `poll`: \"1ms\" is not between 5ms and 1d"]);
+    check_open(&format!("{all}poll = \"1ms\"\n"), &["t:9:8 `poll`: \"1ms\" is not between 5ms and 24h"]);
     for key in ["origin", "live", "path", "name", "url"] {
         let errors = errors(&format!("{ORIGIN}{ROUTE}[open]\n{all}{key} = \"x\"\n"), &unset);
         assert_eq!(errors.len(), 1, "{key}: {errors:?}");

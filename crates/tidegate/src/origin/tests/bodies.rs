@@ -65,8 +65,8 @@ async fn a_compression_bomb_costs_no_more_than_the_limit() {
 #[tokio::test]
 async fn a_body_that_is_not_in_its_coding_is_broken() {
     let cut = gzip(b"[1,2,3]").await;
-    assert_eq!(kind(&fetched(sized("gzip", &cut[..cut.len() - 4])).await), FailureKind::Broken);
-    assert_eq!(kind(&fetched(sized("gzip", b"[1,2,3]")).await), FailureKind::Broken);
+    assert_eq!(kind(&fetched(sized("gzip", &cut[..cut.len() - 4])).await), FailureKind::Undecodable);
+    assert_eq!(kind(&fetched(sized("gzip", b"[1,2,3]")).await), FailureKind::Undecodable);
 }
 
 #[tokio::test]
@@ -80,15 +80,15 @@ async fn chunks_make_one_body() {
 
 #[tokio::test]
 async fn a_body_that_was_cut_off_is_no_document() {
-    for answer in [
-        json("Content-Length: 9\r\n", b"[1,2]"),
-        json("Transfer-Encoding: chunked\r\n", b"5\r\n[1,2]\r\n"),
-        json("Transfer-Encoding: chunked\r\n", b"9\r\n[1,2]"),
-        json("Transfer-Encoding: chunked\r\n", b"zz\r\n[1,2]\r\n0\r\n\r\n"),
-        b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nsorry".to_vec(),
+    for (answer, expected) in [
+        (json("Content-Length: 9\r\n", b"[1,2]"), FailureKind::WrongLength),
+        (json("Transfer-Encoding: chunked\r\n", b"5\r\n[1,2]\r\n"), FailureKind::Truncated),
+        (json("Transfer-Encoding: chunked\r\n", b"9\r\n[1,2]"), FailureKind::Truncated),
+        (json("Transfer-Encoding: chunked\r\n", b"zz\r\n[1,2]\r\n0\r\n\r\n"), FailureKind::NotHttp),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nsorry".to_vec(), FailureKind::WrongLength),
     ] {
         let fetched = fetched(&answer).await;
-        assert_eq!(kind(&fetched), FailureKind::Broken, "{}", String::from_utf8_lossy(&answer));
+        assert_eq!(kind(&fetched), expected, "{}", String::from_utf8_lossy(&answer));
         assert!(fetched.raw.is_none());
     }
 }

@@ -70,7 +70,7 @@ async fn a_request_on_a_reused_connection_that_dies_is_sent_again() {
 
 #[tokio::test]
 async fn it_is_sent_again_once() {
-    assert_eq!(kind(&a_reused_connection_that(drop, "").await), FailureKind::Broken);
+    assert_eq!(kind(&a_reused_connection_that(drop, "").await), FailureKind::NoAnswer);
 }
 
 #[tokio::test]
@@ -104,26 +104,26 @@ async fn a_new_connection_that_dies_is_a_failure_at_once() {
     let origin = origin(&server.url());
     let (fetched, ()) =
         fetched_from(&server, &origin, get("/"), |connection| async { drop(connection) }).await;
-    assert_eq!(kind(&fetched), FailureKind::Broken);
+    assert_eq!(kind(&fetched), FailureKind::NoAnswer);
     let (fetched, ()) =
         fetched_from(&server, &origin, get("/"), |connection| async { connection.reset() }).await;
-    assert_eq!(kind(&fetched), FailureKind::Broken);
+    assert_eq!(kind(&fetched), FailureKind::NoAnswer);
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_broken() {
+async fn what_is_no_http_is_told_so() {
     for answer in [
         "SSH-2.0-OpenSSH_9.2\r\n",
         "HTTP/1.1 two hundred\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Le",
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
         "HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n{}",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n{}",
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
     ] {
-        assert_eq!(kind(&fetched(answer).await), FailureKind::Broken, "{answer}");
+        assert_eq!(kind(&fetched(answer).await), FailureKind::NotHttp, "{answer}");
     }
+    assert_eq!(kind(&fetched("HTTP/1.1 200 OK\r\nContent-Le").await), FailureKind::NoAnswer);
 }
 
 #[tokio::test]
@@ -151,6 +151,54 @@ async fn nobody_there_is_unreachable() {
     assert_eq!(failure.kind, FailureKind::Unreachable);
     assert!(failure.detail.contains(url.trim_start_matches("http://")), "{}", failure.detail);
     assert!(!failure.detail.contains("secret") && !failure.detail.contains("token"), "{}", failure.detail);
+}
+
+#[tokio::test]
+async fn an_origin_that_does_not_speak_tls_is_a_failure_of_tls() {
+    let server = ScriptedOrigin::bind().await;
+    let origin = HttpOrigin::with_tls(
+        settings(&server.url().replace("http:", "https:")),
+        trusting(RootCertStore::empty()),
+    )
+    .unwrap();
+    let (fetched, ()) = tokio::join!(origin.fetch(get("/")), async {
+        server.accept().await.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await;
+    });
+    assert_eq!(kind(&fetched), FailureKind::Tls);
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_has_is_unresolved() {
+    // RFC 6761 §6.4: names under `invalid` have no address, and resolvers know it.
+    let fetched = origin("http://nobody.invalid:80").fetch(get("/")).await;
+    assert_eq!(kind(&fetched), FailureKind::Unresolved);
+}
+
+#[tokio::test]
+async fn a_body_that_is_reset_is_truncated() {
+    let server = ScriptedOrigin::bind().await;
+    let origin = origin(&server.url());
+    let act = |mut connection: OriginConnection| async move {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n[1,2";
+        connection.send(head).await;
+        connection.reset();
+    };
+    let (fetched, ()) = fetched_from(&server, &origin, get("/"), act).await;
+    assert_eq!(kind(&fetched), FailureKind::Truncated);
+}
+
+#[tokio::test]
+async fn a_body_longer_than_it_says_costs_the_connection_and_nothing_else() {
+    let server = ScriptedOrigin::bind().await;
+    let origin = origin(&server.url());
+    for target in ["/1", "/2", "/3"] {
+        let act = |mut connection: OriginConnection| async move {
+            connection.send(format!("{EMPTY_OBJECT},1]")).await;
+            connection.closed().await;
+        };
+        let (fetched, ()) = fetched_from(&server, &origin, get(target), act).await;
+        assert!(is_fresh(&fetched), "{target}: its length is what the head says (RFC 9112 §6.3)");
+    }
 }
 
 #[tokio::test]
@@ -217,12 +265,12 @@ fn tls_server() -> (String, RootCertStore, JoinHandle<()>) {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_unreachable() {
+async fn a_certificate_that_nobody_vouches_for_is_a_failure_of_tls() {
     let (url, _, thread) = tls_server();
     let origin = HttpOrigin::with_tls(settings(&url), trusting(RootCertStore::empty())).unwrap();
     let fetched = origin.fetch(get("/")).await;
     let Outcome::Failed(failure) = fetched.outcome else { panic!("{:?}", fetched.outcome) };
-    assert_eq!(failure.kind, FailureKind::Unreachable);
+    assert_eq!(failure.kind, FailureKind::Tls);
     assert!(failure.detail.contains("certificate"), "{}", failure.detail);
     thread.join().unwrap();
 }

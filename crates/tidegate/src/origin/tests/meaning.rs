@@ -45,7 +45,7 @@ async fn a_304_says_that_the_validators_hold() {
     assert_eq!(fields, self::fields(&[("etag", "\"v\"")]));
 
     // Nothing was sent that could hold.
-    assert_eq!(kind(&super::fetched(ANSWER).await), FailureKind::Broken);
+    assert_eq!(kind(&super::fetched(ANSWER).await), FailureKind::NotHttp);
 }
 
 #[tokio::test]
