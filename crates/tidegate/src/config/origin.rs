@@ -26,6 +26,8 @@ pub struct OriginConfig {
     pub head_timeout: Sourced<Duration>,
     /// How long the body of a fetched representation may take.
     pub body_timeout: Sourced<Duration>,
+    /// How many redirects of a read are followed; 0 passes them on.
+    pub follow_redirects: Sourced<usize>,
 }
 
 /// How long an origin may take.
@@ -69,6 +71,7 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<Origin
         let name = reader.value(fields, "name", OriginName::parse);
         let url = reader.value(fields, "url", OriginUrl::parse);
         let time_outs = time_outs(reader, fields);
+        let redirects = reader.count(fields, "follow_redirects");
         if let Some(At { value, span: Some(span) }) = &name {
             let first = *first_by_name.entry(value.as_str().to_owned()).or_insert(span.start);
             if first != span.start {
@@ -84,6 +87,7 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<Origin
                 connect_timeout: connect,
                 head_timeout: head,
                 body_timeout: body,
+                follow_redirects: redirects?.value,
             }))
         };
         let origin = build();

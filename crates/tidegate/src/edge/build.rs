@@ -19,6 +19,9 @@ use crate::config::{
 use crate::origin::{HttpOrigin, OriginError, OriginSettings};
 use crate::proxy::Tunnels;
 
+/// How many other origins the redirects of one may lead to at a time.
+const MAX_REDIRECTED: usize = 64;
+
 /// A checked configuration could not be made to run.
 #[derive(Debug)]
 pub enum BuildError {
@@ -77,7 +80,10 @@ impl Gateway {
             };
             let name = origin.name.as_str().to_owned();
             let made = HttpOrigin::new(settings).map_err(|error| BuildError::Origin { name, error })?;
-            origins.push(made);
+            origins.push(match *origin.follow_redirects {
+                0 => made,
+                redirects => made.following(redirects, MAX_REDIRECTED),
+            });
         }
         let window = WindowLimits {
             bytes: in_memory(*config.limits.window),

@@ -25,7 +25,7 @@ use super::query::{self, RESERVED, Reserved, UnknownParameter};
 use super::{answer, asked, plain, stream};
 use crate::config::{ByteSize, HostPattern, OrAuto, PathPattern};
 use crate::memory::Pressure;
-use crate::origin::{HttpOrigin, no_body};
+use crate::origin::{HttpOrigin, no_body, was_here};
 use crate::proxy::{self, Client, Tunnels};
 
 /// A gateway that is ready to answer.
@@ -138,6 +138,10 @@ impl Gateway {
     async fn answer(&self, request: Request<Body>, client: &Client) -> Decided {
         if let Some(wrong) = wrong_host(&request) {
             return refused(&Problem::new(ProblemKind::BadRequest).with_detail(wrong));
+        }
+        if was_here(request.headers()) {
+            let detail = "a request that this gateway sent came back to it: some origin leads here";
+            return refused(&Problem::new(ProblemKind::LoopDetected).with_detail(detail));
         }
         if let Some(open) = self.open.as_ref().filter(|_| Open::is_for(request.uri().path())) {
             return self.answer_open(open, request, client).await;

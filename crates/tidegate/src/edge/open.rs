@@ -13,8 +13,7 @@
 mod restrict;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, HOST,
@@ -23,11 +22,12 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use tidegate_hub::{Body, Route};
 use tidegate_wire::{Problem, ProblemKind};
-use tokio::time::Instant;
 
 use super::gateway::{Decided, Gateway, GatewayRoute, has_body, refused, with_target};
-use crate::config::{HostPattern, OpenConfig, PathPattern, TargetPattern, TimeOuts};
-use crate::origin::{ClientConfig, Guard, HttpOrigin, OriginError, OriginSettings, Target, native_tls};
+use crate::config::{HostPattern, OpenConfig, PathPattern, TargetPattern};
+use crate::origin::{
+    Elsewhere, Guard, HttpOrigin, Limits, OriginError, Refusal, Target, TooMany, native_tls,
+};
 use crate::proxy::{self, Client};
 
 /// What the path of a request of the open mode begins with.
@@ -51,33 +51,13 @@ const KEPT: [HeaderName; 14] = [
     HeaderName::from_static("prefer"),
 ];
 
-/// How long an origin is kept that nobody uses: longer than its connections are.
-const IDLE: Duration = Duration::from_secs(60);
-
-/// What every origin that a client chooses has in common.
+/// What every URL that a client names has in common.
 pub(super) struct Open {
-    allow: Vec<TargetPattern>,
-    guard: Arc<Guard>,
+    elsewhere: Arc<Elsewhere>,
     kept: Vec<HeaderName>,
-    tls: ClientConfig,
-    time_outs: TimeOuts,
-    max_body: usize,
     live: Box<dyn Fn(&HttpOrigin) -> Route + Send + Sync>,
-    most: usize,
-    origins: Mutex<HashMap<String, Known>>,
-}
-
-struct Known {
-    route: Arc<GatewayRoute>,
-    used: Instant,
-}
-
-impl Known {
-    /// Whether a request or a feed holds on to it.
-    fn is_in_use(&self) -> bool {
-        let by_a_feed = self.route.live.as_ref().is_some_and(|live| Arc::strong_count(live) > 1);
-        by_a_feed || Arc::strong_count(&self.route) > 1
-    }
+    /// What feeds hold on to, by the name of the origin.
+    routes: Mutex<HashMap<String, Weak<Route>>>,
 }
 
 impl Open {
@@ -89,17 +69,25 @@ impl Open {
     ) -> Result<Open, OriginError> {
         let allow: Vec<_> = config.allow.iter().map(|pattern| TargetPattern::clone(pattern)).collect();
         let tls = native_tls(allow.iter().any(TargetPattern::allows_tls)).map_err(OriginError::Roots)?;
+        let allowed = move |target: &Target| {
+            let (host, port, path) = (target.host(), target.port(), target.path());
+            allow.iter().any(|pattern| pattern.matches(target.is_secure(), host, port, path))
+        };
+        let guard = Guard::new(config.allow_private.iter().map(|network| **network).collect());
+        let limits = Limits {
+            connect_timeout: *config.time_outs.connect,
+            head_timeout: *config.time_outs.head,
+            body_timeout: *config.time_outs.body,
+            max_body,
+            redirects: *config.max_redirects,
+            origins: *config.max_open_origins,
+        };
         let forwarded = config.forward_headers.iter().map(|name| HeaderName::clone(name));
         Ok(Open {
-            allow,
-            guard: Arc::new(Guard::new(config.allow_private.iter().map(|network| **network).collect())),
+            elsewhere: Elsewhere::new(allowed, guard, tls, limits),
             kept: KEPT.into_iter().chain(forwarded).collect(),
-            tls,
-            time_outs: config.time_outs.clone(),
-            max_body,
             live: Box::new(live),
-            most: *config.max_open_origins,
-            origins: Mutex::default(),
+            routes: Mutex::default(),
         })
     }
 
@@ -109,7 +97,7 @@ impl Open {
     }
 
     /// The route of a request, whose target and fields are those for its origin from here on.
-    fn place(&self, request: &mut Request<Body>) -> Result<Arc<GatewayRoute>, Problem> {
+    fn place(&self, request: &mut Request<Body>) -> Result<GatewayRoute, Problem> {
         let bad = |detail: &str| Problem::new(ProblemKind::BadRequest).with_detail(detail);
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let detail = "a URL behind `/~/` can be read with GET or HEAD and not be changed";
@@ -128,81 +116,43 @@ impl Open {
         let url = sent.and_then(|sent| sent.strip_prefix(PREFIX)).unwrap_or_default();
         let target = Target::parse_embedded(url)
             .map_err(|error| bad(&format!("what follows `/~/` is not a URL that can be asked: {error}")))?;
-        self.check(&target)
-            .map_err(|detail| Problem::new(ProblemKind::TargetNotAllowed).with_detail(detail))?;
+        self.elsewhere.permits(&target).map_err(|refusal| {
+            Problem::new(ProblemKind::TargetNotAllowed).with_detail(match refusal {
+                Refusal::NotAllowed => "no pattern in `allow` of `[open]` permits this URL",
+                Refusal::NotPublic => {
+                    "this address is not public, and `allow_private` of `[open]` does not name it"
+                }
+            })
+        })?;
         let outside = target.outside();
         *request.uri_mut() = with_target(request.uri(), &format!("{outside}{}", target.path_and_query()))
             .map_err(|_| bad("the target is not valid"))?;
         let fields = std::mem::take(request.headers_mut());
         *request.headers_mut() = self.kept_of(&fields);
-        self.route(&target)
+        let origin = self.elsewhere.origin(&target).map_err(|TooMany| {
+            Problem::new(ProblemKind::TooManyOrigins)
+                .with_detail("as many origins are in use as `max_open_origins` of `[open]` allows")
+        })?;
+        let live = Some(self.live_route(&origin));
+        Ok(GatewayRoute { host: HostPattern::default(), pattern: PathPattern::everything(), origin, live })
     }
 
-    /// Whether a URL may be asked, as far as it can be known before its host is looked up.
-    fn check(&self, target: &Target) -> Result<(), &'static str> {
-        let (host, port, path) = (target.host(), target.port(), target.path());
-        if !self.allow.iter().any(|pattern| pattern.matches(target.is_secure(), host, port, path)) {
-            return Err("no pattern in `allow` of `[open]` permits this URL");
+    /// The one that its feeds have, while there are any.
+    fn live_route(&self, origin: &HttpOrigin) -> Arc<Route> {
+        // Nothing panics while it is held.
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(route) = routes.get(origin.name()).and_then(Weak::upgrade) {
+            return route;
         }
-        match target.address() {
-            Some(address) if !self.guard.allows(address) => {
-                Err("this address is not public, and `allow_private` of `[open]` does not name it")
-            }
-            _ => Ok(()),
-        }
+        routes.retain(|_, route| route.strong_count() > 0);
+        let route = Arc::new((self.live)(origin));
+        routes.insert(origin.name().to_owned(), Arc::downgrade(&route));
+        route
     }
 
     fn kept_of(&self, fields: &HeaderMap) -> HeaderMap {
         let kept = fields.iter().filter(|(name, _)| self.kept.contains(name));
         kept.map(|(name, value)| (name.clone(), value.clone())).collect()
-    }
-
-    /// The route of a target's origin, which is made where there is none.
-    fn route(&self, target: &Target) -> Result<Arc<GatewayRoute>, Problem> {
-        let lost = |error: String| {
-            tracing::error!(error, "an origin could not be made");
-            Problem::new(ProblemKind::Internal).with_detail("the gateway could not make this origin")
-        };
-        let base = target.base().map_err(|error| lost(error.to_string()))?;
-        let outside = target.outside();
-        let name = outside.strip_prefix(PREFIX).unwrap_or(&outside).to_owned();
-        let now = Instant::now();
-        // Nothing panics while it is held.
-        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = origins.get_mut(&name) {
-            known.used = now;
-            return Ok(known.route.clone());
-        }
-        origins.retain(|_, known| known.is_in_use() || now.duration_since(known.used) < IDLE);
-        if origins.len() >= self.most {
-            let unused = origins.iter().filter(|(_, known)| !known.is_in_use());
-            let longest = unused.min_by_key(|(_, known)| known.used).map(|(name, _)| name.clone());
-            let Some(longest) = longest else {
-                return Err(Problem::new(ProblemKind::TooManyOrigins)
-                    .with_detail("as many origins are in use as `max_open_origins` allows"));
-            };
-            origins.remove(&longest);
-        }
-        let settings = OriginSettings {
-            name: name.clone(),
-            base,
-            connect_timeout: *self.time_outs.connect,
-            head_timeout: *self.time_outs.head,
-            body_timeout: *self.time_outs.body,
-            max_body: self.max_body,
-        };
-        let origin = HttpOrigin::guarded(settings, self.tls.clone(), self.guard.clone())
-            .map_err(|error| lost(error.to_string()))?
-            .mounted_at(&outside);
-        let live = Some(Arc::new((self.live)(&origin)));
-        let route = Arc::new(GatewayRoute {
-            host: HostPattern::default(),
-            pattern: PathPattern::everything(),
-            origin,
-            live,
-        });
-        origins.insert(name, Known { route: route.clone(), used: now });
-        Ok(route)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -17,6 +17,7 @@ use super::Inner;
 use super::coding::{self, DecodeError};
 use super::collect::{self, End, Gathered};
 use super::exchange::no_body;
+use super::redirects::{self, Arrived, Redirects};
 use super::{fields, media};
 
 /// How long a plain reader waits for a body to be complete before it gets it piecemeal.
@@ -35,23 +36,47 @@ const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tidegate/", en
 /// Asks once.
 pub(super) async fn fetch(origin: &Inner, request: FetchRequest) -> Fetched {
     let patient = request.patient;
-    let conditional = !request.condition.is_empty();
+    let condition = request.condition.clone();
+    let ends = origin.redirects.as_ref().map(Redirects::ends);
+    let ends = ends.map(|ends| (ends, ends.asked(&request.target, &request.fields)));
     let request = match request_for(origin, request) {
         Ok(request) => request,
         Err(error) => {
             return failed(FailureKind::Request, format!("the target cannot be asked for: {error}"), 0);
         }
     };
-    match origin.link.exchange(request, None).await {
-        Ok(response) if response.status() == StatusCode::NOT_MODIFIED && !conditional => {
-            let detail = format!("{} answered 304 to a request without a condition", origin.link.authority());
-            failed(FailureKind::NotHttp, detail, 0)
+    let is_condition_of = |uri: &Uri| ends.is_none_or(|(ends, asked)| ends.is_at(asked, uri, &condition));
+    let Arrived { mut response, uri, conditional } =
+        match redirects::exchange(origin, request, None, is_condition_of).await {
+            Ok(arrived) => arrived,
+            Err(failure) => return Fetched { outcome: Outcome::Failed(failure), raw: None, wire_bytes: 0 },
+        };
+    if response.status() == StatusCode::NOT_MODIFIED && (condition.is_empty() || !conditional) {
+        let detail = format!("{} answered 304 to a request without a condition", origin.link.authority());
+        return failed(FailureKind::NotHttp, detail, 0);
+    }
+    origin.mount.translate(response.headers_mut());
+    let fetched = understand(origin, response, patient).await;
+    if let Some((ends, asked)) = ends
+        && let Some(validators) = validators_after(&fetched.outcome, condition)
+    {
+        ends.note(asked, &uri, &validators);
+    }
+    fetched
+}
+
+/// What a feed has for its next condition, if it takes this outcome; `before` is what it had.
+fn validators_after(outcome: &Outcome, before: Validators) -> Option<Validators> {
+    match outcome {
+        Outcome::Fresh(representation) => Some(Validators::of(&representation.fields)),
+        Outcome::NotModified { fields } => {
+            let newer = Validators::of(fields);
+            Some(Validators {
+                etag: newer.etag.or(before.etag),
+                last_modified: newer.last_modified.or(before.last_modified),
+            })
         }
-        Ok(mut response) => {
-            origin.mount.translate(response.headers_mut());
-            understand(origin, response, patient).await
-        }
-        Err(failure) => Fetched { outcome: Outcome::Failed(failure), raw: None, wire_bytes: 0 },
+        _ => None,
     }
 }
 
@@ -65,7 +90,7 @@ fn request_for(origin: &Inner, request: FetchRequest) -> Result<Request<Body>, h
     fields.entry(header::ACCEPT).or_insert(ACCEPT);
     // A client's own is there only where `Vary` names it.
     fields.entry(header::USER_AGENT).or_insert(USER_AGENT);
-    fields::append_via(&mut fields, Version::HTTP_11);
+    fields::append_own_via(&mut fields, Version::HTTP_11);
     let Validators { etag, last_modified } = condition;
     if let Some(etag) = etag {
         fields.insert(header::IF_NONE_MATCH, etag);

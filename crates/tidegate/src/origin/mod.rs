@@ -14,6 +14,7 @@ mod cause;
 mod coding;
 mod collect;
 mod connect;
+mod elsewhere;
 mod exchange;
 mod fetch;
 mod fields;
@@ -21,6 +22,7 @@ mod guard;
 mod guarded;
 mod media;
 mod mount;
+mod redirects;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -37,14 +39,17 @@ pub(crate) use rustls::ClientConfig;
 use tidegate_hub::{FetchRequest, Fetched, Origin};
 
 pub(crate) use connect::native_tls;
+pub(crate) use elsewhere::{Elsewhere, Limits, Refusal, TooMany};
 pub(crate) use exchange::{Turn, no_body};
-pub(crate) use fields::{NAME, append_via, end_to_end};
+pub(crate) use fields::{NAME, append_own_via, append_via, end_to_end, was_here};
 pub use guard::Guard;
+pub(crate) use redirects::exchange;
 pub(crate) use target::Target;
 
 use exchange::Link;
 use guarded::Resolver;
 use mount::Mount;
+use redirects::Redirects;
 
 /// What to know about an origin before the first request.
 #[derive(Debug, Clone)]
@@ -114,6 +119,8 @@ pub(crate) struct Inner {
     pub(crate) mount: Mount,
     pub(crate) host: HeaderValue,
     pub(crate) link: Arc<Link>,
+    /// Where redirects are followed.
+    redirects: Option<Redirects>,
     body_timeout: Duration,
     patience: Duration,
     max_body: usize,
@@ -143,7 +150,7 @@ impl HttpOrigin {
     }
 
     /// An origin that a client chose: it is connected to only where the guard allows.
-    pub(crate) fn guarded(
+    fn guarded(
         settings: OriginSettings,
         tls: ClientConfig,
         guard: Arc<Guard>,
@@ -176,7 +183,8 @@ impl HttpOrigin {
         let link = Link::new(connector, authority.to_string(), connect_timeout, head_timeout);
         let patience = fetch::PATIENCE;
         let (link, mount) = (Arc::new(link), Mount::new(scheme, authority, path.path()));
-        let inner = Inner { name, mount, host, link, body_timeout, patience, max_body };
+        let redirects = None;
+        let inner = Inner { name, mount, host, link, redirects, body_timeout, patience, max_body };
         Ok(HttpOrigin(Arc::new(inner)))
     }
 
@@ -189,6 +197,26 @@ impl HttpOrigin {
     pub fn mounted_at(&self, outside: &str) -> HttpOrigin {
         let inner = Inner::clone(&self.0);
         HttpOrigin(Arc::new(Inner { mount: inner.mount.at(outside), ..inner }))
+    }
+
+    /// The same origin, of which so many redirects are followed: within itself, and to what is public elsewhere.
+    /// `origins`: how many other origins they may be in use for.
+    pub fn following(self, redirects: usize, origins: usize) -> HttpOrigin {
+        let inner = Inner::clone(&self.0);
+        let limits = Limits {
+            connect_timeout: inner.link.connect_timeout(),
+            head_timeout: inner.link.head_timeout(),
+            body_timeout: inner.body_timeout,
+            max_body: inner.max_body,
+            redirects,
+            origins,
+        };
+        // Not this origin's: its certificates are for itself. Without roots of this machine there is no https elsewhere.
+        let tls = connect::native_tls(true).or_else(|_| connect::native_tls(false));
+        let Ok(tls) = tls else { return self };
+        let elsewhere = Elsewhere::new(|_| true, Guard::default(), tls, limits);
+        let redirects = Some(Redirects::new(redirects, elsewhere));
+        HttpOrigin(Arc::new(Inner { redirects, ..inner }))
     }
 
     pub(crate) fn inner(&self) -> &Inner {

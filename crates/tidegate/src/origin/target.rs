@@ -8,8 +8,10 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use http::Uri;
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{Authority, Parts, PathAndQuery, Scheme};
+use http::{HeaderValue, Uri};
+
+use super::fields;
 
 /// The longest name that the domain name system holds, and the longest of its labels (RFC 1035 §2.3.4).
 const MAX_NAME: usize = 253;
@@ -129,14 +131,84 @@ impl Target {
         format!("/~/{}://{}", self.scheme, self.authority)
     }
 
-    /// Scheme, host and port, without those that go without saying.
-    pub(crate) fn base(&self) -> Result<Uri, http::Error> {
-        Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query("/")
-            .build()
+    /// Scheme, host and port as text, without those that go without saying.
+    pub(crate) fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority)
     }
+
+    /// Host and port.
+    pub(crate) fn authority(&self) -> &str {
+        self.authority.as_str()
+    }
+
+    /// The URL of its origin.
+    pub(super) fn base(&self) -> Uri {
+        self.at(PathAndQuery::from_static("/"))
+    }
+
+    /// The URL.
+    pub(super) fn uri(&self) -> Uri {
+        self.at(self.path_and_query.clone())
+    }
+
+    fn at(&self, path_and_query: PathAndQuery) -> Uri {
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(path_and_query);
+        Uri::from_parts(parts).expect("nothing is missing")
+    }
+}
+
+/// The absolute form of a reference that an answer from `base` holds (RFC 3986 §5.2.2), without its fragment. What is not
+/// ASCII is percent-encoded, as browsers do it.
+pub(super) fn resolve(base: &Uri, reference: &HeaderValue) -> Option<String> {
+    let mut text = String::with_capacity(reference.len());
+    for byte in reference.as_bytes().trim_ascii() {
+        match byte {
+            byte if byte.is_ascii_graphic() => text.push(char::from(*byte)),
+            byte => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    let text = text.split('#').next().unwrap_or_default();
+    let (scheme, authority) = (base.scheme_str()?, base.authority()?);
+    let (hierarchy, scheme) = match split_scheme(text) {
+        Some((scheme, rest)) => (rest, scheme),
+        None => (text, scheme),
+    };
+    let (authority, relative) = match hierarchy.strip_prefix("//") {
+        Some(rest) => rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())),
+        None if split_scheme(text).is_some() => return None,
+        None => (authority.as_str(), hierarchy),
+    };
+    let (path, query) = match relative.find('?') {
+        Some(start) => relative.split_at(start),
+        None => (relative, ""),
+    };
+    let is_absolute = hierarchy.starts_with("//");
+    let (path, query) = match path {
+        "" if is_absolute => ("/".to_owned(), query.to_owned()),
+        "" if query.is_empty() => {
+            (base.path().to_owned(), base.query().map_or(String::new(), |q| format!("?{q}")))
+        }
+        "" => (base.path().to_owned(), query.to_owned()),
+        path if path.starts_with('/') => (path.to_owned(), query.to_owned()),
+        path => {
+            let folder = base.path().rfind('/').map_or("/", |end| &base.path()[..=end]);
+            (format!("{folder}{path}"), query.to_owned())
+        }
+    };
+    let path = if fields::has_dot_segments(&path) { fields::without_dot_segments(&path) } else { path };
+    Some(format!("{scheme}://{authority}{path}{query}"))
+}
+
+/// A reference's scheme, if it has one (RFC 3986 §3.1), and what follows its colon.
+fn split_scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_at(text.find([':', '/', '?'])?);
+    let rest = rest.strip_prefix(':')?;
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    is_scheme.then_some((scheme, rest))
 }
 
 /// The address that a host is, if it is one.
@@ -244,8 +316,8 @@ mod tests {
     /// Scheme, host and port, and path with query.
     fn parts(text: &str) -> Result<(String, String), TargetError> {
         let target = Target::parse(text)?;
-        let base = target.base().unwrap().to_string();
-        Ok((base.trim_end_matches('/').to_owned(), target.path_and_query().to_string()))
+        assert_eq!(target.uri().to_string(), format!("{}{}", target.origin(), target.path_and_query()));
+        Ok((target.origin(), target.path_and_query().to_string()))
     }
 
     #[test]
@@ -383,9 +455,43 @@ mod tests {
     }
 
     #[test]
+    fn references_are_resolved() {
+        let base = Uri::from_static("https://h:1/b/c/d?q");
+        for (reference, expected) in [
+            ("http://x/y", "http://x/y"),
+            ("HTTP://X/y#f", "HTTP://X/y"),
+            ("http://x", "http://x/"),
+            ("http://x?y", "http://x/?y"),
+            ("http://x/a/../../y", "http://x/y"),
+            ("//x/y?z", "https://x/y?z"),
+            ("/y", "https://h:1/y"),
+            ("/y/../../z", "https://h:1/z"),
+            ("y", "https://h:1/b/c/y"),
+            ("./y/", "https://h:1/b/c/y/"),
+            ("../y", "https://h:1/b/y"),
+            ("../../../y", "https://h:1/y"),
+            ("..", "https://h:1/b/"),
+            ("?y", "https://h:1/b/c/d?y"),
+            ("", "https://h:1/b/c/d?q"),
+            ("#f", "https://h:1/b/c/d?q"),
+            ("./a:b", "https://h:1/b/c/a:b"),
+            ("/a:b", "https://h:1/a:b"),
+            (" /y ", "https://h:1/y"),
+            ("/a b", "https://h:1/a%20b"),
+            ("/é", "https://h:1/%C3%A9"),
+            ("/%2e%2e/y", "https://h:1/y"),
+        ] {
+            let value = HeaderValue::from_bytes(reference.as_bytes()).unwrap();
+            assert_eq!(resolve(&base, &value).as_deref(), Some(expected), "{reference}");
+        }
+        for reference in ["mailto:a@b", "javascript:x", "http:y", "data:,x"] {
+            assert_eq!(resolve(&base, &HeaderValue::from_static(reference)), None, "{reference}");
+        }
+    }
+
+    #[test]
     fn merged_slashes_are_forgiven_where_a_url_stands_in_a_path() {
-        let embedded =
-            |text: &str| Target::parse_embedded(text).map(|target| target.base().unwrap().to_string());
+        let embedded = |text: &str| Target::parse_embedded(text).map(|target| target.base().to_string());
         assert_eq!(embedded("https://h/a").unwrap(), "https://h/");
         assert_eq!(embedded("https:/h/a").unwrap(), "https://h/");
         assert_eq!(embedded("https:///h/a"), Err(TargetError::Host));

@@ -20,6 +20,7 @@ mod neighbours;
 mod open;
 mod process;
 mod reads;
+mod redirects;
 mod resume;
 mod sharing;
 mod shutdown;

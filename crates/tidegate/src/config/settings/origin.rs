@@ -50,4 +50,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         about: "How long the body of a fetched representation may take. It is absolute: dripping bytes do not extend it.",
         reason: "It ends transfers that would hold a feed's only fetch for ever. What is passed through has no such limit.",
     },
+    Setting {
+        section: Section::Origin,
+        key: "follow_redirects",
+        kind: Kind::Count(0, 20),
+        default: Some("0"),
+        example: "5",
+        about: "How many redirects of a `GET` or `HEAD` the gateway follows itself: within the origin's `url`, and to public \
+                addresses elsewhere, never from `https` to `http`. Other hosts get neither credentials nor any other field \
+                that may hold some. `0` passes redirects on to clients.",
+        reason: "Where an API redirects is the client's to know, until you say that it is the gateway's.",
+    },
 ];

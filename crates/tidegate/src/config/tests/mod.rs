@@ -94,6 +94,7 @@ fn what_is_not_written_has_its_documented_default() {
         ("body_timeout", shown(&origin.body_timeout)),
         ("host", config.routes[0].host.to_string()),
         ("mount", config.routes[0].mount.to_string()),
+        ("follow_redirects", origin.follow_redirects.to_string()),
         ("live", config.routes[0].live().is_some().to_string()),
         ("poll", shown(&live.poll)),
         ("linger", shown(&live.linger)),
