@@ -60,6 +60,12 @@ pub enum Kind {
     Path,
     /// A list of header field names.
     HeaderNames,
+    /// A list of names of query parameters.
+    QueryNames,
+    /// A list of names of cookies, or `all`.
+    CookieNames,
+    /// A list of methods.
+    Methods,
     /// A JSON Pointer.
     Pointer,
     /// A list of JSONPaths.
@@ -105,6 +111,9 @@ pub struct Setting {
 /// How [`OrAuto::Auto`] is written.
 pub(super) const AUTO: &str = "auto";
 
+/// How every member is written where a list names some.
+pub(super) const ALL: &str = "all";
+
 impl Section {
     /// All sections, in the order in which they are documented.
     pub const ALL: [Self; 6] = [Self::Top, Self::Tls, Self::Limits, Self::Origin, Self::Route, Self::Open];
@@ -148,10 +157,15 @@ impl Section {
     /// Every key that may stand in the section, tables included.
     pub fn keys(self) -> Vec<&'static str> {
         let tables = Self::ALL.into_iter().filter(|section| self == Self::Top && *section != Self::Top);
-        let settings = self.settings().chain(self.borrowed());
+        let borrowed = self.borrowed().filter(|setting| !WITHOUT_USE_IN_OPEN.contains(&setting.key));
+        let settings = self.settings().chain(borrowed);
         settings.map(|setting| setting.key).chain(tables.map(Self::key)).collect()
     }
 }
+
+/// Settings of a live route that have their default in the open mode, which neither forwards cookies nor reads by other
+/// methods than `GET`.
+const WITHOUT_USE_IN_OPEN: [&str; 4] = ["cookies", "safe_methods", "max_query_body", "graphql"];
 
 /// The setting of a key, if there is one.
 pub(super) fn find(section: Section, key: &str) -> Option<&'static Setting> {
@@ -163,9 +177,14 @@ impl Kind {
     pub fn expected(self) -> &'static str {
         match self {
             Self::Address => "an address as a string",
-            Self::WebOrigins | Self::HeaderNames | Self::Paths | Self::Targets | Self::Networks => {
-                "a list of strings"
-            }
+            Self::WebOrigins
+            | Self::HeaderNames
+            | Self::QueryNames
+            | Self::Methods
+            | Self::Paths
+            | Self::Targets
+            | Self::Networks => "a list of strings",
+            Self::CookieNames => "a list of strings, or \"all\"",
             Self::Size(..) => "a size as a string",
             Self::SizeOrAuto(..) => "a size as a string, or \"auto\"",
             Self::Count(..) => "a whole number",
@@ -209,7 +228,17 @@ impl Kind {
 
     /// Whether the value is a list.
     pub fn is_list(self) -> bool {
-        matches!(self, Self::WebOrigins | Self::HeaderNames | Self::Paths | Self::Targets | Self::Networks)
+        matches!(
+            self,
+            Self::WebOrigins
+                | Self::HeaderNames
+                | Self::QueryNames
+                | Self::CookieNames
+                | Self::Methods
+                | Self::Paths
+                | Self::Targets
+                | Self::Networks
+        )
     }
 
     /// Whether the value is a table.
@@ -222,7 +251,7 @@ impl Setting {
     /// The default as TOML.
     pub fn default_toml(&self) -> Option<String> {
         self.default.map(|text| match self.kind {
-            kind if kind.is_list() => String::from("[]"),
+            kind if kind.is_list() && text != ALL => String::from("[]"),
             kind if kind.is_table() => String::from("{}"),
             kind if kind.is_bare() && text != AUTO => text.to_owned(),
             _ => format!("\"{text}\""),

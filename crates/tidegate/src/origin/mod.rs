@@ -41,7 +41,7 @@ use tidegate_hub::{FetchRequest, Fetched, Origin};
 pub(crate) use connect::native_tls;
 pub(crate) use elsewhere::{Elsewhere, Limits, Refusal, TooMany};
 pub(crate) use exchange::{Turn, no_body};
-pub(crate) use fields::{NAME, append_own_via, append_via, end_to_end, was_here};
+pub(crate) use fields::{NAME, append_own_via, append_via, end_to_end, was_here, without_dot_segments};
 pub use guard::Guard;
 pub(crate) use redirects::exchange;
 pub(crate) use target::Target;
@@ -236,5 +236,10 @@ impl Origin for HttpOrigin {
     fn fetch(&self, request: FetchRequest) -> Pin<Box<dyn Future<Output = Fetched> + Send>> {
         let inner = self.0.clone();
         Box::pin(async move { fetch::fetch(&inner, request).await })
+    }
+
+    fn resource(&self, target: &str) -> String {
+        // What makes no URI is fetched by nobody: any name will do.
+        self.0.mount.uri(target).map_or_else(|_| target.to_owned(), |uri| uri.to_string())
     }
 }

@@ -77,6 +77,7 @@ fn what_is_not_written_has_its_documented_default() {
         ("listen", config.listen.to_string()),
         ("max_body", config.limits.max_body.to_string()),
         ("max_feeds", config.limits.max_feeds.to_string()),
+        ("max_private_feeds", auto(&config.limits.max_private_feeds, 5_000)),
         ("max_streams", config.limits.max_streams.to_string()),
         ("max_streams_per_feed", auto(&config.limits.max_streams_per_feed, 10_000)),
         ("max_connections", auto(&config.limits.max_connections, 16_384)),
@@ -109,6 +110,11 @@ fn what_is_not_written_has_its_documented_default() {
             .to_owned(),
         ),
         ("ignore_headers", live.ignore_headers.iter().map(ToString::to_string).collect()),
+        ("ignore_query", live.sharing.ignore_query.iter().map(ToString::to_string).collect()),
+        ("cookies", live.sharing.cookies.as_ref().map_or("all", |_| "some").to_owned()),
+        ("safe_methods", live.sharing.safe_methods.iter().map(ToString::to_string).collect()),
+        ("max_query_body", live.sharing.max_query_body.to_string()),
+        ("graphql", live.sharing.graphql.to_string()),
         ("payload", live.fields.payload.to_string()),
         ("ignore", live.fields.ignore.iter().map(ToString::to_string).collect()),
         ("tolerance", live.fields.tolerance.iter().map(|(path, _)| path.to_string()).collect()),
@@ -168,9 +174,7 @@ fn keys_that_are_no_settings() {
     check(
         "[limits]\nfoo = 1",
         "unknown key `foo` in [limits]",
-        "valid keys in [limits]: max_body, max_feeds, max_streams, max_streams_per_feed, max_connections, \
-         max_connections_per_address, max_connects_per_second, send_buffer, max_pinned, memory, shards, window, \
-         window_versions, request_head_timeout",
+        &format!("valid keys in [limits]: {}", Section::Limits.keys().join(", ")),
     );
     check(
         "\"a\\u001b[31m\" = 1",
