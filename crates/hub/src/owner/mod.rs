@@ -378,7 +378,7 @@ impl<F: PortFactory> Owner<F> {
                 }
                 // The last good state is worth more to a stream than an answer that ends it for good.
                 (Settled::Answered(answer), waiter @ Waiter::Subscriber { .. })
-                    if answer.passes() && self.head.is_some() && self.feed.status().state == State::Stale =>
+                    if answer.passes() && self.head.is_some() && self.feed.status().state != State::Gone =>
                 {
                     self.admit(waiter);
                 }
@@ -443,7 +443,7 @@ impl<F: PortFactory> Owner<F> {
         if let (State::Gone, Some(cause)) = (status.state, &status.cause) {
             return Reply::Failed(cause.clone());
         }
-        let stale = status.state != State::Live;
+        let stale = !self.feed.is_confirmed();
         // What a write made invalid must be validated before it is used again (RFC 9111 §4.4).
         let may_be_stale = reads.when_stale && !(self.feed.is_invalidated() && source == Source::Memory);
         if let (true, false, Some(cause)) = (stale, may_be_stale, &status.cause) {
