@@ -17,6 +17,7 @@ use tidegate_core::{Failure, FailureKind};
 use tokio::time::Instant;
 
 use super::guard::Guard;
+use super::guarded::Resolver;
 use super::redirects::{Ends, Redirects};
 use super::target::Target;
 use super::{HttpOrigin, Inner, OriginSettings};
@@ -28,6 +29,7 @@ const IDLE: Duration = Duration::from_secs(60);
 pub(crate) struct Elsewhere {
     allowed: Box<dyn Fn(&Target) -> bool + Send + Sync>,
     guard: Arc<Guard>,
+    resolver: Resolver,
     tls: ClientConfig,
     limits: Limits,
     origins: Mutex<HashMap<String, Known>>,
@@ -93,14 +95,24 @@ impl Elsewhere {
         tls: ClientConfig,
         limits: Limits,
     ) -> Arc<Elsewhere> {
+        let guard = Arc::new(guard);
         Arc::new(Elsewhere {
             allowed: Box::new(allowed),
-            guard: Arc::new(guard),
+            resolver: Resolver::system(Some(guard.clone())),
+            guard,
             tls,
             limits,
             origins: Mutex::default(),
             ends: Ends::default(),
         })
+    }
+
+    /// The same, with names looked up by a test.
+    #[cfg(test)]
+    pub(super) fn asking(self: Arc<Self>, lookup: super::guarded::Lookup) -> Arc<Elsewhere> {
+        let mut elsewhere = Arc::into_inner(self).expect("nobody has it yet");
+        elsewhere.resolver = Resolver::asking(lookup, Some(elsewhere.guard.clone()));
+        Arc::new(elsewhere)
     }
 
     /// Whether a URL may be asked, as far as it can be known before its host is looked up.
@@ -147,7 +159,7 @@ impl Elsewhere {
             body_timeout: self.limits.body_timeout,
             max_body: self.limits.max_body,
         };
-        let origin = HttpOrigin::guarded(settings, self.tls.clone(), self.guard.clone())
+        let origin = HttpOrigin::build(settings, self.tls.clone(), self.resolver.clone())
             .expect("a target has a scheme and a host, and neither a user nor a query");
         let inner = Inner::clone(&origin.0);
         origins.insert(name, Known { origin, used: now });

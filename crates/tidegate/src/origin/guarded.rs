@@ -18,10 +18,10 @@ use tower_service::Service;
 use super::guard::Guard;
 
 type Addresses = std::vec::IntoIter<SocketAddr>;
-type Looking = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+pub(super) type Looking = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
 /// Where names are looked up; ports mean nothing in what it says.
-pub(crate) type Lookup = Arc<dyn Fn(&str) -> Looking + Send + Sync>;
+pub(super) type Lookup = Arc<dyn Fn(&str) -> Looking + Send + Sync>;
 
 /// A resolver with or without a guard behind it.
 #[derive(Clone)]

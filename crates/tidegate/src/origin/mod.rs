@@ -149,15 +149,6 @@ impl HttpOrigin {
         HttpOrigin::build(settings, tls, Resolver::system(None))
     }
 
-    /// An origin that a client chose: it is connected to only where the guard allows.
-    fn guarded(
-        settings: OriginSettings,
-        tls: ClientConfig,
-        guard: Arc<Guard>,
-    ) -> Result<HttpOrigin, OriginError> {
-        HttpOrigin::build(settings, tls, Resolver::system(Some(guard)))
-    }
-
     fn build(
         settings: OriginSettings,
         tls: ClientConfig,

@@ -119,15 +119,7 @@ async fn follow(
             let detail = format!("{from} redirects further, and {} redirects were followed", redirects.most);
             return Err(Failure::new(FailureKind::TooManyRedirects, detail));
         }
-        let nonsense =
-            || Failure::new(FailureKind::NotHttp, format!("{from} redirects to what is no URL to ask"));
-        let next = target::resolve(&uri, &location)
-            .and_then(|next| Target::parse(&next).ok())
-            .ok_or_else(nonsense)?;
-        if uri.scheme_str() == Some("https") && !next.is_secure() {
-            let detail = format!("{from} redirects from https to http");
-            return Err(Failure::new(FailureKind::Unexpected, detail));
-        }
+        let next = next_hop(&uri, &location, from)?;
         passed.note(response.headers());
         let now_home = home.as_ref().is_some_and(|home| home.origin() == next.origin());
         if now_home {
@@ -168,6 +160,19 @@ fn location(response: &Response<Incoming>) -> Option<HeaderValue> {
             | StatusCode::PERMANENT_REDIRECT
     );
     response.headers().get(LOCATION).filter(|_| followed).cloned()
+}
+
+/// The URL that an answer from `at` redirects to; `from` is its host, for messages.
+fn next_hop(at: &Uri, location: &HeaderValue, from: &str) -> Result<Target, Failure> {
+    let next = target::resolve(at, location).and_then(|next| Target::parse(&next).ok()).ok_or_else(|| {
+        Failure::new(FailureKind::NotHttp, format!("{from} redirects to what is no URL to ask"))
+    })?;
+    // What was asked under protection is not asked again without.
+    if at.scheme_str() == Some("https") && !next.is_secure() {
+        let detail = format!("{from} redirects from https to http");
+        return Err(Failure::new(FailureKind::Unexpected, detail));
+    }
+    Ok(next)
 }
 
 /// The fields for a host that is not the one before.
@@ -273,6 +278,28 @@ impl Ends {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_redirect_leads_to_a_url_and_never_out_of_tls() {
+        let next = |at: &'static str, location: &'static str| {
+            let next = next_hop(&Uri::from_static(at), &HeaderValue::from_static(location), "h");
+            next.map(|next| next.uri().to_string()).map_err(|failure| failure.kind)
+        };
+        assert_eq!(next("http://h/a", "https://H/b#c"), Ok("https://h/b".to_owned()));
+        assert_eq!(next("https://h/a", "//other/b"), Ok("https://other/b".to_owned()));
+        assert_eq!(next("https://h/a", "http://h/b"), Err(FailureKind::Unexpected));
+        assert_eq!(next("https://h/a", "HTTP://h:443/b"), Err(FailureKind::Unexpected));
+        for location in [
+            "file:///etc/passwd",
+            "gopher://h/",
+            "http://u:p@h/",
+            "http://127.1/",
+            "http:///x",
+            "http://h:0/",
+        ] {
+            assert_eq!(next("http://h/a", location), Err(FailureKind::NotHttp), "{location}");
+        }
+    }
 
     #[test]
     fn a_condition_belongs_to_one_place() {

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod connections;
+mod elsewhere;
 mod meaning;
 mod requests;
 
