@@ -72,7 +72,7 @@ impl Feed {
         let vary = representation.vary();
         let Representation { body, form, fields } = representation;
         let returns = self.status.state == State::Gone;
-        let meta = Meta::new(started, fields);
+        let meta = Meta::new(started, fields, self.authorized);
         let same_form = self.head().is_none_or(|head| head.form == form);
         let is_heads_body = self.head().is_some_and(|head| head.body == body);
         if !returns && same_form && self.head().is_some() && self.last_body == body {

@@ -18,6 +18,7 @@ mod doubt;
 mod invalidation;
 mod io;
 mod judge;
+mod reads;
 mod state;
 mod update;
 
@@ -30,6 +31,7 @@ use http::header;
 
 use self::doubt::Doubt;
 pub use self::io::{Ended, FetchPlan, Fetching, Output, Policy, Settled, Unproven, Wait};
+pub use self::reads::Serving;
 pub use self::state::{Cause, Meta, State, Status};
 pub use self::update::{Resumed, Update};
 
@@ -159,24 +161,6 @@ impl Feed {
             self.polled_until = now + linger;
             self.kept_until = self.kept_until.max(self.polled_until);
             self.retire_if_idle(now);
-        }
-    }
-
-    /// Somebody wants the current representation once. `insists`: only one that the origin confirms from now on.
-    pub fn handle_read(&mut self, now: Time, insists: bool) -> Wait {
-        // Under `Vary: *` every reader has a key of its own: nobody comes back to this one.
-        if !self.considered.is_any() {
-            self.kept_until = self.kept_until.max(now + self.policy.linger);
-        }
-        let is_current = self.is_current(now);
-        match &mut self.in_flight {
-            _ if is_current && !insists => Wait::Ready,
-            Some(current) if insists || current.suspect => {
-                current.again = true;
-                Wait::Until(current.fetch.after())
-            }
-            Some(current) => Wait::Until(current.fetch),
-            None => Wait::Until(self.begin_fetch(now)),
         }
     }
 
@@ -348,15 +332,16 @@ impl Feed {
     }
 
     fn begin_fetch(&mut self, now: Time) -> Fetching {
+        self.begin(now, self.subscribers > 0)
+    }
+
+    fn begin(&mut self, now: Time, patient: bool) -> Fetching {
         self.fetches += 1;
         let fetch = Fetching(self.fetches);
-        let patient = self.subscribers > 0;
         let condition = match (&self.meta, self.status.state) {
             // A resource that was gone is asked for in full, so that its return is seen as one. So is what plain
             // readers may not be given from memory, while they are the only ones: a 304 would be of no use to them.
-            (Some(meta), State::Live | State::Stale)
-                if self.subscribers > 0 || meta.plain_reads(self.authorized).from_memory =>
-            {
+            (Some(meta), State::Live | State::Stale) if self.subscribers > 0 || meta.control.storable => {
                 meta.validators.clone()
             }
             _ => Validators::default(),

@@ -1,6 +1,7 @@
 //! The feed's state machine in virtual time: a bench that turns its outputs into words, and scenarios by subject.
 
 use super::*;
+use crate::caching::Demand;
 use crate::document::Form;
 use crate::failure::Failure;
 use crate::json;
@@ -15,6 +16,7 @@ mod flapping;
 mod invalidation;
 mod outcomes;
 mod polling;
+mod reads;
 mod updates;
 
 const LINGER: Duration = Duration::from_millis(2000);
@@ -109,6 +111,7 @@ impl Bench {
         let policy = Policy {
             interval,
             linger: LINGER,
+            stale_if_error: Duration::from_secs(60),
             window,
             max_depth: 8,
             identities: Default::default(),
@@ -185,10 +188,18 @@ impl Bench {
         self.drain();
     }
 
+    /// A plain read that takes any answer, or one that `insists`.
     fn read(&mut self, insists: bool) -> Wait {
-        let wait = self.feed.handle_read(self.now, insists);
+        match self.demand(if insists { Demand::VALIDATED } else { Demand::default() }) {
+            Serving::After(fetch, _) => Wait::Until(fetch),
+            _ => Wait::Ready,
+        }
+    }
+
+    fn demand(&mut self, demand: Demand) -> Serving {
+        let serving = self.feed.handle_read(self.now, &demand);
         self.drain();
-        wait
+        serving
     }
 
     fn invalidate(&mut self) {

@@ -52,6 +52,10 @@ pub enum Kind {
     Url,
     /// The path of a file, from the folder of the configuration file if it is relative.
     File,
+    /// One of a few words.
+    OneOf(&'static [&'static str]),
+    /// A list of hosts with ports.
+    Places,
     /// A host name, or `*.` before one; empty for every host.
     Host,
     /// A pattern of paths.
@@ -178,6 +182,7 @@ impl Kind {
         match self {
             Self::Address => "an address as a string",
             Self::WebOrigins
+            | Self::Places
             | Self::HeaderNames
             | Self::QueryNames
             | Self::Methods
@@ -193,6 +198,7 @@ impl Kind {
             Self::Flag => "true or false",
             Self::Name => "a name as a string",
             Self::Url => "a URL as a string",
+            Self::OneOf(_) => "one of a few words as a string",
             Self::File => "the path of a file as a string",
             Self::Host => "a host as a string",
             Self::Pattern | Self::Path => "a path as a string",
@@ -231,6 +237,7 @@ impl Kind {
         matches!(
             self,
             Self::WebOrigins
+                | Self::Places
                 | Self::HeaderNames
                 | Self::QueryNames
                 | Self::CookieNames

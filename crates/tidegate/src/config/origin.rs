@@ -4,10 +4,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::connections::{self, ConnectionConfig};
 use super::error::Problem;
+use super::origin_tls::{self, OriginTls};
 use super::quantity::display_duration;
 use super::read::{At, Fields, Reader, nearest};
 use super::url::OriginUrl;
@@ -28,6 +31,10 @@ pub struct OriginConfig {
     pub body_timeout: Sourced<Duration>,
     /// How many redirects of a read are followed; 0 passes them on.
     pub follow_redirects: Sourced<usize>,
+    /// How it is connected to.
+    pub connections: ConnectionConfig,
+    /// How TLS is spoken to it.
+    pub tls: OriginTls,
 }
 
 /// How long an origin may take.
@@ -63,7 +70,7 @@ pub(super) struct OriginDraft {
     origin: Option<Arc<OriginConfig>>,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<OriginDraft> {
+pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>], folder: &Path) -> Vec<OriginDraft> {
     let mut drafts: Vec<OriginDraft> = Vec::with_capacity(tables.len());
     let mut first_by_name: HashMap<String, usize> = HashMap::new();
     for fields in tables {
@@ -72,6 +79,8 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<Origin
         let url = reader.value(fields, "url", OriginUrl::parse);
         let time_outs = time_outs(reader, fields);
         let redirects = reader.count(fields, "follow_redirects");
+        let connections = connections::read(reader, fields);
+        let tls = origin_tls::read(reader, fields, url.as_ref().map(|at| &*at.value), folder);
         if let Some(At { value, span: Some(span) }) = &name {
             let first = *first_by_name.entry(value.as_str().to_owned()).or_insert(span.start);
             if first != span.start {
@@ -88,6 +97,8 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<Origin
                 head_timeout: head,
                 body_timeout: body,
                 follow_redirects: redirects?.value,
+                connections: connections?,
+                tls: tls?,
             }))
         };
         let origin = build();

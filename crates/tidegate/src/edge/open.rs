@@ -3,7 +3,7 @@
 //! Owns the way from such a request to the route that answers it: reading the URL, the allowlist, which of the client's
 //! header fields go on, and the origins, which are made when they are first asked for. What its answers may not do to the
 //! gateway's own site is in `restrict`. That a name leads to no private address is the connection's to check
-//! (`origin::Guard`), because only there it is known what is connected to.
+//! (`origin::PublicOnly`), because only there it is known what is connected to.
 //!
 //! Invariants:
 //! - Nothing but a `GET` or `HEAD` without content leaves here, with the fields of [`KEPT`] and those the operator names.
@@ -26,7 +26,7 @@ use tidegate_wire::{Problem, ProblemKind};
 use super::gateway::{Decided, Gateway, GatewayRoute, has_body, refused, with_target};
 use crate::config::{HostPattern, OpenConfig, PathPattern, TargetPattern};
 use crate::origin::{
-    Elsewhere, Guard, HttpOrigin, Limits, OriginError, Refusal, Target, TooMany, native_tls,
+    Elsewhere, HttpOrigin, Limits, OriginError, PublicOnly, Refusal, Target, Unavailable, machine_tls,
 };
 use crate::proxy::{self, Client};
 
@@ -68,12 +68,13 @@ impl Open {
         live: impl Fn(&HttpOrigin) -> Route + Send + Sync + 'static,
     ) -> Result<Open, OriginError> {
         let allow: Vec<_> = config.allow.iter().map(|pattern| TargetPattern::clone(pattern)).collect();
-        let tls = native_tls(allow.iter().any(TargetPattern::allows_tls)).map_err(OriginError::Roots)?;
+        let secure = allow.iter().any(TargetPattern::allows_tls);
+        let tls = machine_tls(secure).map_err(OriginError::Roots)?;
         let allowed = move |target: &Target| {
             let (host, port, path) = (target.host(), target.port(), target.path());
             allow.iter().any(|pattern| pattern.matches(target.is_secure(), host, port, path))
         };
-        let guard = Guard::new(config.allow_private.iter().map(|network| **network).collect());
+        let guard = PublicOnly::new(config.allow_private.iter().map(|network| **network).collect());
         let limits = Limits {
             connect_timeout: *config.time_outs.connect,
             head_timeout: *config.time_outs.head,
@@ -129,9 +130,10 @@ impl Open {
             .map_err(|_| bad("the target is not valid"))?;
         let fields = std::mem::take(request.headers_mut());
         *request.headers_mut() = self.kept_of(&fields);
-        let origin = self.elsewhere.origin(&target).map_err(|TooMany| {
-            Problem::new(ProblemKind::TooManyOrigins)
-                .with_detail("as many origins are in use as `max_open_origins` of `[open]` allows")
+        let origin = self.elsewhere.origin(&target).map_err(|unavailable| match unavailable {
+            Unavailable::TooMany => Problem::new(ProblemKind::TooManyOrigins)
+                .with_detail("as many origins are in use as `max_open_origins` of `[open]` allows"),
+            Unavailable::NoServerName => bad("no certificate could be for this host"),
         })?;
         let live = Some(self.live_route(&origin));
         Ok(GatewayRoute { host: HostPattern::default(), pattern: PathPattern::everything(), origin, live })

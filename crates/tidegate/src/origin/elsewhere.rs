@@ -1,7 +1,7 @@
 //! Hosts that are not the operator's choice: named by a client of the open mode, or by an origin that redirects.
 //!
 //! Owns what they have in common: which of them may be asked, how they are connected to, and the table of their
-//! connections. That a name leads to no private address is checked where the connection is made ([`Guard`]).
+//! connections. That a name leads to no private address is checked where the connection is made ([`PublicOnly`]).
 //!
 //! Invariants:
 //! - Whatever is connected to from here went through [`Elsewhere::permits`] and through the guard.
@@ -16,9 +16,10 @@ use rustls::ClientConfig;
 use tidegate_core::{Failure, FailureKind};
 use tokio::time::Instant;
 
-use super::guard::Guard;
-use super::guarded::Resolver;
+use super::connections::ConnectionSettings;
+use super::public::PublicOnly;
 use super::redirects::{Ends, Redirects};
+use super::resolve::Guard;
 use super::target::Target;
 use super::{HttpOrigin, Inner, OriginSettings};
 
@@ -28,8 +29,8 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Hosts that are not the operator's choice.
 pub(crate) struct Elsewhere {
     allowed: Box<dyn Fn(&Target) -> bool + Send + Sync>,
-    guard: Arc<Guard>,
-    resolver: Resolver,
+    guard: Arc<PublicOnly>,
+    connections: ConnectionSettings,
     tls: ClientConfig,
     limits: Limits,
     origins: Mutex<HashMap<String, Known>>,
@@ -74,9 +75,14 @@ pub(crate) enum Refusal {
     NotPublic,
 }
 
-/// As many origins are in use as there may be.
-#[derive(Debug)]
-pub(crate) struct TooMany;
+/// Why there is no origin for a URL that may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unavailable {
+    /// As many are in use as there may be.
+    TooMany,
+    /// No certificate could be for its host.
+    NoServerName,
+}
 
 impl fmt::Debug for Elsewhere {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,14 +97,14 @@ impl Elsewhere {
     /// `allowed`: the URLs that may be asked, as far as they tell it themselves.
     pub(crate) fn new(
         allowed: impl Fn(&Target) -> bool + Send + Sync + 'static,
-        guard: Guard,
+        guard: PublicOnly,
         tls: ClientConfig,
         limits: Limits,
     ) -> Arc<Elsewhere> {
         let guard = Arc::new(guard);
         Arc::new(Elsewhere {
             allowed: Box::new(allowed),
-            resolver: Resolver::system(Some(guard.clone())),
+            connections: ConnectionSettings { guard: Some(guard.clone()), ..ConnectionSettings::default() },
             guard,
             tls,
             limits,
@@ -109,9 +115,9 @@ impl Elsewhere {
 
     /// The same, with names looked up by a test.
     #[cfg(test)]
-    pub(super) fn asking(self: Arc<Self>, lookup: super::guarded::Lookup) -> Arc<Elsewhere> {
+    pub(super) fn asking(self: Arc<Self>, resolver: Arc<dyn super::Resolve>) -> Arc<Elsewhere> {
         let mut elsewhere = Arc::into_inner(self).expect("nobody has it yet");
-        elsewhere.resolver = Resolver::asking(lookup, Some(elsewhere.guard.clone()));
+        elsewhere.connections.resolver = resolver;
         Arc::new(elsewhere)
     }
 
@@ -128,7 +134,7 @@ impl Elsewhere {
 
     /// The origin of a target that may be asked, seen by clients under its URL, following redirects. It is made where
     /// there is none.
-    pub(crate) fn origin(self: &Arc<Self>, target: &Target) -> Result<HttpOrigin, TooMany> {
+    pub(crate) fn origin(self: &Arc<Self>, target: &Target) -> Result<HttpOrigin, Unavailable> {
         let inner = self.known(target)?;
         // What the table keeps does not hold on to the table.
         let redirects = Some(Redirects::new(self.limits.redirects, self.clone()));
@@ -136,7 +142,7 @@ impl Elsewhere {
     }
 
     /// The same without redirects, and as it is at its own URL.
-    pub(super) fn known(&self, target: &Target) -> Result<Inner, TooMany> {
+    pub(super) fn known(&self, target: &Target) -> Result<Inner, Unavailable> {
         let name = target.origin();
         let now = Instant::now();
         // Nothing panics while it is held.
@@ -149,7 +155,7 @@ impl Elsewhere {
         if origins.len() >= self.limits.origins {
             let unused = origins.iter().filter(|(_, known)| !known.is_in_use());
             let longest = unused.min_by_key(|(_, known)| known.used).map(|(name, _)| name.clone());
-            origins.remove(&longest.ok_or(TooMany)?);
+            origins.remove(&longest.ok_or(Unavailable::TooMany)?);
         }
         let settings = OriginSettings {
             name: name.clone(),
@@ -158,9 +164,10 @@ impl Elsewhere {
             head_timeout: self.limits.head_timeout,
             body_timeout: self.limits.body_timeout,
             max_body: self.limits.max_body,
+            connections: self.connections.clone(),
         };
-        let origin = HttpOrigin::build(settings, self.tls.clone(), self.resolver.clone())
-            .expect("a target has a scheme and a host, and neither a user nor a query");
+        let origin =
+            HttpOrigin::with_tls(settings, self.tls.clone()).map_err(|_| Unavailable::NoServerName)?;
         let inner = Inner::clone(&origin.0);
         origins.insert(name, Known { origin, used: now });
         Ok(inner)

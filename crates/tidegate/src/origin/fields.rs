@@ -79,7 +79,12 @@ static OWN_NAME: LazyLock<String> = LazyLock::new(|| {
 });
 
 fn append_via_as(fields: &mut HeaderMap, received: Version, name: &str) {
-    let protocol = if received == Version::HTTP_10 { "1.0" } else { "1.1" };
+    let protocol = match received {
+        Version::HTTP_10 => "1.0",
+        // Its minor version is 0 where one is written (RFC 9110 §2.5).
+        Version::HTTP_2 => "2.0",
+        _ => "1.1",
+    };
     // A version and a token are visible ASCII.
     if let Ok(value) = HeaderValue::from_str(&format!("{protocol} {name}")) {
         fields.append(header::VIA, value);

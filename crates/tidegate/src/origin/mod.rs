@@ -10,22 +10,31 @@
 //! - An answer that cannot be a document is handed on with the bytes that the origin sent.
 //! - No error text holds credentials, a path or a query: it names the origin's authority only.
 
+mod addresses;
 mod cause;
 mod coding;
 mod collect;
 mod connect;
+mod connect_error;
+mod connections;
 mod elsewhere;
 mod exchange;
 mod fetch;
 mod fields;
-mod guard;
-mod guarded;
+mod incoming;
+mod lanes;
 mod media;
 mod mount;
+mod pools;
+mod public;
+mod race;
 mod redirects;
+mod resolve;
 mod target;
 #[cfg(test)]
 mod tests;
+mod tls_error;
+mod trust;
 
 use std::fmt;
 use std::future::Future;
@@ -35,21 +44,26 @@ use std::time::Duration;
 
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
-pub(crate) use rustls::ClientConfig;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tidegate_hub::{FetchRequest, Fetched, Origin};
 
-pub(crate) use connect::native_tls;
-pub(crate) use elsewhere::{Elsewhere, Limits, Refusal, TooMany};
+pub use connections::{ConnectionSettings, Http2, MAX_AGE};
+pub(crate) use elsewhere::{Elsewhere, Limits, Refusal, Unavailable};
 pub(crate) use exchange::{Turn, no_body};
 pub(crate) use fields::{NAME, append_own_via, append_via, end_to_end, was_here, without_dot_segments};
-pub use guard::Guard;
+pub(crate) use incoming::Incoming;
+pub use public::PublicOnly;
 pub(crate) use redirects::exchange;
+pub use resolve::{Guard, Place, Resolve, Resolving};
 pub(crate) use target::Target;
+pub(crate) use trust::machine_tls;
 
+use connect::{Book, Connector};
 use exchange::Link;
-use guarded::Resolver;
 use mount::Mount;
 use redirects::Redirects;
+use resolve::Places;
 
 /// What to know about an origin before the first request.
 #[derive(Debug, Clone)]
@@ -67,6 +81,8 @@ pub struct OriginSettings {
     pub body_timeout: Duration,
     /// The largest document, in bytes, encoded and decoded.
     pub max_body: usize,
+    /// How connections to it come about.
+    pub connections: ConnectionSettings,
 }
 
 /// Settings of which no origin can be made.
@@ -136,25 +152,19 @@ impl fmt::Debug for HttpOrigin {
 }
 
 impl HttpOrigin {
-    /// An origin that is trusted, where it is `https`, by the certificate roots of this machine. Connects to nothing
+    /// An origin that is trusted, where it is `https`, by the roots that the settings name, or those of this machine. Connects to nothing
     /// yet; its requests must be made within a tokio runtime.
     pub fn new(settings: OriginSettings) -> Result<HttpOrigin, OriginError> {
-        let tls = connect::native_tls(settings.base.scheme() == Some(&Scheme::HTTPS));
-        HttpOrigin::with_tls(settings, tls.map_err(OriginError::Roots)?)
+        let secure = settings.base.scheme() == Some(&Scheme::HTTPS);
+        let tls = trust::client_config(&settings.connections, secure).map_err(OriginError::Roots)?;
+        HttpOrigin::with_tls(settings, tls)
     }
 
-    /// The same with a TLS configuration of one's own, for origins with a private certificate authority. It must not
-    /// name application protocols: the gateway speaks HTTP/1.1 to its origins.
+    /// The same with a TLS configuration of one's own, whatever the settings say of roots and identity. Which
+    /// application protocols it names does not matter: [`Http2`] decides.
     pub fn with_tls(settings: OriginSettings, tls: ClientConfig) -> Result<HttpOrigin, OriginError> {
-        HttpOrigin::build(settings, tls, Resolver::system(None))
-    }
-
-    fn build(
-        settings: OriginSettings,
-        tls: ClientConfig,
-        resolver: Resolver,
-    ) -> Result<HttpOrigin, OriginError> {
-        let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, max_body } = settings;
+        let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, max_body, connections } =
+            settings;
         let parts = base.into_parts();
         let scheme = parts
             .scheme
@@ -170,7 +180,21 @@ impl HttpOrigin {
             return Err(OriginError::Query);
         }
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| OriginError::Host)?;
-        let connector = connect::connector(connect_timeout, tls, resolver);
+        // In brackets where it is an IPv6 address (RFC 3986 §3.2.2).
+        let bare = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let tls = (scheme == Scheme::HTTPS)
+            .then(|| ServerName::try_from(bare.clone()).map(|name| (Arc::new(tls), name)))
+            .transpose()
+            .map_err(|_| OriginError::Host)?;
+        let ConnectionSettings { mut addresses, resolver, guard, http2, max_age, pings, .. } = connections;
+        if addresses.is_empty() {
+            let usual = if tls.is_some() { 443 } else { 80 };
+            addresses.push(Place { host: bare, port: authority.port_u16().unwrap_or(usual) });
+        }
+        let places = Arc::new(Places::new(addresses, resolver, guard));
+        let book = Book::default();
+        let connector = Connector { places, book, tls, time_out: connect_timeout, max_age, http2, pings };
+        let connector = connector.speaking(http2);
         let link = Link::new(connector, authority.to_string(), connect_timeout, head_timeout);
         let patience = fetch::PATIENCE;
         let (link, mount) = (Arc::new(link), Mount::new(scheme, authority, path.path()));
@@ -202,10 +226,10 @@ impl HttpOrigin {
             redirects,
             origins,
         };
-        // Not this origin's: its certificates are for itself. Without roots of this machine there is no https elsewhere.
-        let tls = connect::native_tls(true).or_else(|_| connect::native_tls(false));
+        // Without roots of this machine there is no https elsewhere.
+        let tls = machine_tls(true).or_else(|_| machine_tls(false));
         let Ok(tls) = tls else { return self };
-        let elsewhere = Elsewhere::new(|_| true, Guard::default(), tls, limits);
+        let elsewhere = Elsewhere::new(|_| true, PublicOnly::default(), tls, limits);
         let redirects = Some(Redirects::new(redirects, elsewhere));
         HttpOrigin(Arc::new(Inner { redirects, ..inner }))
     }

@@ -11,22 +11,23 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LOCATION, HOST, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, LINK, LOCATION, PRAGMA, SET_COOKIE, USER_AGENT, VARY, VIA,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LOCATION, EXPIRES, HOST,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LINK, LOCATION, PRAGMA, SET_COOKIE, USER_AGENT, VARY, VIA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::Body as _;
-use hyper::body::Incoming;
-use tidegate_core::caching::PlainReads;
+use tidegate_core::caching;
 use tidegate_core::{Failure, FailureKind, Validators};
 use tidegate_hub::Body;
 use tokio::sync::watch;
 
 use super::Inner;
-use super::elsewhere::Elsewhere;
+use super::elsewhere::{Elsewhere, Unavailable};
 use super::exchange::{Turn, no_body};
+use super::incoming::Incoming;
 use super::target::{self, Target};
 
 /// The fields that may go on to another origin: none of them says who the client is.
@@ -131,8 +132,11 @@ async fn follow(
             link = origin.link.clone();
         } else {
             redirects.elsewhere.permits(&next).map_err(|refusal| Elsewhere::failure(from, &next, refusal))?;
-            let known = redirects.elsewhere.known(&next).map_err(|_| {
-                Failure::new(FailureKind::Overloaded, "as many origins are in use as may be".to_owned())
+            let known = redirects.elsewhere.known(&next).map_err(|unavailable| match unavailable {
+                Unavailable::TooMany => {
+                    Failure::new(FailureKind::Overloaded, "as many origins are in use as may be".to_owned())
+                }
+                Unavailable::NoServerName => nonsense(from),
             })?;
             link = known.link;
         }
@@ -162,11 +166,14 @@ fn location(response: &Response<Incoming>) -> Option<HeaderValue> {
     response.headers().get(LOCATION).filter(|_| followed).cloned()
 }
 
+fn nonsense(from: &str) -> Failure {
+    Failure::new(FailureKind::NotHttp, format!("{from} redirects to what is no URL to ask"))
+}
+
 /// The URL that an answer from `at` redirects to; `from` is its host, for messages.
 fn next_hop(at: &Uri, location: &HeaderValue, from: &str) -> Result<Target, Failure> {
-    let next = target::resolve(at, location).and_then(|next| Target::parse(&next).ok()).ok_or_else(|| {
-        Failure::new(FailureKind::NotHttp, format!("{from} redirects to what is no URL to ask"))
-    })?;
+    let next = target::resolve(at, location).and_then(|next| Target::parse(&next).ok());
+    let next = next.ok_or_else(|| nonsense(from))?;
     // What was asked under protection is not asked again without.
     if at.scheme_str() == Some("https") && !next.is_secure() {
         let detail = format!("{from} redirects from https to http");
@@ -196,22 +203,29 @@ fn of_the_way_on(fields: &HeaderMap, next: &Target) -> HeaderMap {
 struct Passed {
     vary: Vec<HeaderValue>,
     is_for_one: bool,
+    /// For how long all of them are fresh.
+    lifetime: Option<Duration>,
 }
 
 impl Passed {
     fn note(&mut self, fields: &HeaderMap) {
         self.vary.extend(fields.get_all(VARY).iter().cloned());
-        let mut caching = HeaderMap::new();
-        for value in fields.get_all(CACHE_CONTROL) {
-            caching.append(CACHE_CONTROL, value.clone());
-        }
-        self.is_for_one |= !PlainReads::of(&caching, false).from_memory;
+        self.is_for_one |= !caching::may_collapse(fields, false);
+        // What does not say may lead elsewhere the next time.
+        let lifetime = caching::lifetime(fields).unwrap_or_default();
+        self.lifetime = Some(self.lifetime.map_or(lifetime, |shortest| shortest.min(lifetime)));
     }
 
-    /// Makes the last answer one to what was asked first: what chose the way chose the answer.
+    /// Makes the last answer one to what was asked first: what chose the way chose the answer, and the answer is no
+    /// longer fresh than the way to it.
     fn finish(self, fields: &mut HeaderMap, end: &Uri, is_home: bool) {
         for value in self.vary {
             fields.append(VARY, value);
+        }
+        if let Some(lifetime) =
+            self.lifetime.filter(|shorter| caching::lifetime(fields).is_some_and(|own| *shorter < own))
+        {
+            shorten(fields, lifetime);
         }
         if self.is_for_one {
             fields.append(CACHE_CONTROL, HeaderValue::from_static("private"));
@@ -228,6 +242,23 @@ impl Passed {
             fields.remove(LINK);
             fields.remove(SET_COOKIE);
         }
+    }
+}
+
+/// Gives an answer another lifetime.
+fn shorten(fields: &mut HeaderMap, lifetime: Duration) {
+    fields.remove(EXPIRES);
+    let said: Vec<_> = fields.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok()).collect();
+    let said = said.join(",");
+    // Where a quoted argument holds a comma, its parts stay side by side.
+    let others = said.split(',').map(str::trim).filter(|directive| {
+        let name = directive.split('=').next().unwrap_or_default().trim();
+        !(name.eq_ignore_ascii_case("max-age") || name.eq_ignore_ascii_case("s-maxage"))
+    });
+    let own = format!("max-age={}", lifetime.as_secs());
+    let all: Vec<_> = others.chain([own.as_str()]).filter(|directive| !directive.is_empty()).collect();
+    if let Ok(value) = HeaderValue::from_str(&all.join(", ")) {
+        fields.insert(CACHE_CONTROL, value);
     }
 }
 
@@ -298,6 +329,40 @@ mod tests {
             "http://h:0/",
         ] {
             assert_eq!(next("http://h/a", location), Err(FailureKind::NotHttp), "{location}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_no_longer_fresh_than_the_way_to_it() {
+        let fields = |caching: &str| {
+            let mut fields = HeaderMap::new();
+            if !caching.is_empty() {
+                fields.insert(CACHE_CONTROL, caching.parse().unwrap());
+            }
+            fields
+        };
+        for (way, end, expected) in [
+            ("", "max-age=60", "max-age=0"),
+            ("", "", ""),
+            (
+                "",
+                "public, s-maxage=60, max-age=30, no-cache=\"a, b\"",
+                "public, no-cache=\"a, b\", max-age=0",
+            ),
+            ("max-age=30", "max-age=60", "max-age=30"),
+            ("max-age=90", "max-age=60", "max-age=60"),
+            ("max-age=30", "no-store", "no-store"),
+            ("private, max-age=90", "max-age=60", "max-age=60, private"),
+            ("no-store", "", "private"),
+        ] {
+            let mut passed = Passed::default();
+            passed.note(&fields("max-age=100"));
+            passed.note(&fields(way));
+            let mut last = fields(end);
+            passed.finish(&mut last, &Uri::from_static("http://h/"), true);
+            let found: Vec<_> =
+                last.get_all(CACHE_CONTROL).iter().map(|value| value.to_str().unwrap()).collect();
+            assert_eq!(found.join(", "), expected, "{way} and {end}");
         }
     }
 

@@ -3,15 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use crate::config::Network;
-use crate::origin::guarded::{Looking, Lookup};
-use crate::origin::{Elsewhere, Guard, Limits, Target, connect};
+use crate::origin::{Elsewhere, Limits, Place, PublicOnly, Resolve, Resolving, Target, machine_tls};
 
 use super::*;
 
 const OBJECT: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
 
 /// Answers of a name server, in this order and the last for ever; and what it was asked.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Names(Arc<Mutex<(Vec<&'static [&'static str]>, Vec<String>)>>);
 
 impl Names {
@@ -22,25 +21,22 @@ impl Names {
     fn asked(&self) -> Vec<String> {
         self.0.lock().unwrap().1.clone()
     }
+}
 
-    fn lookup(&self) -> Lookup {
-        let names = self.clone();
-        Arc::new(move |name: &str| -> Looking {
-            let mut state = names.0.lock().unwrap();
-            state.1.push(name.to_owned());
-            let answer = if state.0.len() > 1 { state.0.remove(0) } else { state.0[0] };
-            let addresses = answer
-                .iter()
-                .map(|address| (address.parse::<std::net::IpAddr>().unwrap(), 0).into())
-                .collect();
-            Box::pin(std::future::ready(Ok(addresses)))
-        })
+impl Resolve for Names {
+    fn resolve(&self, place: &Place) -> Resolving {
+        let mut state = self.0.lock().unwrap();
+        state.1.push(place.host.clone());
+        let answer = if state.0.len() > 1 { state.0.remove(0) } else { state.0[0] };
+        let addresses =
+            answer.iter().map(|address| (address.parse::<std::net::IpAddr>().unwrap(), place.port).into());
+        Box::pin(std::future::ready(Ok(addresses.collect())))
     }
 }
 
 /// Every URL is allowed, and of this machine's addresses only 127.0.0.1: it stands for what is public.
 fn elsewhere(names: &Names) -> Arc<Elsewhere> {
-    let guard = Guard::new(vec![Network::parse("127.0.0.1").unwrap()]);
+    let guard = PublicOnly::new(vec![Network::parse("127.0.0.1").unwrap()]);
     let limits = Limits {
         connect_timeout: AGES,
         head_timeout: AGES,
@@ -49,7 +45,7 @@ fn elsewhere(names: &Names) -> Arc<Elsewhere> {
         redirects: 5,
         origins: 8,
     };
-    Elsewhere::new(|_| true, guard, connect::native_tls(false).unwrap(), limits).asking(names.lookup())
+    Elsewhere::new(|_| true, guard, machine_tls(false).unwrap(), limits).asking(Arc::new(names.clone()))
 }
 
 /// A server on this address with the port of another one, if the machine lets it have it.
@@ -73,10 +69,11 @@ async fn what_was_checked_is_what_is_connected_to() {
     let (first, ()) = fetched_from(&server, &origin, get("/1"), act).await;
     assert!(matches!(first.outcome, Outcome::Fresh(_)), "{first:?}");
     assert_eq!(names.asked(), ["rebinding.example"]);
-    // That connection is gone; the next one asks again, and what it is told now is refused.
-    let second = origin.fetch(get("/2")).await;
-    assert_eq!(kind(&second), FailureKind::Unresolved);
-    assert_eq!(names.asked().len(), 2);
+    // That connection is gone. The next one goes to what is remembered of the look-up, which was checked as well.
+    let act = |mut connection: OriginConnection| async move { connection.send(OBJECT).await };
+    let (second, ()) = fetched_from(&server, &origin, get("/2"), act).await;
+    assert!(matches!(second.outcome, Outcome::Fresh(_)), "{second:?}");
+    assert_eq!(names.asked(), ["rebinding.example"]);
     let nobody = tokio::time::timeout(SOON, private.accept()).await;
     assert!(nobody.is_err(), "what is not public was connected to");
 }

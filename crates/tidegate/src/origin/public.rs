@@ -13,22 +13,24 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::resolve::Guard;
 use crate::config::Network;
 
 /// Lets through what is public, and the exceptions that the operator names.
 #[derive(Debug, Clone, Default)]
-pub struct Guard {
+pub struct PublicOnly {
     exceptions: Vec<Network>,
 }
 
-impl Guard {
+impl PublicOnly {
     /// A guard with exceptions: networks that may be connected to although they are not public.
-    pub fn new(exceptions: Vec<Network>) -> Guard {
-        Guard { exceptions }
+    pub fn new(exceptions: Vec<Network>) -> PublicOnly {
+        PublicOnly { exceptions }
     }
+}
 
-    /// Whether the address may be connected to.
-    pub fn allows(&self, address: IpAddr) -> bool {
+impl Guard for PublicOnly {
+    fn allows(&self, address: IpAddr) -> bool {
         is_public(address) || self.exceptions.iter().any(|network| network.contains(address))
     }
 }
@@ -206,14 +208,14 @@ mod tests {
         }
         for text in special {
             assert!(!is_public(text.parse().unwrap()), "{text}");
-            assert!(!Guard::default().allows(text.parse().unwrap()), "{text}");
+            assert!(!PublicOnly::default().allows(text.parse().unwrap()), "{text}");
         }
     }
 
     #[test]
     fn exceptions_open_what_they_name_and_nothing_beside_it() {
         let networks = ["127.0.0.1", "10.1.0.0/16", "fd00:1::/32"];
-        let guard = Guard::new(networks.map(|network| Network::parse(network).unwrap()).into());
+        let guard = PublicOnly::new(networks.map(|network| Network::parse(network).unwrap()).into());
         for (text, expected) in [
             ("8.8.8.8", true),
             ("127.0.0.1", true),
