@@ -25,6 +25,8 @@ pub enum Section {
     Route,
     /// `[open]`
     Open,
+    /// `[route.expect]`
+    Expect,
 }
 
 /// What a setting holds, with the limits of what it accepts.
@@ -72,6 +74,12 @@ pub enum Kind {
     Methods,
     /// A JSON Pointer.
     Pointer,
+    /// A list of JSON Pointers.
+    Pointers,
+    /// A list of status codes.
+    Statuses,
+    /// A media type, perhaps with a `*`; empty for any.
+    MediaType,
     /// A list of JSONPaths.
     Paths,
     /// A table of JSONPaths, each with a number.
@@ -120,7 +128,8 @@ pub(super) const ALL: &str = "all";
 
 impl Section {
     /// All sections, in the order in which they are documented.
-    pub const ALL: [Self; 6] = [Self::Top, Self::Tls, Self::Limits, Self::Origin, Self::Route, Self::Open];
+    pub const ALL: [Self; 7] =
+        [Self::Top, Self::Tls, Self::Limits, Self::Origin, Self::Route, Self::Expect, Self::Open];
 
     /// How the section is written in the file; empty for the top.
     pub fn header(self) -> &'static str {
@@ -131,12 +140,23 @@ impl Section {
             Self::Origin => "[[origin]]",
             Self::Route => "[[route]]",
             Self::Open => "[open]",
+            Self::Expect => "[route.expect]",
         }
     }
 
-    /// The key of the section at the top of the file, for all but the top itself.
+    /// The key of the section where it stands, for all but the top itself.
     pub fn key(self) -> &'static str {
-        self.header().trim_matches(['[', ']'])
+        let header = self.header().trim_matches(['[', ']']);
+        header.rsplit_once('.').map_or(header, |(_, key)| key)
+    }
+
+    /// The section that this one stands in, for all but the top itself.
+    fn parent(self) -> Option<Self> {
+        match self {
+            Self::Top => None,
+            Self::Expect => Some(Self::Route),
+            Self::Tls | Self::Limits | Self::Origin | Self::Route | Self::Open => Some(Self::Top),
+        }
     }
 
     /// The section to name in a sentence.
@@ -160,7 +180,7 @@ impl Section {
 
     /// Every key that may stand in the section, tables included.
     pub fn keys(self) -> Vec<&'static str> {
-        let tables = Self::ALL.into_iter().filter(|section| self == Self::Top && *section != Self::Top);
+        let tables = Self::ALL.into_iter().filter(|section| section.parent() == Some(self));
         let borrowed = self.borrowed().filter(|setting| !WITHOUT_USE_IN_OPEN.contains(&setting.key));
         let settings = self.settings().chain(borrowed);
         settings.map(|setting| setting.key).chain(tables.map(Self::key)).collect()
@@ -188,7 +208,8 @@ impl Kind {
             | Self::Methods
             | Self::Paths
             | Self::Targets
-            | Self::Networks => "a list of strings",
+            | Self::Networks
+            | Self::Pointers => "a list of strings",
             Self::CookieNames => "a list of strings, or \"all\"",
             Self::Size(..) => "a size as a string",
             Self::SizeOrAuto(..) => "a size as a string, or \"auto\"",
@@ -203,6 +224,8 @@ impl Kind {
             Self::Host => "a host as a string",
             Self::Pattern | Self::Path => "a path as a string",
             Self::Pointer => "a JSON Pointer as a string",
+            Self::Statuses => "a list of status codes",
+            Self::MediaType => "a media type as a string",
             Self::Tolerances => "a table of JSONPaths with numbers",
             Self::Members => "a table of JSONPaths with strings",
         }
@@ -245,6 +268,8 @@ impl Kind {
                 | Self::Paths
                 | Self::Targets
                 | Self::Networks
+                | Self::Pointers
+                | Self::Statuses
         )
     }
 
@@ -258,6 +283,7 @@ impl Setting {
     /// The default as TOML.
     pub fn default_toml(&self) -> Option<String> {
         self.default.map(|text| match self.kind {
+            Kind::Statuses => format!("[{text}]"),
             kind if kind.is_list() && text != ALL => String::from("[]"),
             kind if kind.is_table() => String::from("{}"),
             kind if kind.is_bare() && text != AUTO => text.to_owned(),

@@ -3,6 +3,8 @@
 //! Owns what is particular to it; how its resources are kept live and how long targets may take are settings of a route
 //! and of an origin, which may stand here as well and mean the same.
 
+use std::path::Path;
+
 use http::HeaderName;
 
 use super::allow::TargetPattern;
@@ -42,7 +44,7 @@ impl OpenConfig {
 }
 
 /// `None` if the table is not there, or if anything in it is wrong.
-pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<OpenConfig> {
+pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>, folder: &Path) -> Option<OpenConfig> {
     if !fields.is_written() {
         return None;
     }
@@ -59,7 +61,7 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<OpenC
     let max_redirects = reader.count(fields, "max_redirects");
     let max_open_origins = reader.count(fields, "max_open_origins");
     let time_outs = origin::time_outs(reader, fields);
-    let live = route::live_policy(reader, fields);
+    let live = route::live_policy(reader, fields, folder);
     Some(OpenConfig {
         allow: allow?.into_iter().map(|at| at.value).collect(),
         allow_private: allow_private?.into_iter().map(|at| at.value).collect(),

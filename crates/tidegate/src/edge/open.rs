@@ -23,7 +23,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use tidegate_hub::{Body, Route};
 use tidegate_wire::{Problem, ProblemKind};
 
-use super::gateway::{Decided, Gateway, GatewayRoute, has_body, refused, with_target};
+use super::content::{Reads, is_bare};
+use super::gateway::{Decided, Gateway, GatewayRoute, refused, with_target};
 use crate::config::{HostPattern, OpenConfig, PathPattern, TargetPattern};
 use crate::origin::{
     Elsewhere, HttpOrigin, Limits, OriginError, PublicOnly, Refusal, Target, Unavailable, machine_tls,
@@ -104,7 +105,7 @@ impl Open {
             let detail = "a URL behind `/~/` can be read with GET or HEAD and not be changed";
             return Err(Problem::new(ProblemKind::MethodNotAllowed).with_detail(detail));
         }
-        if has_body(request) {
+        if !is_bare(request) {
             return Err(bad("a request for a URL behind `/~/` has no content"));
         }
         if proxy::is_upgrade(request) {
@@ -136,7 +137,13 @@ impl Open {
             Unavailable::NoServerName => bad("no certificate could be for this host"),
         })?;
         let live = Some(self.live_route(&origin));
-        Ok(GatewayRoute { host: HostPattern::default(), pattern: PathPattern::everything(), origin, live })
+        Ok(GatewayRoute {
+            host: HostPattern::default(),
+            pattern: PathPattern::everything(),
+            origin,
+            live,
+            reads: Reads::default(),
+        })
     }
 
     /// The one that its feeds have, while there are any.
@@ -180,7 +187,7 @@ impl Gateway {
         };
         let fields = match &mut decided {
             Decided::Answer(response) => response.headers_mut(),
-            Decided::Stream(_, head) => head.headers_mut(),
+            Decided::Stream(_, head, _) => head.headers_mut(),
         };
         restrict::answer(fields, open.kept.contains(&AUTHORIZATION));
         decided

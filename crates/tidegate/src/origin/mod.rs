@@ -53,6 +53,7 @@ pub(crate) use elsewhere::{Elsewhere, Limits, Refusal, Unavailable};
 pub(crate) use exchange::{Turn, no_body};
 pub(crate) use fields::{NAME, append_own_via, append_via, end_to_end, was_here, without_dot_segments};
 pub(crate) use incoming::Incoming;
+pub(crate) use media::form as form_of;
 pub use public::PublicOnly;
 pub(crate) use redirects::exchange;
 pub use resolve::{Guard, Place, Resolve, Resolving};

@@ -7,6 +7,7 @@
 //! Invariant: each default is a text that its setting accepts (a test holds every one against the reader).
 
 mod connections;
+mod expect;
 mod limits;
 mod open;
 mod origin;
@@ -37,6 +38,7 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
         origin::SETTINGS,
         connections::SETTINGS,
         route::SETTINGS,
+        expect::SETTINGS,
         open::SETTINGS,
     ]
     .into_iter()
