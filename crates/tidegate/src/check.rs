@@ -9,7 +9,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::config::{
-    Config, Environment, RouteConfig, RoutePolicy, Sourced, Tls, day_and_time, display_duration, render,
+    Config, Environment, OpenConfig, RouteConfig, RoutePolicy, Sourced, Tls, day_and_time, display_duration,
+    render,
 };
 
 /// The exit code for a configuration that is right.
@@ -36,6 +37,9 @@ pub fn run(
             for problem in config.warnings_at(SystemTime::now().into()) {
                 writeln!(err, "warning: {problem}")?;
             }
+            if let Some(warning) = warning(&config) {
+                writeln!(err, "warning: {warning}")?;
+            }
             Ok(EXIT_RIGHT)
         }
         Err(errors) => {
@@ -59,10 +63,22 @@ pub fn summary(config: &Config) -> String {
     text.push_str("\nThe first route that matches a path is the one for it:\n");
     let header = ["route", "origin", "live", "poll", "linger", "heartbeat", "ignores"];
     table(&mut text, &header, config.routes.iter().map(route_row));
+    if let Some(open) = &config.open {
+        let allowed: Vec<_> = open.allow.iter().map(ToString::to_string).collect();
+        text.push_str(&format!("\nClients may name URLs behind /~/: {}\n", allowed.join(", ")));
+    }
     if let Some(tls) = &config.tls {
         text.push_str(&format!("\n{}\n", certificate(tls)));
     }
     text
+}
+
+/// What to think over in a configuration that is right.
+pub fn warning(config: &Config) -> Option<&'static str> {
+    let everything = config.open.as_ref().is_some_and(OpenConfig::allows_everything);
+    everything.then_some(
+        "`allow = [\"*\"]` in `[open]`: whoever reaches this gateway can have it ask any public URL in its own name",
+    )
 }
 
 /// What a person wants to know of the certificate.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use tracing::{info, warn};
 
-use crate::check::summary;
+use crate::check::{self, summary};
 use crate::config::Config;
 use crate::edge::{Gateway, listen};
 use crate::signals;
@@ -48,6 +48,9 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     }
     for problem in config.warnings_at(SystemTime::now().into()) {
         warn!("{problem}");
+    }
+    if let Some(warning) = check::warning(config) {
+        warn!("{warning}");
     }
     info!(%address, routes = config.routes.len(), "listening");
     gateway.clone().serve(listener, stop).await;

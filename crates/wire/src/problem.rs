@@ -139,6 +139,12 @@ kinds! {
     NoRoute = "no-route", NOT_FOUND, Client, "No route for this URL";
     /// The route exists, but not for this method.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, Client, "This method is not allowed here";
+    /// The URL that the client named may not be asked.
+    TargetNotAllowed = "target-not-allowed", FORBIDDEN, Client, "This URL may not be asked";
+    /// As many origins are open as the gateway allows.
+    TooManyOrigins = "too-many-origins", SERVICE_UNAVAILABLE, Gateway, "Too many origins are open";
+    /// The request has been here before.
+    LoopDetected = "loop-detected", LOOP_DETECTED, Gateway, "The request came back to the gateway that sent it";
     /// The gateway is closing; another instance, or the next one, will answer.
     ShuttingDown = "shutting-down", SERVICE_UNAVAILABLE, Gateway, "The gateway is shutting down";
     /// A bug in the gateway.

@@ -162,6 +162,13 @@ pub fn markdown() -> String {
             Section::Route => {
                 ("`[[route]]`", "A pattern of paths with its policy. At least one; repeat for more.\n\n")
             }
+            Section::Open => (
+                "`[open]`",
+                "Optional. Where it is, `GET /~/https://api.example.com/path` is that URL, live like a route's; see \
+                 [OPEN.md](OPEN.md). How it is kept live, and how long it may take, is said here too: with the settings of \
+                 `[[route]]` from `poll` on, but for `cookies`, `safe_methods`, `max_query_body` and `graphql`, and with the \
+                 three time-outs of `[[origin]]`.\n\n",
+            ),
         };
         let _ = write!(
             text,

@@ -44,6 +44,30 @@ const CREDENTIAL_WORDS: [&str; 12] = [
     "signature",
 ];
 
+/// Fields that no host gets that a client names: a browser's cookies are those of the gateway's own site, and the rest is
+/// the gateway's to say.
+const NEVER_FORWARDED: [&str; 7] =
+    ["cookie", "cookie2", "via", "forwarded", "accept-encoding", "proxy-authorization", "last-event-id"];
+
+/// Checks the name of a field that the open mode is to forward.
+///
+/// # Errors
+/// [`ValueError::HeaderName`] if it is no field name, [`ValueError::Header`] or [`ValueError::NotForwarded`] if it may not
+/// be forwarded.
+pub(super) fn parse_forwardable(text: &str) -> Result<HeaderName, ValueError> {
+    let name: HeaderName = text.parse().map_err(|_| ValueError::HeaderName)?;
+    let text = name.as_str();
+    if HOP_BY_HOP.contains(&text) {
+        Err(ValueError::Header(HeaderError::HopByHop))
+    } else if FRAMING.contains(&text) {
+        Err(ValueError::Header(HeaderError::Framing))
+    } else if NEVER_FORWARDED.contains(&text) || text.starts_with("x-forwarded-") {
+        Err(ValueError::NotForwarded)
+    } else {
+        Ok(name)
+    }
+}
+
 /// Checks the name of a field that a route wants to leave out of the sharing key.
 ///
 /// # Errors

@@ -5,7 +5,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::origin::TIME_OUTS;
 use super::quantity::{ByteSize, display_duration};
+use super::route::LIVE_ONLY;
 use super::settings::settings;
 
 /// A table of the configuration file.
@@ -21,6 +23,8 @@ pub enum Section {
     Origin,
     /// `[[route]]`
     Route,
+    /// `[open]`
+    Open,
     /// `[route.expect]`
     Expect,
 }
@@ -88,6 +92,10 @@ pub enum Kind {
     HeaderFields,
     /// Any text.
     Text,
+    /// A list of patterns of URLs.
+    Targets,
+    /// A list of networks.
+    Networks,
 }
 
 /// A value, or the sign that the gateway is to find it out.
@@ -126,7 +134,8 @@ pub(super) const ALL: &str = "all";
 
 impl Section {
     /// All sections, in the order in which they are documented.
-    pub const ALL: [Self; 6] = [Self::Top, Self::Tls, Self::Limits, Self::Origin, Self::Route, Self::Expect];
+    pub const ALL: [Self; 7] =
+        [Self::Top, Self::Tls, Self::Limits, Self::Origin, Self::Route, Self::Expect, Self::Open];
 
     /// How the section is written in the file; empty for the top.
     pub fn header(self) -> &'static str {
@@ -136,6 +145,7 @@ impl Section {
             Self::Limits => "[limits]",
             Self::Origin => "[[origin]]",
             Self::Route => "[[route]]",
+            Self::Open => "[open]",
             Self::Expect => "[route.expect]",
         }
     }
@@ -151,7 +161,7 @@ impl Section {
         match self {
             Self::Top => None,
             Self::Expect => Some(Self::Route),
-            Self::Tls | Self::Limits | Self::Origin | Self::Route => Some(Self::Top),
+            Self::Tls | Self::Limits | Self::Origin | Self::Route | Self::Open => Some(Self::Top),
         }
     }
 
@@ -160,21 +170,36 @@ impl Section {
         if self == Self::Top { "the top of the file" } else { self.header() }
     }
 
-    /// The settings of the section.
+    /// The settings that are the section's own.
     pub fn settings(self) -> impl Iterator<Item = &'static Setting> {
         settings().filter(move |setting| setting.section == self)
+    }
+
+    /// The settings of another section that may stand in this one and mean the same.
+    pub fn borrowed(self) -> impl Iterator<Item = &'static Setting> {
+        settings().filter(move |setting| match setting.section {
+            Self::Route => self == Self::Open && LIVE_ONLY.contains(&setting.key),
+            Self::Origin => self == Self::Open && TIME_OUTS.contains(&setting.key),
+            _ => false,
+        })
     }
 
     /// Every key that may stand in the section, tables included.
     pub fn keys(self) -> Vec<&'static str> {
         let tables = Self::ALL.into_iter().filter(|section| section.parent() == Some(self));
-        self.settings().map(|setting| setting.key).chain(tables.map(Self::key)).collect()
+        let borrowed = self.borrowed().filter(|setting| !WITHOUT_USE_IN_OPEN.contains(&setting.key));
+        let settings = self.settings().chain(borrowed);
+        settings.map(|setting| setting.key).chain(tables.map(Self::key)).collect()
     }
 }
 
+/// Settings of a live route that have their default in the open mode, which neither forwards cookies nor reads by other
+/// methods than `GET`.
+const WITHOUT_USE_IN_OPEN: [&str; 4] = ["cookies", "safe_methods", "max_query_body", "graphql"];
+
 /// The setting of a key, if there is one.
 pub(super) fn find(section: Section, key: &str) -> Option<&'static Setting> {
-    section.settings().find(|setting| setting.key == key)
+    section.settings().chain(section.borrowed()).find(|setting| setting.key == key)
 }
 
 impl Kind {
@@ -188,6 +213,8 @@ impl Kind {
             | Self::QueryNames
             | Self::Methods
             | Self::Paths
+            | Self::Targets
+            | Self::Networks
             | Self::Pointers => "a list of strings",
             Self::CookieNames => "a list of strings, or \"all\"",
             Self::Size(..) => "a size as a string",
@@ -250,6 +277,8 @@ impl Kind {
                 | Self::CookieNames
                 | Self::Methods
                 | Self::Paths
+                | Self::Targets
+                | Self::Networks
                 | Self::Pointers
                 | Self::Statuses
         )

@@ -13,6 +13,7 @@
 //!
 //! It must not know how anything is served.
 
+mod allow;
 mod budget;
 mod connections;
 mod cors;
@@ -26,6 +27,8 @@ mod header;
 mod host;
 mod kind;
 mod limits;
+mod network;
+mod open;
 mod origin;
 mod origin_tls;
 mod pace;
@@ -50,6 +53,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use allow::TargetPattern;
 pub use budget::BudgetConfig;
 pub use connections::{ConnectionConfig, HttpVersions, PlaceText};
 pub use credentials::{CredentialConfig, OAuth2Config, Secret};
@@ -61,7 +65,9 @@ pub use fields::FieldSettings;
 pub use host::HostPattern;
 pub use kind::{Kind, OrAuto, Section, Setting};
 pub use limits::Limits;
-pub use origin::{OriginConfig, OriginName};
+pub use network::Network;
+pub use open::OpenConfig;
+pub use origin::{OriginConfig, OriginName, TimeOuts};
 pub use origin_tls::{Authorities, OriginTls};
 pub use pace::PaceSettings;
 pub use pattern::PathPattern;
@@ -73,7 +79,7 @@ pub use source::{Location, Place, mask_userinfo};
 pub use tls::{MaterialError, Tls};
 pub use url::{CorsOrigins, OriginUrl, WebOrigin};
 pub use validity::{Validity, day_and_time};
-pub use value::{HeaderError, PatternError, PointerError, Sourced, UrlError, ValueError};
+pub use value::{AllowError, HeaderError, PatternError, PointerError, Sourced, UrlError, ValueError};
 
 use tidegate_wire::Timestamp;
 
@@ -95,7 +101,10 @@ pub struct Config {
     pub origins: Vec<Arc<OriginConfig>>,
     /// The routes in order of precedence: the first that matches a path is the one for it.
     pub routes: Vec<RouteConfig>,
+    /// The open mode; `None` where clients cannot name URLs themselves.
+    pub open: Option<OpenConfig>,
 }
+
 /// The settings of the mode without a file; what is `None` has the default of the file's setting.
 #[derive(Clone, Debug, Default)]
 pub struct SingleOrigin {
@@ -153,10 +162,12 @@ impl Config {
         let origins = origin::read(&mut reader, &origin_tables, folder);
         let route_tables = reader.tables(&top, Section::Route);
         let routes = route::read(&mut reader, &route_tables, &origins, folder);
+        let open_table = reader.table(&top, Section::Open);
+        let open = open::read(&mut reader, &open_table, folder);
         let mut errors = reader.errors;
         if let (true, Some(listen), Some(cors), Some(limits)) = (errors.is_empty(), listen, cors, limits) {
             let origins = origins.into_iter().filter_map(origin::OriginDraft::finish).collect();
-            return Ok(Self { listen: listen.value, cors, tls, limits, origins, routes });
+            return Ok(Self { listen: listen.value, cors, tls, limits, origins, routes, open });
         }
         errors.sort_by_key(|error| match &error.place {
             Place::File(at) => (at.line, at.column),

@@ -35,10 +35,35 @@ pub struct OriginConfig {
     pub budget: BudgetConfig,
     /// What the gateway sends of its own.
     pub credentials: CredentialConfig,
+    /// How many redirects of a read are followed; 0 passes them on.
+    pub follow_redirects: Sourced<usize>,
     /// How it is connected to.
     pub connections: ConnectionConfig,
     /// How TLS is spoken to it.
     pub tls: OriginTls,
+}
+
+/// How long an origin may take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimeOuts {
+    /// Connecting; at most `head`.
+    pub connect: Sourced<Duration>,
+    /// The head of an answer.
+    pub head: Sourced<Duration>,
+    /// The body of a fetched representation.
+    pub body: Sourced<Duration>,
+}
+
+/// The settings of how long an origin may take.
+pub(super) const TIME_OUTS: [&str; 3] = ["connect_timeout", "head_timeout", "body_timeout"];
+
+/// How long an origin may take, from its table. `None` if anything in it is wrong.
+pub(super) fn time_outs(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<TimeOuts> {
+    let [connect, head, body] = TIME_OUTS.map(|key| reader.time(fields, key));
+    if let (Some(connect), Some(head)) = (&connect, &head) {
+        bounds(reader, ("connect_timeout", connect), ("head_timeout", head));
+    }
+    Some(TimeOuts { connect: connect?.value, head: head?.value, body: body?.value })
 }
 
 /// The name of an origin: 1 to 64 letters, digits, `-`, `_` or `.`.
@@ -58,16 +83,12 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>], folder: &Path
         reader.unknown_keys(fields);
         let name = reader.value(fields, "name", OriginName::parse);
         let url = reader.value(fields, "url", OriginUrl::parse);
-        let connect = reader.time(fields, "connect_timeout");
-        let head = reader.time(fields, "head_timeout");
-        let body_timeout = reader.time(fields, "body_timeout");
+        let time_outs = time_outs(reader, fields);
+        let redirects = reader.count(fields, "follow_redirects");
         let budget = budget::read(reader, fields);
         let credentials = credentials::read(reader, fields);
         let connections = connections::read(reader, fields);
         let tls = origin_tls::read(reader, fields, url.as_ref().map(|at| &*at.value), folder);
-        if let (Some(connect), Some(head)) = (&connect, &head) {
-            bounds(reader, ("connect_timeout", connect), ("head_timeout", head));
-        }
         if let Some(At { value, span: Some(span) }) = &name {
             let first = *first_by_name.entry(value.as_str().to_owned()).or_insert(span.start);
             if first != span.start {
@@ -76,12 +97,14 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>], folder: &Path
             }
         }
         let build = || {
+            let TimeOuts { connect, head, body } = time_outs?;
             Some(Arc::new(OriginConfig {
                 name: name.clone()?.value,
                 url: url?.value,
-                connect_timeout: connect?.value,
-                head_timeout: head?.value,
-                body_timeout: body_timeout?.value,
+                connect_timeout: connect,
+                head_timeout: head,
+                body_timeout: body,
+                follow_redirects: redirects?.value,
                 budget: budget?,
                 credentials: credentials?,
                 connections: connections?,

@@ -130,7 +130,7 @@ fn shadowed(host: &HostPattern, pattern: &Sourced<PathPattern>, earlier: &[Route
 }
 
 /// The settings of a route that mean nothing where everything is passed through.
-const LIVE_ONLY: &[&str] = &[
+pub(super) const LIVE_ONLY: &[&str] = &[
     "poll",
     "poll_max",
     "obey_lifetime",
@@ -164,15 +164,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft], f
     }
     let name = reader.value(table, "origin", OriginName::parse);
     let live = reader.value(table, "live", parse_flag);
-    let pace = pace::read(reader, table);
-    let linger = reader.time(table, "linger");
-    let stale_if_error = reader.time(table, "stale_if_error");
-    let heartbeat = reader.time(table, "heartbeat");
-    let conflate = reader.value(table, "conflate", parse_flag);
-    let ignored = reader.list(table, "ignore_headers", parse_ignorable);
-    let sharing = sharing::read(reader, table);
-    let controls = fields::read(reader, table);
-    let expect = expect::read(reader, table, folder);
+    let policy = live_policy(reader, table, folder);
     let is_live = live.as_ref().map(|live| *live.value);
     if is_live == Some(false) {
         for &key in LIVE_ONLY {
@@ -183,21 +175,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft], f
     }
     let origin = name.and_then(|name| origin::find(reader, &name, origins));
     let build = || {
-        let policy = if is_live? {
-            RoutePolicy::Live(Box::new(LivePolicy {
-                pace: pace?,
-                linger: linger?.value,
-                stale_if_error: stale_if_error?.value,
-                heartbeat: heartbeat?.value,
-                conflate: conflate?.value,
-                ignore_headers: ignored?.into_iter().map(|at| at.value).collect(),
-                sharing: Arc::new(sharing?),
-                fields: Arc::new(controls?),
-                expect: Arc::new(expect?),
-            }))
-        } else {
-            RoutePolicy::PassThrough
-        };
+        let policy = if is_live? { RoutePolicy::Live(Box::new(policy?)) } else { RoutePolicy::PassThrough };
         Some(RouteConfig {
             host: host.clone()?.value,
             pattern: pattern.clone()?.value,
@@ -211,6 +189,30 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft], f
         pattern.as_ref().and_then(|at| at.span.as_ref()).map_or(0, |span| reader.source.line(span.start));
     let host = host.map(|at| HostPattern::clone(&at.value)).unwrap_or_default();
     RouteDraft { host, pattern, line, route }
+}
+
+/// How a table's resources are kept live: the settings of [`LIVE_ONLY`]. `None` if any of them is wrong.
+pub(super) fn live_policy(reader: &mut Reader<'_>, table: &Fields<'_>, folder: &Path) -> Option<LivePolicy> {
+    let pace = pace::read(reader, table);
+    let linger = reader.time(table, "linger");
+    let stale_if_error = reader.time(table, "stale_if_error");
+    let heartbeat = reader.time(table, "heartbeat");
+    let conflate = reader.value(table, "conflate", parse_flag);
+    let ignored = reader.list(table, "ignore_headers", parse_ignorable);
+    let sharing = sharing::read(reader, table);
+    let controls = fields::read(reader, table);
+    let expect = expect::read(reader, table, folder);
+    Some(LivePolicy {
+        pace: pace?,
+        linger: linger?.value,
+        stale_if_error: stale_if_error?.value,
+        heartbeat: heartbeat?.value,
+        conflate: conflate?.value,
+        ignore_headers: ignored?.into_iter().map(|at| at.value).collect(),
+        sharing: Arc::new(sharing?),
+        fields: Arc::new(controls?),
+        expect: Arc::new(expect?),
+    })
 }
 
 pub(super) fn parse_flag(text: &str) -> Result<bool, ValueError> {

@@ -71,6 +71,29 @@ pub enum ValueError {
     NotLocal,
     /// Not a number by which numbers may differ.
     Tolerance,
+    /// Not a pattern of URLs.
+    Allow(AllowError),
+    /// Not a network of addresses.
+    Network,
+    /// A header field that is never forwarded to whatever host a client names.
+    NotForwarded,
+}
+
+/// Why a text is not a pattern of URLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllowError {
+    /// It begins with neither `http://` nor `https://`.
+    Scheme,
+    /// It holds a user name or a password.
+    Userinfo,
+    /// The host is neither a name nor an address.
+    Host,
+    /// A `*` that is not a whole label, or not at the left of a name.
+    Wildcard,
+    /// The port is neither 1..65535 nor `*`.
+    Port,
+    /// It has no path.
+    NoPath,
 }
 
 /// Why a text is not an origin's URL.
@@ -210,6 +233,18 @@ impl ValueError {
                 "has a filter, a slice or a negative index, or is too long, to name arrays by their place"
             }
             Self::Tolerance => "is not a finite number of at least 0",
+            Self::Allow(error) => match error {
+                AllowError::Scheme => "begins with neither `http://` nor `https://`",
+                AllowError::Userinfo => "holds a user name or a password",
+                AllowError::Host => "has no host name or address that could be looked up",
+                AllowError::Wildcard => {
+                    "has a `*` in its host that does not stand for a whole label at the left of a name"
+                }
+                AllowError::Port => "has a port that is neither between 1 and 65535 nor `*`",
+                AllowError::NoPath => "has no path",
+            },
+            Self::Network => "is not a network of addresses",
+            Self::NotForwarded => "is never forwarded to a host that a client names",
         })
     }
 
@@ -324,6 +359,23 @@ impl ValueError {
                 "write names, indexes from 0, `*` and `..`: \"$.rows\", \"$.shops[*].rows\", \"$..rows\""
             }
             Self::Tolerance => "write by how much the number may differ without being told: 0.01",
+            Self::Allow(AllowError::Wildcard) => {
+                "write one `*` for each label that may be any: \"https://*.example.org/**\"; \"*\" alone allows every URL"
+            }
+            Self::Allow(AllowError::NoPath) => {
+                "write which paths: \"https://api.example.com/**\" for all of them"
+            }
+            Self::Allow(_) => {
+                "write scheme, host, port where it is not the usual one, and path: \"https://api.example.com/v1/**\", \
+                 \"http://localhost:*/**\""
+            }
+            Self::Network => {
+                "write an address and the length of the prefix that its network shares: \"10.1.0.0/16\", \"fd00:1::/32\"; \
+                 or an address alone"
+            }
+            Self::NotForwarded => {
+                "remove it: cookies belong to the gateway's own site, and the others are made by the gateway"
+            }
         }
     }
 }

@@ -12,10 +12,11 @@ use super::Gateway;
 use super::content::Reads;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
+use super::open::Open;
 use super::tls;
 use crate::config::{
-    ByteSize, Config, CorsOrigins, CredentialConfig, HostPattern, HttpVersions, LivePolicy, OriginConfig,
-    PathPattern, PlaceText, RouteConfig,
+    ByteSize, Config, CorsOrigins, CredentialConfig, HostPattern, HttpVersions, LivePolicy, OpenConfig,
+    OriginConfig, PathPattern, PlaceText, RouteConfig,
 };
 use crate::expect::Expecting;
 use crate::origin::{
@@ -23,6 +24,9 @@ use crate::origin::{
     OriginSettings, Place, SecretStyle,
 };
 use crate::proxy::Tunnels;
+
+/// How many other origins the redirects of one may lead to at a time.
+const MAX_REDIRECTED: usize = 64;
 
 /// A checked configuration could not be made to run.
 #[derive(Debug)]
@@ -89,7 +93,10 @@ impl Gateway {
             };
             let name = origin.name.as_str().to_owned();
             let made = HttpOrigin::new(settings).map_err(|error| BuildError::Origin { name, error })?;
-            origins.push(made);
+            origins.push(match *origin.follow_redirects {
+                0 => made,
+                redirects => made.following(redirects, MAX_REDIRECTED),
+            });
         }
         let window = WindowLimits {
             bytes: in_memory(*config.limits.window),
@@ -117,9 +124,14 @@ impl Gateway {
             Some(GatewayRoute { host, pattern, origin, live, reads })
         };
         let routes = config.routes.iter().filter_map(route).collect();
+        let open = match &config.open {
+            Some(open) => Some(self::open(open, max_body, window, max_streams, considered, &totals)?),
+            None => None,
+        };
         Ok(Gateway {
             hub,
             routes,
+            open,
             totals,
             cors: Cors::new(config.cors.clone()),
             tunnels: Tunnels::default(),
@@ -146,6 +158,26 @@ fn credentials(config: &CredentialConfig) -> CredentialSettings {
         style: if *oauth2.in_body { SecretStyle::Post } else { SecretStyle::Basic },
     });
     CredentialSettings { fields: fields.collect(), oauth2 }
+}
+
+/// The open mode, whose feeds are counted together.
+fn open(
+    config: &OpenConfig,
+    max_body: usize,
+    window: WindowLimits,
+    max_streams: usize,
+    considered: Vary,
+    totals: &Arc<FeedCounters>,
+) -> Result<Open, BuildError> {
+    let counters = Arc::new(FeedCounters::within(totals.clone()));
+    let policy = config.live.clone();
+    // An origin's name is its scheme, host and port here, so that equal paths of two hosts never share.
+    let live = move |origin: &HttpOrigin| {
+        let considered = considered.clone();
+        live_route("/**", origin, &policy, window, max_streams, considered, counters.clone())
+    };
+    Open::new(config, max_body, live)
+        .map_err(|error| BuildError::Origin { name: String::from("[open]"), error })
 }
 
 /// How an origin is connected to, in its own terms.

@@ -87,7 +87,7 @@ impl Reads {
 }
 
 /// Whether a request has no content.
-fn is_bare(request: &Request<Body>) -> bool {
+pub(super) fn is_bare(request: &Request<Body>) -> bool {
     let fields = request.headers();
     !fields.contains_key(TRANSFER_ENCODING)
         && fields.get(CONTENT_LENGTH).is_none_or(|length| length.as_bytes() == b"0")

@@ -22,18 +22,21 @@ use super::admission::AdmissionLimits;
 use super::content::{self, Content, Reads};
 use super::cors::Cors;
 use super::gate::Ending;
+use super::open::Open;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
 use super::writes::Write;
 use super::{answer, asked, cache_status, plain, stream};
 use crate::config::{ByteSize, HostPattern, OrAuto, PathPattern};
 use crate::memory::Pressure;
-use crate::origin::{HttpOrigin, no_body};
+use crate::origin::{HttpOrigin, no_body, was_here};
 use crate::proxy::{self, Client, Tunnels};
 
 /// A gateway that is ready to answer.
 pub struct Gateway {
     pub(super) hub: Hub,
     pub(super) routes: Vec<GatewayRoute>,
+    /// Present where clients may name URLs themselves.
+    pub(super) open: Option<Open>,
     /// The counts of all live routes together.
     pub(super) totals: Arc<FeedCounters>,
     pub(super) cors: Cors,
@@ -146,14 +149,31 @@ impl Gateway {
         decided
     }
 
-    async fn answer(&self, mut request: Request<Body>, client: &Client) -> Decided {
+    async fn answer(&self, request: Request<Body>, client: &Client) -> Decided {
         if let Some(wrong) = wrong_host(&request) {
             return refused(&Problem::new(ProblemKind::BadRequest).with_detail(wrong));
+        }
+        if was_here(request.headers()) {
+            let detail = "a request that this gateway sent came back to it: some origin leads here";
+            return refused(&Problem::new(ProblemKind::LoopDetected).with_detail(detail));
+        }
+        if let Some(open) = self.open.as_ref().filter(|_| Open::is_for(request.uri().path())) {
+            return self.answer_open(open, request, client).await;
         }
         let Some(route) = self.route(host_of(&request), request.uri().path()) else {
             let detail = format!("no route matches {}", request.uri().path());
             return refused(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
         };
+        self.answer_on(route, request, client).await
+    }
+
+    /// Answers a request on the route that it is for.
+    pub(super) async fn answer_on(
+        &self,
+        route: &GatewayRoute,
+        mut request: Request<Body>,
+        client: &Client,
+    ) -> Decided {
         let Some(target) = request.uri().path_and_query().cloned() else {
             return refused(&Problem::new(ProblemKind::BadRequest).with_detail("the request names no path"));
         };
@@ -425,7 +445,7 @@ fn host_of(request: &Request<Body>) -> Option<&str> {
 }
 
 /// The same URI with another path and query. A request in absolute form keeps the host that it names there.
-fn with_target(uri: &Uri, target: &str) -> Result<Uri, http::Error> {
+pub(super) fn with_target(uri: &Uri, target: &str) -> Result<Uri, http::Error> {
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(target.parse()?);
     Ok(Uri::from_parts(parts)?)
@@ -452,7 +472,7 @@ fn unconfirmed(failure: &Failure) -> Response<Body> {
     told(&problem)
 }
 
-fn refused(problem: &Problem) -> Decided {
+pub(super) fn refused(problem: &Problem) -> Decided {
     Decided::Answer(told(problem))
 }
 

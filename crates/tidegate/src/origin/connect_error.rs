@@ -17,7 +17,8 @@ use super::tls_error::TlsError;
 pub(crate) enum ConnectError {
     /// The origin's name has no address that is known. Shared by everyone who waited for the same look-up.
     Resolve(Arc<io::Error>),
-    /// There is no address that may be connected to, by the policy that was given.
+    /// A policy says which addresses may be connected to, and there is none of them: because there is none at all, or
+    /// because none is allowed.
     Guarded,
     /// An address was reached, and nobody listens there.
     Refused(Arc<io::Error>),
@@ -69,7 +70,8 @@ impl fmt::Display for ConnectError {
         match self {
             ConnectError::Resolve(error) => write!(f, "its name has no known address: {error}"),
             ConnectError::Guarded => f.write_str(
-                "it has no address that may be connected to: it does not exist, or must not be reached from here",
+                "it has no address that may be connected to: it does not exist, or it is not public and `allow_private` \
+                 does not name it",
             ),
             ConnectError::Refused(error) | ConnectError::Unreachable(error) => error.fmt(f),
             ConnectError::TimedOut => f.write_str("no connection in time"),

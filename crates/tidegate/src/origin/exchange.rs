@@ -53,6 +53,16 @@ impl Link {
         &self.authority
     }
 
+    /// The most time for connecting.
+    pub(super) fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    /// The most time until the answer's head.
+    pub(super) fn head_timeout(&self) -> Duration {
+        self.head_timeout
+    }
+
     /// Sends a request and waits for the head of the answer. `upload` tells how its body gets on, where it has one.
     ///
     /// A request is sent once more, on another connection, in two cases. A `GET` or `HEAD` without a body, and any request

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use tidegate_core::{
@@ -18,6 +18,7 @@ use super::collect::{self, End, Gathered};
 use super::credentials::Own;
 use super::exchange::{Repeatable, no_body, whole};
 use super::incoming::Incoming;
+use super::redirects::{self, Arrived, Redirects};
 use super::{fields, media};
 
 /// How long a plain reader waits for a body to be complete before it gets it piecemeal.
@@ -55,23 +56,48 @@ pub(super) async fn fetch(origin: &Inner, request: FetchRequest) -> Fetched {
 
 async fn once(origin: &Inner, request: FetchRequest, own: &Own<'_>) -> Fetched {
     let patient = request.patient;
-    let conditional = has_conditions(&request.method) && !request.condition.is_empty();
+    let is_conditional = has_conditions(&request.method);
+    let condition = if is_conditional { request.condition.clone() } else { Validators::default() };
+    let ends = origin.redirects.as_ref().map(Redirects::ends);
+    let ends = ends.map(|ends| (ends, ends.asked(&request.target, &request.fields)));
     let request = match request_for(origin, request, own) {
         Ok(request) => request,
         Err(error) => {
             return failed(FailureKind::Request, format!("the target cannot be asked for: {error}"), 0);
         }
     };
-    match origin.link.exchange(request, None).await {
-        Ok(response) if response.status() == StatusCode::NOT_MODIFIED && !conditional => {
-            let detail = format!("{} answered 304 to a request without a condition", origin.link.authority());
-            failed(FailureKind::NotHttp, detail, 0)
+    let is_condition_of = |uri: &Uri| ends.is_none_or(|(ends, asked)| ends.is_at(asked, uri, &condition));
+    let Arrived { mut response, uri, conditional } =
+        match redirects::exchange(origin, request, None, is_condition_of).await {
+            Ok(arrived) => arrived,
+            Err(failure) => return without_answer(failure),
+        };
+    if response.status() == StatusCode::NOT_MODIFIED && (condition.is_empty() || !conditional) {
+        let detail = format!("{} answered 304 to a request without a condition", origin.link.authority());
+        return failed(FailureKind::NotHttp, detail, 0);
+    }
+    origin.mount.translate(response.headers_mut());
+    let fetched = understand(origin, response, patient).await;
+    if let Some((ends, asked)) = ends
+        && let Some(validators) = validators_after(&fetched.outcome, condition)
+    {
+        ends.note(asked, &uri, &validators);
+    }
+    fetched
+}
+
+/// What a feed has for its next condition, if it takes this outcome; `before` is what it had.
+fn validators_after(outcome: &Outcome, before: Validators) -> Option<Validators> {
+    match outcome {
+        Outcome::Fresh(representation) => Some(Validators::of(&representation.fields)),
+        Outcome::NotModified { fields } => {
+            let newer = Validators::of(fields);
+            Some(Validators {
+                etag: newer.etag.or(before.etag),
+                last_modified: newer.last_modified.or(before.last_modified),
+            })
         }
-        Ok(mut response) => {
-            origin.mount.translate(response.headers_mut());
-            understand(origin, response, patient).await
-        }
-        Err(failure) => without_answer(failure),
+        _ => None,
     }
 }
 
@@ -90,7 +116,7 @@ fn request_for(origin: &Inner, request: FetchRequest, own: &Own<'_>) -> Result<R
     fields.entry(header::ACCEPT).or_insert(ACCEPT);
     // A client's own is there only where `Vary` names it.
     fields.entry(header::USER_AGENT).or_insert(USER_AGENT);
-    fields::append_via(&mut fields, Version::HTTP_11);
+    fields::append_own_via(&mut fields, Version::HTTP_11);
     let Validators { etag, last_modified } =
         if has_conditions(&method) { condition } else { Validators::default() };
     if let Some(etag) = etag {

@@ -1,5 +1,6 @@
 //! Header fields on their way through: what travels, what does not, and small repairs.
 
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
@@ -59,8 +60,25 @@ pub(super) fn of_the_representation(fields: &HeaderMap) -> HeaderMap {
     copied.collect()
 }
 
-/// Notes in `Via` that a message received in this version passed through here (RFC 9110 §7.6.3).
+/// Notes in `Via` that an answer received in this version passed through here (RFC 9110 §7.6.3).
 pub(crate) fn append_via(fields: &mut HeaderMap, received: Version) {
+    append_via_as(fields, received, NAME);
+}
+
+/// The same for a request, which may come back to where it was: what it is marked with is this gateway's alone.
+pub(crate) fn append_own_via(fields: &mut HeaderMap, received: Version) {
+    append_via_as(fields, received, &OWN_NAME);
+}
+
+/// How this process calls itself towards origins. Others of its kind, which may well stand behind it, have other numbers.
+/// A comment would do as well, but whoever passes it on may remove it (RFC 9110 §7.6.3).
+static OWN_NAME: LazyLock<String> = LazyLock::new(|| {
+    // Without random numbers nothing runs; the process's own number is better than none here.
+    let number = getrandom::u32().unwrap_or_else(|_| std::process::id());
+    format!("{NAME}-{number:08x}")
+});
+
+fn append_via_as(fields: &mut HeaderMap, received: Version, name: &str) {
     let protocol = match received {
         Version::HTTP_10 => "1.0",
         // Its minor version is 0 where one is written (RFC 9110 §2.5).
@@ -68,9 +86,17 @@ pub(crate) fn append_via(fields: &mut HeaderMap, received: Version) {
         _ => "1.1",
     };
     // A version and a token are visible ASCII.
-    if let Ok(value) = HeaderValue::from_str(&format!("{protocol} {NAME}")) {
+    if let Ok(value) = HeaderValue::from_str(&format!("{protocol} {name}")) {
         fields.append(header::VIA, value);
     }
+}
+
+/// Whether a request passed through here already: it would go round for ever (RFC 9110 §7.6.3).
+pub(crate) fn was_here(fields: &HeaderMap) -> bool {
+    let lines = fields.get_all(header::VIA).iter().filter_map(|value| value.to_str().ok());
+    let mut received_by =
+        lines.flat_map(|line| line.split(',')).filter_map(|hop| hop.split_ascii_whitespace().nth(1));
+    received_by.any(|name| name == OWN_NAME.as_str())
 }
 
 /// Turns a `Retry-After` that is a date into seconds from `now` (RFC 9110 §10.2.3), because core has no calendar. What
@@ -173,6 +199,22 @@ mod tests {
         for (name, value) in &kept {
             assert_ne!(value.as_bytes().as_ptr(), parsed[name].as_bytes().as_ptr(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_request_that_was_here_is_known() {
+        let mut sent = fields(&[("via", "1.0 front")]);
+        append_own_via(&mut sent, Version::HTTP_11);
+        assert!(was_here(&sent));
+        let joined =
+            sent.get_all(header::VIA).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>();
+        assert!(was_here(&fields(&[("via", &format!("{}, 1.1 back (with, a comment)", joined.join(",")))])));
+        for others in ["1.1 tidegate", "1.1 tidegate-00000000", "1.1 x (tidegate)", ""] {
+            assert!(!was_here(&fields(&[("via", others)])), "{others}");
+        }
+        let mut answer = HeaderMap::new();
+        append_via(&mut answer, Version::HTTP_11);
+        assert!(!was_here(&answer));
     }
 
     #[test]

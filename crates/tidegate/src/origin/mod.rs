@@ -19,6 +19,7 @@ mod connect;
 mod connect_error;
 mod connections;
 mod credentials;
+mod elsewhere;
 mod exchange;
 mod fetch;
 mod fields;
@@ -27,8 +28,11 @@ mod lanes;
 mod media;
 mod mount;
 mod pools;
+mod public;
 mod race;
+mod redirects;
 mod resolve;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tls_error;
@@ -47,11 +51,16 @@ use rustls::pki_types::ServerName;
 use tidegate_hub::{FetchRequest, Fetched, Origin};
 
 pub use connections::{ConnectionSettings, Http2, MAX_AGE};
+pub(crate) use elsewhere::{Elsewhere, Limits, Refusal, Unavailable};
 pub(crate) use exchange::{Turn, no_body};
-pub(crate) use fields::{NAME, append_via, end_to_end, without_dot_segments};
+pub(crate) use fields::{NAME, append_own_via, append_via, end_to_end, was_here, without_dot_segments};
 pub(crate) use incoming::Incoming;
 pub(crate) use media::form as form_of;
+pub use public::PublicOnly;
+pub(crate) use redirects::exchange;
 pub use resolve::{Allow, Place, Resolve, Resolving};
+pub(crate) use target::Target;
+pub(crate) use trust::machine_tls;
 
 pub use budget::BudgetSettings;
 pub use credentials::{CredentialSettings, OAuth2Settings, SecretStyle};
@@ -61,6 +70,7 @@ use connect::{Book, Connector};
 use credentials::{Credentials, Endpoint};
 use exchange::Link;
 use mount::Mount;
+use redirects::Redirects;
 use resolve::Places;
 
 /// What to know about an origin before the first request.
@@ -139,6 +149,8 @@ pub(crate) struct Inner {
     pub(crate) link: Arc<Link>,
     budget: Budget,
     pub(crate) credentials: Credentials,
+    /// Where redirects are followed.
+    redirects: Option<Redirects>,
     body_timeout: Duration,
     patience: Duration,
     max_body: usize,
@@ -216,7 +228,19 @@ impl HttpOrigin {
         let budget = Budget::new(authority.as_str(), budget);
         let patience = fetch::PATIENCE;
         let (link, mount) = (Arc::new(link), Mount::new(scheme, authority, path.path()));
-        let inner = Inner { name, mount, host, link, budget, credentials, body_timeout, patience, max_body };
+        let redirects = None;
+        let inner = Inner {
+            name,
+            mount,
+            host,
+            link,
+            redirects,
+            budget,
+            credentials,
+            body_timeout,
+            patience,
+            max_body,
+        };
         Ok(HttpOrigin(Arc::new(inner)))
     }
 
@@ -234,6 +258,26 @@ impl HttpOrigin {
     pub fn mounted_at(&self, outside: &str) -> HttpOrigin {
         let inner = Inner::clone(&self.0);
         HttpOrigin(Arc::new(Inner { mount: inner.mount.at(outside), ..inner }))
+    }
+
+    /// The same origin, of which so many redirects are followed: within itself, and to what is public elsewhere.
+    /// `origins`: how many other origins they may be in use for.
+    pub fn following(self, redirects: usize, origins: usize) -> HttpOrigin {
+        let inner = Inner::clone(&self.0);
+        let limits = Limits {
+            connect_timeout: inner.link.connect_timeout(),
+            head_timeout: inner.link.head_timeout(),
+            body_timeout: inner.body_timeout,
+            max_body: inner.max_body,
+            redirects,
+            origins,
+        };
+        // Without roots of this machine there is no https elsewhere.
+        let tls = machine_tls(true).or_else(|_| machine_tls(false));
+        let Ok(tls) = tls else { return self };
+        let elsewhere = Elsewhere::new(|_| true, PublicOnly::default(), tls, limits);
+        let redirects = Some(Redirects::new(redirects, elsewhere));
+        HttpOrigin(Arc::new(Inner { redirects, ..inner }))
     }
 
     pub(crate) fn inner(&self) -> &Inner {

@@ -66,6 +66,11 @@ impl Mount {
             .build()
     }
 
+    /// Whether a path at the origin, without dot segments, is one of the API's.
+    pub(super) fn holds(&self, path: &str) -> bool {
+        below(path, &self.inside).is_some()
+    }
+
     /// Makes what an answer says about places true for clients.
     pub(crate) fn translate(&self, fields: &mut HeaderMap) {
         for name in [header::LOCATION, header::CONTENT_LOCATION] {

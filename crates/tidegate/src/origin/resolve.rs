@@ -152,8 +152,9 @@ impl Places {
         if addresses.iter().any(|place| !place.is_empty()) {
             return Ok(addresses);
         }
-        // With a guard nobody learns which names exist behind it.
         Err(match failure {
+            // Whoever may name any host must not learn which names there are in the networks that it may not reach: so a
+            // name that does not exist is told like one that leads there.
             _ if self.guard.is_some() => ConnectError::Guarded,
             Some(failure) => ConnectError::Resolve(failure),
             None => ConnectError::Resolve(Arc::new(no_address())),

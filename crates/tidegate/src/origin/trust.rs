@@ -35,6 +35,11 @@ pub(super) fn client_config(settings: &ConnectionSettings, needed: bool) -> io::
     })
 }
 
+/// The same for hosts that the operator did not choose: by the roots of this machine, and without an identity.
+pub(crate) fn machine_tls(needed: bool) -> io::Result<ClientConfig> {
+    client_config(&ConnectionSettings::default(), needed)
+}
+
 fn native_roots() -> io::Result<RootCertStore> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();

@@ -5,7 +5,7 @@ use tidegate_core::sharing::connection_options;
 use tidegate_hub::Body;
 
 use super::Client;
-use crate::origin::{Incoming, append_via, end_to_end};
+use crate::origin::{Incoming, append_own_via, append_via, end_to_end};
 
 /// What clients claim about the path that they came. It is dropped: whoever stands in front of the gateway has to be
 /// trusted explicitly, and nobody is yet.
@@ -65,7 +65,7 @@ pub(super) fn for_the_origin(
     fields.remove(header::EXPECT);
     // Announces the trailers of the request's own body, which go with it.
     copy(sent, header::TRAILER, &mut fields);
-    append_via(&mut fields, request.version());
+    append_own_via(&mut fields, request.version());
     add_forwarded(&mut fields, request, client);
 
     // Fields of this connection, each named as such (RFC 9110 §7.6.1).

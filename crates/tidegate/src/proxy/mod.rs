@@ -32,7 +32,7 @@ use hyper::upgrade::OnUpgrade;
 use tidegate_core::{Failure, FailureKind};
 use tidegate_hub::Body;
 
-use crate::origin::{HttpOrigin, Incoming, no_body};
+use crate::origin::{self, HttpOrigin, Incoming, no_body};
 use fields::Upgrade;
 pub use tunnel::Tunnels;
 
@@ -96,7 +96,8 @@ pub async fn forward(
     *outgoing.method_mut() = head.method;
     *outgoing.uri_mut() = uri;
     *outgoing.headers_mut() = fields;
-    let response = inner.link.exchange(outgoing, progress).await?;
+    // The client's own condition, if any, is for whatever answers (RFC 9110 §13.2.1: a redirect ignores it).
+    let response = origin::exchange(inner, outgoing, progress, |_| true).await?.response;
     if response.status() == StatusCode::UNAUTHORIZED {
         // It cannot be sent again, but the next one shall have a token that is accepted.
         inner.credentials.refused(&own);

@@ -157,7 +157,7 @@ async fn the_fields_of_the_path() {
     assert_eq!(got.field("x-forwarded-host"), Some("gateway.test"));
     assert_eq!(got.field("x-forwarded-proto"), Some("http"));
     assert_eq!(got.field("forwarded"), Some("for=127.0.0.1;proto=http;host=\"gateway.test\""));
-    assert_eq!(got.all("via").join(", "), "1.0 before, 1.1 tidegate");
+    assert!(got.all("via").join(", ").starts_with("1.0 before, 1.1 tidegate-"));
     for gone in ["x-forwarded-prefix", "x-real-ip", "x-private", "proxy-authorization", "te"] {
         assert_eq!(got.field(gone), None, "{gone}");
     }
@@ -169,7 +169,7 @@ async fn the_fields_of_the_path() {
         shared.names().iter().all(|name| !name.contains("forwarded") && name != "x-private"),
         "{shared:?}"
     );
-    assert_eq!(shared.field("via"), Some("1.1 tidegate"));
+    assert!(shared.field("via").is_some_and(|via| via.starts_with("1.1 tidegate-")));
 }
 
 #[tokio::test]

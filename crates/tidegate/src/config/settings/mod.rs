@@ -9,6 +9,7 @@
 mod connections;
 mod expect;
 mod limits;
+mod open;
 mod origin;
 mod route;
 mod tls;
@@ -38,6 +39,7 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
         connections::SETTINGS,
         route::SETTINGS,
         expect::SETTINGS,
+        open::SETTINGS,
     ]
     .into_iter()
     .flatten()

@@ -52,6 +52,17 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         section: Section::Origin,
+        key: "follow_redirects",
+        kind: Kind::Count(0, 20),
+        default: Some("0"),
+        example: "5",
+        about: "How many redirects of a `GET` or `HEAD` the gateway follows itself: within the origin's `url`, and to public \
+                addresses elsewhere, never from `https` to `http`. Other hosts get neither credentials nor any other field \
+                that may hold some. `0` passes redirects on to clients.",
+        reason: "Where an API redirects is the client's to know, until you say that it is the gateway's.",
+    },
+    Setting {
+        section: Section::Origin,
         key: "max_concurrent",
         kind: Kind::Count(1, 65_536),
         default: Some("64"),

@@ -60,6 +60,9 @@ fn what_the_environment_holds_is_never_printed() {
                     Section::Origin => format!("{ROUTE}[[origin]]\n{line}{}", other(ORIGIN, setting.key)),
                     Section::Expect => format!("{ORIGIN}{ROUTE}[route.expect]\n{line}"),
                     Section::Route => format!("{ORIGIN}[[route]]\n{line}{}", other(ROUTE, setting.key)),
+                    Section::Open => {
+                        format!("{ORIGIN}{ROUTE}[open]\n{line}{}", other("allow = [\"*\"]\n", setting.key))
+                    }
                 };
                 let environment = |_: &str| Some(secret.to_owned());
                 let printed = printed(&text, &environment);

@@ -5,6 +5,7 @@ mod credentials;
 mod expect;
 mod fields;
 mod limits;
+mod open;
 mod origin_tls;
 mod sharing;
 mod tls;
@@ -76,8 +77,9 @@ fn optional(credentials: &CredentialConfig) -> String {
 
 #[test]
 fn what_is_not_written_has_its_documented_default() {
-    let config = parse(&format!("{ORIGIN}{ROUTE}")).unwrap();
+    let config = parse(&format!("{ORIGIN}{ROUTE}[open]\nallow = [\"*\"]\n")).unwrap();
     let (origin, live) = (&config.origins[0], config.routes[0].live().unwrap());
+    let open = config.open.as_ref().unwrap();
     let shown = |value: &Sourced<Duration>| display_duration(**value);
     // What is documented as `auto` is known when the file is checked.
     let auto = |value: &Sourced<usize>, expected: usize| {
@@ -128,6 +130,7 @@ fn what_is_not_written_has_its_documented_default() {
         ("max_connection_age", shown(&origin.connections.max_age)),
         ("host", config.routes[0].host.to_string()),
         ("mount", config.routes[0].mount.to_string()),
+        ("follow_redirects", origin.follow_redirects.to_string()),
         ("live", config.routes[0].live().is_some().to_string()),
         ("poll", shown(&live.pace.poll)),
         (
@@ -165,6 +168,10 @@ fn what_is_not_written_has_its_documented_default() {
         ("pointer", live.expect.pointer.iter().map(ToString::to_string).collect()),
         ("schema", live.expect.schema.as_ref().map(|(path, _)| path.to_string()).unwrap_or_default()),
         ("identity", live.fields.identity.iter().map(|(path, _)| path.to_string()).collect()),
+        ("allow_private", open.allow_private.iter().map(ToString::to_string).collect()),
+        ("forward_headers", open.forward_headers.iter().map(ToString::to_string).collect()),
+        ("max_redirects", open.max_redirects.to_string()),
+        ("max_open_origins", open.max_open_origins.to_string()),
     ];
     let documented: Vec<_> = settings().filter_map(|s| Some((s.key, s.default?.to_owned()))).collect();
     assert_eq!(documented.len(), found.len());
@@ -198,7 +205,8 @@ fn every_example_and_default_is_accepted_where_it_is_documented() {
             let text = with(Section::Top, "")
                 + &with(Section::Limits, "[limits]\n")
                 + &with(Section::Origin, &origin)
-                + &with(Section::Route, "[[route]]\npath = \"/market/**\"\norigin = \"market\"\n");
+                + &with(Section::Route, "[[route]]\npath = \"/market/**\"\norigin = \"market\"\n")
+                + &with(Section::Open, "[open]\nallow = [\"*\"]\n");
             let set = |_: &str| Some(String::from("x"));
             assert_eq!(errors(&text, &set), [""; 0], "{text}");
         }
@@ -220,7 +228,7 @@ fn keys_that_are_no_settings() {
     check(
         "password = \"x\"",
         "unknown key `password`",
-        "valid keys in the top of the file: listen, cors_origins, tls, limits, origin, route",
+        "valid keys in the top of the file: listen, cors_origins, tls, limits, origin, route, open",
     );
     check(
         "[limits]\nfoo = 1",
@@ -230,7 +238,7 @@ fn keys_that_are_no_settings() {
     check(
         "\"a\\u001b[31m\" = 1",
         "unknown key `a\u{fffd}[31m`",
-        "valid keys in the top of the file: listen, cors_origins, tls, limits, origin, route",
+        "valid keys in the top of the file: listen, cors_origins, tls, limits, origin, route, open",
     );
 }
 

@@ -44,6 +44,13 @@ pub struct BudgetSettings {
     pub max_per_second: Option<u32>,
 }
 
+/// What an origin has that nobody configured.
+impl Default for BudgetSettings {
+    fn default() -> BudgetSettings {
+        BudgetSettings { max_concurrent: 64, max_per_second: None }
+    }
+}
+
 /// The budget of one origin. Clones share it.
 #[derive(Clone)]
 pub(super) struct Budget(Arc<Shared>);

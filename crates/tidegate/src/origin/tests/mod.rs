@@ -3,6 +3,7 @@
 mod addresses;
 mod bodies;
 mod connections;
+mod elsewhere;
 mod http2;
 mod meaning;
 mod requests;

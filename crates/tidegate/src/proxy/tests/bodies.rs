@@ -151,7 +151,7 @@ async fn an_old_client_gets_no_chunks() {
     let stage = Stage::set().await;
     let (mut client, mut connection, request) = stage.send("GET / HTTP/1.0\r\nHost: a\r\n\r\n").await;
     assert!(request.head.starts_with("GET / HTTP/1.1\r\n"));
-    assert_eq!(request.field("via"), Some("1.0 tidegate"));
+    assert!(request.field("via").is_some_and(|via| via.starts_with("1.0 tidegate-")));
     connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n").await;
     let head = client.head().await;
     assert_eq!(head.field("transfer-encoding"), None);
