@@ -332,8 +332,8 @@ impl Feed {
 }
 
 impl Feed {
-    /// Whether whoever comes now with this wish can be told a state at once. After a write that would be that it is `live`, which
-    /// only the next fetch can tell.
+    /// Whether whoever comes now with this wish can be told a state at once. After a write that would be that it is `live`,
+    /// which only the next fetch can tell.
     fn is_current(&self, now: Time, wish: Wish) -> bool {
         let unsure = self.invalidated && self.status.state == State::Live;
         self.is_polling(now) && self.has_something_to_say() && !unsure && self.is_fresh_for(now, wish)
