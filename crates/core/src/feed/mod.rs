@@ -51,6 +51,8 @@ struct InFlight {
     patient: bool,
     /// Somebody waits for a fetch that begins after this one.
     again: bool,
+    /// A plain reader waits for it.
+    read: bool,
     /// A write came after it began: its answer may be older than that.
     suspect: bool,
 }
@@ -167,8 +169,7 @@ impl Feed {
             return;
         };
         if self.discards(&current) {
-            // Who waits for it waits for the one that begins now.
-            self.begin_fetch(now);
+            self.repeat(now, &current);
             return;
         }
         let answered = !matches!(outcome, Outcome::Failed(_));
@@ -178,14 +179,13 @@ impl Feed {
         }
         let succeeded = matches!(settled, Settled::Confirmed);
         self.invalidated &= !succeeded || current.suspect;
-        let again = current.again || current.suspect;
         let retry_after = match &settled {
             Settled::Failed(failure) => failure.retry_after,
             Settled::Answered(answer) => retry_after(&answer.fields),
             _ => None,
         };
         // An ended feed makes no further fetch: those who wait for one share this one's end.
-        let number = if self.ended && again { fetch.after() } else { fetch };
+        let number = if self.ended && (current.again || current.suspect) { fetch.after() } else { fetch };
         self.outputs.push_back(Output::Settled(number, settled));
         if self.ended {
             self.outputs.push_back(Output::Retire);
@@ -198,8 +198,8 @@ impl Feed {
         if self.status.retry_at.is_some() {
             self.status.retry_at = self.next_poll;
         }
-        if again {
-            self.begin_fetch(now);
+        if current.again || (current.suspect && self.is_polling(now)) {
+            self.begin_awaited(now, current.again);
         }
         self.retire_if_idle(now);
     }
@@ -325,6 +325,15 @@ impl Feed {
         self.begin(now, self.subscribers > 0)
     }
 
+    /// `awaited`: plain readers wait for it, or may.
+    fn begin_awaited(&mut self, now: Time, awaited: bool) -> Fetching {
+        let fetch = self.begin_fetch(now);
+        if let Some(current) = &mut self.in_flight {
+            current.read = awaited;
+        }
+        fetch
+    }
+
     fn begin(&mut self, now: Time, patient: bool) -> Fetching {
         self.fetches += 1;
         let fetch = Fetching(self.fetches);
@@ -336,7 +345,8 @@ impl Feed {
             }
             _ => Validators::default(),
         };
-        self.in_flight = Some(InFlight { fetch, started: now, patient, again: false, suspect: false });
+        self.in_flight =
+            Some(InFlight { fetch, started: now, patient, again: false, read: false, suspect: false });
         self.next_poll = None;
         self.outputs.push_back(Output::Fetch(FetchPlan { fetch, condition, patient }));
         fetch

@@ -88,10 +88,11 @@ impl Feed {
                     current.again = true;
                     current.fetch.after()
                 } else {
+                    current.read = true;
                     current.fetch
                 }
             }
-            None => self.begin_fetch(now),
+            None => self.begin_awaited(now, true),
         }
     }
 }

@@ -155,6 +155,18 @@ fn a_write_to_what_nobody_has_keeps_no_feed() {
 }
 
 #[test]
+fn a_fetch_that_nobody_needs_is_not_made_again() {
+    let mut bench = Bench::watching("[1]");
+    bench.unsubscribe();
+    bench.next_poll();
+    bench.now = bench.now + LINGER;
+    bench.seen();
+    bench.invalidate();
+    bench.answer(json("[0]"));
+    assert_eq!(bench.seen(), "retire");
+}
+
+#[test]
 fn the_first_version_waits_for_the_write_too() {
     let mut bench = Bench::new();
     let before = until(bench.subscribe());
