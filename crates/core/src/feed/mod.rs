@@ -14,6 +14,7 @@
 //!
 //! It must not know sockets, wire formats, shards or who its subscribers are; it only counts them.
 
+mod doubt;
 mod invalidation;
 mod io;
 mod judge;
@@ -28,12 +29,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header;
 
+use self::doubt::Doubt;
 pub use self::io::{Ended, FetchPlan, Fetching, Output, Policy, Settled, Unproven, Wait};
 pub use self::reads::Serving;
 pub use self::state::{Cause, Meta, State, Status};
 pub use self::update::{Resumed, Update};
 
-use crate::failure::{Failure, FailureKind, Phase};
+use crate::failure::FailureKind;
 use crate::position::{Binding, Epoch, Position};
 use crate::representation::{Outcome, Validators, retry_after};
 use crate::schedule::Schedule;
@@ -74,6 +76,7 @@ pub struct Feed {
     head_is_last: bool,
     meta: Option<Meta>,
     status: Status,
+    doubt: Doubt,
     subscribers: usize,
     /// Polling goes on until then though nobody subscribes.
     polled_until: Time,
@@ -117,6 +120,7 @@ impl Feed {
             head_is_last: true,
             meta: None,
             status: Status::initial(now),
+            doubt: Doubt::none(now),
             subscribers: 0,
             polled_until: now,
             kept_until: now,
@@ -177,6 +181,7 @@ impl Feed {
         if answered {
             self.answer_time = (self.answer_time * 3 + now.since(current.started)) / 4;
         }
+        let again = current.again || (current.suspect && self.is_polling(now));
         let succeeded = matches!(settled, Settled::Confirmed);
         self.invalidated &= !succeeded || current.suspect;
         let retry_after = match &settled {
@@ -184,21 +189,27 @@ impl Feed {
             Settled::Answered(answer) => retry_after(&answer.fields),
             _ => None,
         };
-        // An ended feed makes no further fetch: those who wait for one share this one's end.
-        let number = if self.ended && (current.again || current.suspect) { fetch.after() } else { fetch };
-        self.outputs.push_back(Output::Settled(number, settled));
         if self.ended {
+            // An ended feed makes no further fetch: those who wait for one share this one's end.
+            let number = if current.again || current.suspect { fetch.after() } else { fetch };
+            self.outputs.push_back(Output::Settled(number, settled));
             self.outputs.push_back(Output::Retire);
             return;
         }
-        self.next_poll = Some(match succeeded {
+        if self.is_to_be_asked_again_soon() {
+            self.schedule.forget_failures();
+        }
+        let next = match succeeded || is_document(&settled) {
             true => self.schedule.after_success(current.started, now),
             false => self.schedule.after_failure(now, retry_after),
-        });
+        };
+        self.next_poll = Some(next);
+        self.tell_in_time(now, if again { now } else { next });
         if self.status.retry_at.is_some() {
             self.status.retry_at = self.next_poll;
         }
-        if current.again || (current.suspect && self.is_polling(now)) {
+        self.outputs.push_back(Output::Settled(fetch, settled));
+        if again {
             self.begin_awaited(now, current.again);
         }
         self.retire_if_idle(now);
@@ -348,27 +359,9 @@ impl Feed {
         self.in_flight =
             Some(InFlight { fetch, started: now, patient, again: false, read: false, suspect: false });
         self.next_poll = None;
+        self.doubt.asked(now);
         self.outputs.push_back(Output::Fetch(FetchPlan { fetch, condition, patient }));
         fetch
-    }
-
-    /// When the fetch under way is overdue: subscribers would be told that the head is live although nothing confirms
-    /// it any more. An origin that is always slow is given the time that it takes.
-    fn overdue_at(&self, current: &InFlight) -> Option<Time> {
-        let live = self.status.state == State::Live && self.meta.is_some();
-        let patience = self.policy.interval.max(MIN_PATIENCE).max(self.answer_time * 4);
-        live.then_some(current.started + patience)
-    }
-
-    fn notice_overdue(&mut self, now: Time) {
-        let Some(current) = &self.in_flight else { return };
-        if self.overdue_at(current).is_some_and(|overdue| overdue <= now) {
-            let waited = now.since(current.started).as_millis();
-            let detail = format!("the origin has not answered for {waited} ms");
-            self.failed(now, Failure::new(FailureKind::TimedOut(Phase::Head), detail));
-            // It is being asked right now.
-            self.status.retry_at = None;
-        }
     }
 
     fn retire_if_idle(&mut self, now: Time) {
@@ -379,6 +372,11 @@ impl Feed {
             self.outputs.push_back(Output::Retire);
         }
     }
+}
+
+/// Whether the origin answered with a document, though one of another sort than is streamed: no reason to ask more rarely.
+fn is_document(settled: &Settled) -> bool {
+    matches!(settled, Settled::Failed(failure) if failure.kind == FailureKind::TypeChanged)
 }
 
 #[cfg(test)]

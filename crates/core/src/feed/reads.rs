@@ -60,7 +60,7 @@ impl Feed {
         else {
             return after(Forward::Miss);
         };
-        let failing = polled && self.status.state == State::Stale;
+        let failing = polled && !self.is_confirmed();
         if !meta.control.storable {
             let known = polled && (failing || !self.invalidated) && !demand.insists();
             return if known { Serving::Unshared } else { after(Forward::Miss) };

@@ -3,6 +3,7 @@
 use super::*;
 use crate::caching::Demand;
 use crate::document::Form;
+use crate::failure::Failure;
 use crate::json;
 use crate::position::{Offset, Position};
 use crate::representation::{Answer, Representation, Unfit};
@@ -11,6 +12,7 @@ use crate::window::WindowLimits;
 use http::{HeaderMap, StatusCode};
 use http::{HeaderName, HeaderValue};
 
+mod flapping;
 mod invalidation;
 mod outcomes;
 mod polling;
@@ -39,6 +41,11 @@ fn fresh(body: &str, list: &[(&'static str, &'static str)]) -> Outcome {
 /// A body with an entity tag.
 fn tagged(body: &str, etag: &'static str) -> Outcome {
     fresh(body, &[("etag", etag)])
+}
+
+fn bytes(body: &'static [u8]) -> Outcome {
+    let body = Bytes::from_static(body);
+    Outcome::Fresh(Representation { body, form: Form::Json, fields: HeaderMap::new() })
 }
 
 fn json(body: &str) -> Outcome {
@@ -116,6 +123,13 @@ impl Bench {
         let request = SharedRequest::new(Asked::get("/q", &fields(request)), rules);
         let feed = Feed::new(at(0), policy, &request, Epoch(1), Binding(2), 3);
         Bench { feed, now: at(0), fetching: None, plan: None, fetches: 0, seen: Vec::new() }
+    }
+
+    /// A feed whose polls are spread in another way.
+    fn seeded(seed: u64) -> Bench {
+        let mut bench = Bench::new();
+        bench.feed.schedule = Schedule::new(bench.feed.policy.interval, seed);
+        bench
     }
 
     /// A feed with one subscriber and `body` as its head.
@@ -223,6 +237,18 @@ impl Bench {
         self.next_poll();
         self.seen();
         self.answer(outcome);
+    }
+
+    /// Polls are answered like this until subscribers are told something; what came out at last.
+    fn polled_until_told(&mut self, outcome: &Outcome) -> String {
+        for _ in 0..8 {
+            self.poll(outcome.clone());
+            let seen = self.seen();
+            if seen.contains("status") || seen.contains("end") {
+                return seen;
+            }
+        }
+        panic!("nothing was told in eight polls");
     }
 
     fn head(&self) -> u64 {

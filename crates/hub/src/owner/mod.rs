@@ -386,7 +386,7 @@ impl<F: PortFactory> Owner<F> {
                 }
                 // The last good state is worth more to a stream than an answer that ends it for good.
                 (Settled::Answered(answer), waiter @ Waiter::Subscriber { .. })
-                    if answer.passes() && self.head.is_some() && self.feed.status().state == State::Stale =>
+                    if answer.passes() && self.head.is_some() && self.feed.status().state != State::Gone =>
                 {
                     self.admit(waiter);
                 }

@@ -308,7 +308,7 @@ fn what_is_gone_is_not_served_stale() {
     bench.watch();
     bench.fetched(fresh("[1]", &[]));
     bench.pass(Duration::from_secs(1));
-    bench.fetched(answered(404));
+    bench.fetched(answered(410));
     let (mut reader, mut stream) = (bench.read(false), bench.subscribe(2, Resume::Nowhere));
     bench.fetched(unreachable());
     assert_eq!((kind(&mut reader), kind(&mut stream)), ("failed", "failed"));

@@ -3,6 +3,7 @@
 mod attack;
 mod fields;
 mod limits;
+mod origin_tls;
 mod tls;
 
 use super::*;
@@ -91,6 +92,19 @@ fn what_is_not_written_has_its_documented_default() {
         ("connect_timeout", shown(&origin.connect_timeout)),
         ("head_timeout", shown(&origin.head_timeout)),
         ("body_timeout", shown(&origin.body_timeout)),
+        ("addresses", origin.connections.addresses.iter().map(ToString::to_string).collect()),
+        (
+            "http2",
+            match *origin.connections.http2 {
+                HttpVersions::Auto => "auto",
+                _ => "another",
+            }
+            .to_owned(),
+        ),
+        ("ca", origin.tls.authorities.iter().map(|ca| ca.file.to_string()).collect()),
+        ("client_certificate", origin.tls.client.iter().map(|tls| tls.certificate.to_string()).collect()),
+        ("client_key", origin.tls.client.iter().map(|tls| tls.key.to_string()).collect()),
+        ("max_connection_age", shown(&origin.connections.max_age)),
         ("host", config.routes[0].host.to_string()),
         ("mount", config.routes[0].mount.to_string()),
         ("live", config.routes[0].live().is_some().to_string()),
@@ -127,9 +141,10 @@ fn what_is_not_written_has_its_documented_default() {
 
 #[test]
 fn every_example_and_default_is_accepted_where_it_is_documented() {
-    // The files of `[tls]` have to exist: `tls` has their test.
+    // The files of `[tls]` have to exist: `tls` has their test, and that of the origins' files.
     for setting in settings().filter(|setting| setting.section != Section::Tls) {
-        for value in [Some(setting.example.to_owned()), setting.default_toml()].into_iter().flatten() {
+        let example = (setting.kind != Kind::File).then(|| setting.example.to_owned());
+        for value in [example, setting.default_toml()].into_iter().flatten() {
             let line = format!("{} = {value}\n", setting.key);
             let with = |section: Section, required: &str| match setting.section == section {
                 false => required.to_owned(),
