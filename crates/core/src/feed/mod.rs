@@ -86,6 +86,8 @@ pub struct Feed {
     fetches: u64,
     /// A write came, and no fetch that began after it has confirmed the head.
     invalidated: bool,
+    /// Somebody waits for the next fetch who wants nothing from other caches either.
+    end_to_end: bool,
     /// Answers thrown away in a row because of writes.
     discarded: u32,
     next_poll: Option<Time>,
@@ -127,6 +129,7 @@ impl Feed {
             in_flight: None,
             fetches: 0,
             invalidated: false,
+            end_to_end: false,
             discarded: 0,
             next_poll: None,
             answer_time: Duration::ZERO,
@@ -360,7 +363,8 @@ impl Feed {
             Some(InFlight { fetch, started: now, patient, again: false, read: false, suspect: false });
         self.next_poll = None;
         self.doubt.asked(now);
-        self.outputs.push_back(Output::Fetch(FetchPlan { fetch, condition, patient }));
+        let end_to_end = std::mem::take(&mut self.end_to_end) || self.invalidated;
+        self.outputs.push_back(Output::Fetch(FetchPlan { fetch, condition, end_to_end, patient }));
         fetch
     }
 

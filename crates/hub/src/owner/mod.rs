@@ -249,6 +249,7 @@ impl<F: PortFactory> Owner<F> {
             body: self.request.body().clone(),
             fields: self.request.fields().clone(),
             condition: plan.condition,
+            end_to_end: plan.end_to_end,
             patient: plan.patient,
         };
         self.actions.push(Action::Fetch(plan.fetch, request));

@@ -178,7 +178,7 @@ impl Gateway {
                     Method::GET | Method::HEAD => cache_status::BYPASS,
                     _ => cache_status::METHOD,
                 });
-                let mut response = self.forward(route, request, client).await;
+                let mut response = self.pass(route, request, client).await;
                 // What becomes a tunnel is no answer that anybody could keep.
                 if let Some(status) = status.filter(|_| !response.status().is_informational()) {
                     answer::cache_status(response.headers_mut(), status);
@@ -295,7 +295,14 @@ impl Gateway {
         told(&problem)
     }
 
+    /// Asks the origin for what only reads.
     async fn forward(&self, route: &GatewayRoute, request: Request<Body>, client: &Client) -> Response<Body> {
+        let answer = proxy::forward(&route.origin, request, client, &self.tunnels).await;
+        answer.unwrap_or_else(|failure| failed(&failure))
+    }
+
+    /// Passes on what is not for the hub to answer, and what may write.
+    async fn pass(&self, route: &GatewayRoute, request: Request<Body>, client: &Client) -> Response<Body> {
         let write = Write::of(&request, client, &route.origin, &self.hub);
         match proxy::forward(&route.origin, request, client, &self.tunnels).await {
             Ok(response) => {
@@ -304,6 +311,7 @@ impl Gateway {
                 }
                 response
             }
+            // The write is dropped without an answer: it may have happened.
             Err(failure) => failed(&failure),
         }
     }

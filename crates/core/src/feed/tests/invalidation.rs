@@ -13,10 +13,14 @@ fn until(wait: Wait) -> Fetching {
 fn a_watched_feed_is_fetched_at_once_and_stays_live() {
     let mut bench = Bench::watching("[1]");
     bench.at(100);
+    assert!(!bench.plan.as_ref().unwrap().end_to_end);
     bench.invalidate();
     assert_eq!(bench.seen(), "fetch");
+    assert!(bench.plan.as_ref().unwrap().end_to_end, "a cache on the way may not know of the write");
     bench.answer(json("[2]"));
     assert_eq!(bench.seen(), "publish 2 whole, confirmed");
+    bench.poll(json("[2]"));
+    assert!(!bench.plan.as_ref().unwrap().end_to_end);
     assert_eq!((bench.subscribe(), bench.read(false)), (Wait::Ready, Wait::Ready));
 }
 

@@ -58,6 +58,7 @@ fn get(target: &str) -> FetchRequest {
         fields: HeaderMap::new(),
         body: Bytes::new(),
         condition: Validators::default(),
+        end_to_end: false,
         patient: true,
     }
 }
