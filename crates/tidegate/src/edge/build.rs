@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use http::HeaderName;
 use http::header::ORIGIN;
-use tidegate_core::{Policy, SharingPolicy, Vary, WindowLimits, json};
-use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Route};
+use http::{HeaderName, Method};
+use tidegate_core::{Expect, Policy, SharingPolicy, Vary, WindowLimits, json};
+use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Origin, Route};
 
 use super::Gateway;
+use super::content::Reads;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
 use super::tls;
@@ -16,6 +17,7 @@ use crate::config::{
     ByteSize, Config, CorsOrigins, HostPattern, HttpVersions, LivePolicy, OriginConfig, PathPattern,
     PlaceText, RouteConfig,
 };
+use crate::expect::Expecting;
 use crate::origin::{ConnectionSettings, Http2, HttpOrigin, OriginError, OriginSettings, Place};
 use crate::proxy::Tunnels;
 
@@ -103,7 +105,8 @@ impl Gateway {
             });
             let live = live.map(Arc::new);
             let (host, pattern) = (HostPattern::clone(&host), PathPattern::clone(&pattern));
-            Some(GatewayRoute { host, pattern, origin, live })
+            let reads = route.live().map(reads).unwrap_or_default();
+            Some(GatewayRoute { host, pattern, origin, live, reads })
         };
         let routes = config.routes.iter().filter_map(route).collect();
         Ok(Gateway {
@@ -145,6 +148,16 @@ fn in_memory(size: ByteSize) -> usize {
     usize::try_from(size.0).unwrap_or(usize::MAX)
 }
 
+/// Which requests of a live route are reads.
+fn reads(policy: &LivePolicy) -> Reads {
+    let sharing = &policy.sharing;
+    Reads {
+        safe_methods: sharing.safe_methods.iter().map(|method| Method::clone(method)).collect(),
+        graphql: *sharing.graphql,
+        max_body: in_memory(*sharing.max_query_body),
+    }
+}
+
 fn live_route(
     paths: &str,
     origin: &HttpOrigin,
@@ -154,9 +167,13 @@ fn live_route(
     considered: Vary,
     totals: Arc<FeedCounters>,
 ) -> Route {
+    let (head, content) = (policy.expect.head(), policy.expect.content());
+    let asked: Arc<dyn Origin> = Arc::new(origin.clone());
+    let asked = if head.is_usual() { asked } else { Arc::new(Expecting::new(asked, head)) };
+    let expect: Option<Arc<dyn Expect>> = if content.is_any() { None } else { Some(Arc::new(content)) };
     Route {
         scope: format!("{} {paths}", origin.name()),
-        origin: Arc::new(origin.clone()),
+        origin: asked,
         policy: Policy {
             interval: *policy.poll,
             linger: *policy.linger,
@@ -165,6 +182,7 @@ fn live_route(
             max_depth: json::MAX_DEPTH,
             identities: Arc::new(policy.fields.identities()),
             controls: Arc::new(policy.fields.controls()),
+            expect,
         },
         heartbeat: *policy.heartbeat,
         conflate: *policy.conflate,
