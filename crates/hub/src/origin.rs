@@ -40,6 +40,8 @@ pub struct FetchRequest {
     pub body: Bytes,
     /// Makes it conditional where there are validators, and the method has conditions.
     pub condition: Validators,
+    /// Whether caches on the way have to ask the origin, too.
+    pub end_to_end: bool,
     /// Whether a slow body is waited for until the origin's time-out; otherwise it is handed on as it comes.
     pub patient: bool,
     /// Whether somebody waits for this fetch, and not only for news.

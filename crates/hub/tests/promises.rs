@@ -76,6 +76,7 @@ fn the_scripts_reach_what_is_promised() {
     happened("torn events", |tally| tally.torn);
     happened("ended streams", |tally| tally.ended);
     happened("plain reads", |tally| tally.reads);
+    happened("plain reads after writes", |tally| tally.reads_after_writes);
     happened("answers with 304", |tally| tally.not_modified);
 }
 

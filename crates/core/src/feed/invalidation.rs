@@ -42,4 +42,12 @@ impl Feed {
         self.discarded = if discards { self.discarded + 1 } else { 0 };
         discards
     }
+
+    /// Makes a fetch again, if somebody waits for it or watches: who waits for the first waits for the second.
+    pub(super) fn repeat(&mut self, now: Time, first: &InFlight) {
+        if first.again || first.read || self.is_polling(now) {
+            self.begin_awaited(now, first.again || first.read);
+        }
+        self.retire_if_idle(now);
+    }
 }

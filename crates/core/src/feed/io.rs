@@ -56,6 +56,9 @@ pub struct FetchPlan {
     pub fetch: Fetching,
     /// The validators to make it conditional with; empty for an unconditional one.
     pub condition: Validators,
+    /// Whether caches on the way have to ask the origin, too (RFC 9111 §5.2.1.4): a reader demands it, or there was a
+    /// write of which they may not know.
+    pub end_to_end: bool,
     /// Whether somebody is watching, for whom a slow body is worth waiting for. Plain readers alone are better
     /// served by passing a slow body through.
     pub patient: bool,

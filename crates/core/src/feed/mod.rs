@@ -55,6 +55,8 @@ struct InFlight {
     patient: bool,
     /// Somebody waits for a fetch that begins after this one.
     again: bool,
+    /// A plain reader waits for it.
+    read: bool,
     /// A write came after it began: its answer may be older than that.
     suspect: bool,
 }
@@ -87,6 +89,8 @@ pub struct Feed {
     fetches: u64,
     /// A write came, and no fetch that began after it has confirmed the head.
     invalidated: bool,
+    /// Somebody waits for the next fetch who wants nothing from other caches either.
+    end_to_end: bool,
     /// Answers thrown away in a row because of writes.
     discarded: u32,
     next_poll: Option<Time>,
@@ -131,6 +135,7 @@ impl Feed {
             in_flight: None,
             fetches: 0,
             invalidated: false,
+            end_to_end: false,
             discarded: 0,
             next_poll: None,
             answer_time: Duration::ZERO,
@@ -182,8 +187,7 @@ impl Feed {
             return;
         };
         if self.discards(&current) {
-            // Who waits for it waits for the one that begins now.
-            self.begin_fetch(now);
+            self.repeat(now, &current);
             return;
         }
         let answered = !matches!(outcome, Outcome::Failed(_));
@@ -198,9 +202,9 @@ impl Feed {
             Some(before) if self.head().is_some_and(|head| head.position.offset == before) => Saw::Same,
             Some(_) => Saw::Changed,
         };
+        let again = current.again || (current.suspect && self.is_polling(now));
         let succeeded = matches!(settled, Settled::Confirmed);
         self.invalidated &= !succeeded || current.suspect;
-        let again = current.again || current.suspect;
         let retry_after = match &settled {
             Settled::Failed(failure) => failure.retry_after,
             Settled::Answered(answer) => retry_after(&answer.fields),
@@ -208,7 +212,7 @@ impl Feed {
         };
         if self.ended {
             // An ended feed makes no further fetch: those who wait for one share this one's end.
-            let number = if again { fetch.after() } else { fetch };
+            let number = if current.again || current.suspect { fetch.after() } else { fetch };
             self.outputs.push_back(Output::Settled(number, settled));
             self.outputs.push_back(Output::Retire);
             return;
@@ -227,7 +231,7 @@ impl Feed {
         }
         self.outputs.push_back(Output::Settled(fetch, settled));
         if again {
-            self.begin_fetch(now);
+            self.begin_awaited(now, current.again);
         }
         self.retire_if_idle(now);
     }
@@ -348,6 +352,15 @@ impl Feed {
         self.begin(now, self.subscribers > 0)
     }
 
+    /// `awaited`: plain readers wait for it, or may.
+    fn begin_awaited(&mut self, now: Time, awaited: bool) -> Fetching {
+        let fetch = self.begin_fetch(now);
+        if let Some(current) = &mut self.in_flight {
+            current.read = awaited;
+        }
+        fetch
+    }
+
     fn begin(&mut self, now: Time, patient: bool) -> Fetching {
         self.fetches += 1;
         let fetch = Fetching(self.fetches);
@@ -359,10 +372,12 @@ impl Feed {
             }
             _ => Validators::default(),
         };
-        self.in_flight = Some(InFlight { fetch, started: now, patient, again: false, suspect: false });
+        self.in_flight =
+            Some(InFlight { fetch, started: now, patient, again: false, read: false, suspect: false });
         self.next_poll = None;
         self.doubt.asked(now);
-        self.outputs.push_back(Output::Fetch(FetchPlan { fetch, condition, patient }));
+        let end_to_end = std::mem::take(&mut self.end_to_end) || self.invalidated;
+        self.outputs.push_back(Output::Fetch(FetchPlan { fetch, condition, end_to_end, patient }));
         fetch
     }
 

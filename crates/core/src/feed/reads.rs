@@ -83,6 +83,8 @@ impl Feed {
     /// The fetch that a reader waits for: the one under way if its answer can be what the reader demands.
     fn fetch_for_reader(&mut self, now: Time, demand: &Demand) -> Fetching {
         let always_validated = self.meta.as_ref().is_some_and(|meta| meta.control.always_validated);
+        // Set for the fetch that begins next, which is the one that such a reader waits for.
+        self.end_to_end |= demand.insists();
         match &mut self.in_flight {
             Some(current) => {
                 // What it brings is as old as it, at least.
@@ -91,10 +93,11 @@ impl Feed {
                     current.again = true;
                     current.fetch.after()
                 } else {
+                    current.read = true;
                     current.fetch
                 }
             }
-            None => self.begin_fetch(now),
+            None => self.begin_awaited(now, true),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! Invariants: one owner per feed, one queue of messages, in order; everybody who waits is answered exactly once.
 
 mod messages;
+mod reads;
 #[cfg(test)]
 mod tests;
 
@@ -14,11 +15,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Response, StatusCode, header};
-use tidegate_core::caching::{self, Demand, Forward, Reuse};
+use http::{Response, StatusCode, header};
+use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::{
     Cost, Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName, Resumed,
-    Serving, Settled, SharedRequest, State, Time, Update, Vary, Wait, Wish,
+    Serving, Settled, SharedRequest, State, Time, Update, Wait, Wish,
 };
 use tokio::sync::oneshot;
 
@@ -27,6 +28,7 @@ pub use self::messages::{
     Action, Attached, Current, FeedReport, Forwarded, Lineage, Message, PortFactory, Reason, Reply, Resume,
     ShardIndex, Source, outcome_name,
 };
+use self::reads::is_outage;
 use crate::frame::Coding;
 use crate::origin::{Body, FetchRequest, Fetched};
 use crate::published::{Published, StatusView, patch_event};
@@ -258,6 +260,7 @@ impl<F: PortFactory> Owner<F> {
             body: self.request.body().clone(),
             fields: self.request.fields().clone(),
             condition: plan.condition,
+            end_to_end: plan.end_to_end,
             patient: plan.patient,
             awaited: self.waiting.iter().any(|(fetch, _)| *fetch == plan.fetch),
             credentialed: self.request.is_credentialed(),
@@ -406,18 +409,14 @@ impl<F: PortFactory> Owner<F> {
                 {
                     self.admit(waiter);
                 }
+                (Settled::Answered(answer), Waiter::Reader { demand, why, reply, .. })
+                    if is_outage(answer.status) && self.feed.reusable_on_error(now, &demand) =>
+                {
+                    let forwarded = Forwarded { why, status: Some(answer.status) };
+                    let kept = self.kept_for_error(now, &demand, forwarded);
+                    let _ = reply.send(kept.map_or(Reply::Bypass, Reply::Have));
+                }
                 (Settled::Answered(answer), waiter) => {
-                    let waiter = match waiter {
-                        Waiter::Reader { demand, why, reply, own } if is_outage(answer.status) => {
-                            let forwarded = Forwarded { why, status: Some(answer.status) };
-                            if let Some(kept) = self.kept_for_error(now, &demand, forwarded) {
-                                let _ = reply.send(Reply::Have(kept));
-                                continue;
-                            }
-                            Waiter::Reader { demand, why, reply, own }
-                        }
-                        waiter => waiter,
-                    };
                     let refusal = match own || self.may_share(&answer.fields) {
                         true => Refusal::Answered(answer.clone()),
                         false => Refusal::Bypass,
@@ -454,79 +453,6 @@ impl<F: PortFactory> Owner<F> {
         }
     }
 
-    /// Whether an answer to one caller may go to another with an equal key.
-    fn may_share(&self, fields: &HeaderMap) -> bool {
-        Vary::of(fields).is_covered_by(self.request.considered())
-            && caching::may_collapse(fields, self.request.fields().contains_key(header::AUTHORIZATION))
-    }
-
-    /// For a plain reader for whom the origin is not asked.
-    fn served(&self, now: Time, demand: &Demand, serving: Serving) -> Reply<Current> {
-        let reuse = match serving {
-            Serving::Kept(reuse) => reuse,
-            Serving::Failing if self.feed.reusable_on_error(now, demand) => Reuse::IfError,
-            Serving::Failing => {
-                return match &self.feed.status().cause {
-                    Some(cause) if self.is_forbidden() => Reply::Unconfirmed(cause.clone()),
-                    Some(cause) => Reply::Failed(cause.clone()),
-                    None => Reply::Bypass,
-                };
-            }
-            Serving::Nothing => return Reply::Nothing,
-            Serving::Unshared | Serving::After(..) => return Reply::Bypass,
-        };
-        self.current(now, Source::Memory, Some(reuse), None).map_or(Reply::Bypass, Reply::Have)
-    }
-
-    /// For a plain reader whose fetch confirmed the head.
-    fn fetched(&self, now: Time, own: bool, why: Forward) -> Reply<Current> {
-        let stored = self.feed.meta().is_some_and(|meta| meta.control.storable);
-        // A 304 brings back an answer, with its `Set-Cookie`, that was made for somebody else.
-        let is_its_own = own && !self.unmodified;
-        if !is_its_own && !stored {
-            return Reply::Bypass;
-        }
-        let status = if self.unmodified { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
-        let source = if own { Source::Fetched } else { Source::Collapsed };
-        let forwarded = Forwarded { why, status: Some(status) };
-        self.current(now, source, None, Some(forwarded)).map_or(Reply::Bypass, Reply::Have)
-    }
-
-    /// The last good version for a plain reader whose fetch failed, where that will do.
-    fn kept_for_error(&self, now: Time, demand: &Demand, forwarded: Forwarded) -> Option<Current> {
-        let reusable = self.feed.reusable_on_error(now, demand);
-        reusable.then(|| self.current(now, Source::Memory, Some(Reuse::IfError), Some(forwarded)))?
-    }
-
-    /// Whether it is the head's own fields, or a write, that forbid to serve it unconfirmed.
-    fn is_forbidden(&self) -> bool {
-        let has_head = self.feed.status().state != State::Gone;
-        self.feed.meta().filter(|_| has_head).is_some_and(|meta| {
-            let forbids = meta.control.always_validated || meta.control.never_stale;
-            meta.control.storable && (forbids || self.feed.is_invalidated())
-        })
-    }
-
-    /// The head for a plain reader.
-    fn current(
-        &self,
-        now: Time,
-        source: Source,
-        reuse: Option<Reuse>,
-        forwarded: Option<Forwarded>,
-    ) -> Option<Current> {
-        let (published, meta) = (self.head.clone()?, self.feed.meta()?);
-        let mut fields = meta.fields.clone();
-        if source != Source::Fetched {
-            meta.control.withheld.iter().for_each(|name| _ = fields.remove(name));
-        }
-        let age_s = meta.age_at(now).as_secs();
-        let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-        let ttl_s = meta.control.lifetime.map(|lifetime| seconds(lifetime) - seconds(meta.age_at(now)));
-        let stored = meta.control.storable;
-        Some(Current { published, fields, age_s, ttl_s, stored, source, reuse, forwarded })
-    }
-
     fn step_from(&mut self, shard: ShardIndex, from: Offset) {
         if self.steps.len() >= MOST_STEPS {
             self.steps.clear();
@@ -547,11 +473,6 @@ impl<F: PortFactory> Owner<F> {
         }
         self.actions.push(Action::Tell(shard, FeedCommand::Step(self.id, from, step.clone())));
     }
-}
-
-/// What counts as the origin being away (RFC 5861 §4).
-fn is_outage(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 500 | 502..=504)
 }
 
 /// The names of the fields that tell a key from others, of `Cookie` those of the cookies.

@@ -8,7 +8,7 @@ use super::*;
 use crate::origin::Origin;
 use crate::shard::FeedPort;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tidegate_core::{Answer, Binding, Epoch, Position, Validators, Vary};
 use tidegate_core::{
     Asked, FailureKind, Form, Pace, Policy, Representation, SharingPolicy, SharingRules, WindowLimits,

@@ -49,6 +49,8 @@ pub struct Tally {
     pub ended: usize,
     /// Plain readers who got a representation.
     pub reads: usize,
+    /// Plain readers who came after a write through the gateway, and got a representation.
+    pub reads_after_writes: usize,
     /// Fetches that the origin answered with 304.
     pub not_modified: usize,
 }

@@ -81,6 +81,8 @@ pub(super) struct Resource {
     pub(super) fetching: Option<Fetching>,
     /// Until when fetches are to be expected though nobody is there.
     pub(super) wanted_until: Time,
+    /// When it was last written through the gateway.
+    pub(super) written: Time,
     /// Makes lineages; its own, so that what clients do does not change when the origin is asked.
     rng: Jitter,
     route: Arc<Route>,
@@ -123,6 +125,7 @@ impl Resource {
             owner: None,
             fetching: None,
             wanted_until: Time::default(),
+            written: Time::default(),
             rng: Jitter::new(!setup.seed ^ index as u64),
             route: Arc::new(route),
             request,

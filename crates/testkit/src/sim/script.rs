@@ -45,6 +45,8 @@ pub struct Setup {
 pub enum Act {
     /// The origin's document changes.
     Edit(usize, Edit),
+    /// A client changes the document through the gateway.
+    Write(usize, Edit),
     /// The origin writes the same document in another way.
     Respell(usize),
     /// The origin's resource becomes something that cannot be patched.
@@ -159,6 +161,7 @@ fn act() -> impl Strategy<Value = Act> {
     let who = 0usize..6;
     prop_oneof![
         14 => (who.clone(), edit()).prop_map(|(who, edit)| Act::Edit(who, edit)),
+        3 => (who.clone(), edit()).prop_map(|(who, edit)| Act::Write(who, edit)),
         1 => who.clone().prop_map(Act::Respell),
         1 => who.clone().prop_map(Act::TurnOdd),
         1 => who.clone().prop_map(Act::TurnBack),
@@ -168,7 +171,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => who.clone().prop_map(Act::Break),
         4 => (who.clone(), prop_oneof![Just(0usize), 0usize..400]).prop_map(|(who, bytes)| Act::Allow(who, bytes)),
         3 => who.clone().prop_map(Act::Flow),
-        1 => (who, any::<bool>()).prop_map(|(who, insists)| Act::Read(who, insists)),
+        2 => (who, any::<bool>()).prop_map(|(who, insists)| Act::Read(who, insists)),
         4 => (1u16..450).prop_map(Act::Sleep),
         8 => (450u16..900).prop_map(Act::Sleep),
         1 => (700u16..20_000).prop_map(Act::Sleep),

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::api::{Fault, LONGEST_FETCH};
 use super::check::{Book, Promise, Tally, Violation};
 use super::client::{Answer, Client, ResumeWith};
+use super::document::Edit;
 use super::feeds::{CEILING, Outbox, Resource, SimPort};
 use super::pipe::{Pipe, PipeSink};
 use super::script::{Act, Script, Setup};
@@ -39,6 +40,8 @@ struct Reader {
     resource: usize,
     came: Time,
     insists: bool,
+    /// When the resource had last been written through the gateway.
+    written: Time,
     reply: oneshot::Receiver<Reply<Current>>,
 }
 
@@ -126,6 +129,7 @@ impl World {
     pub fn act(&mut self, act: Act) {
         match act {
             Act::Edit(who, edit) => self.resource(who).api.edit(edit),
+            Act::Write(who, edit) => self.write(who % self.resources.len(), edit),
             Act::Respell(who) => self.resource(who).api.respell(),
             Act::TurnOdd(who) => self.resource(who).api.turn_odd(),
             Act::TurnBack(who) => self.resource(who).api.turn_back(),
@@ -259,8 +263,9 @@ impl World {
         let pending = self.clients[index].is_pending();
         self.book.tally.torn += usize::from(self.clients[index].pipe().is_some_and(Pipe::is_torn));
         let Some(id) = self.clients[index].disconnect() else { return };
-        // That a waiting one left is seen when the fetch, or the one after it, has ended.
-        let waiting = if pending { 2 * LONGEST_FETCH } else { Duration::ZERO };
+        // That a waiting one left is seen when the fetch, or the one after it, has ended. Writes have a fetch made again,
+        // three times at the most.
+        let waiting = if pending { 5 * LONGEST_FETCH } else { Duration::ZERO };
         let grace = 4 * self.setup.lag + waiting;
         let now = self.now;
         self.resource(index).somebody_left(now, grace);
@@ -277,12 +282,25 @@ impl World {
 
     fn read(&mut self, resource: usize, insists: bool) {
         let (reply, answer) = oneshot::channel();
-        self.readers.push(Reader { resource, came: self.now, insists, reply: answer });
+        let written = self.resources[resource].written;
+        self.readers.push(Reader { resource, came: self.now, insists, written, reply: answer });
         // Every reader comes on a way of its own; the numbers of clients are below this.
         self.serial += 1;
         let way = Way::ClientToOwner(1_000 + self.serial as usize);
         let demand = if insists { Demand::VALIDATED } else { Demand::default() };
         self.send(way, Event::ToOwner(resource, Message::Read { demand, asked: Reason::default(), reply }));
+    }
+
+    /// The feed has the news in its queue before the writer has its answer, and looks at its queue before it judges what
+    /// came of a fetch.
+    fn write(&mut self, index: usize, edit: Edit) {
+        let resource = &mut self.resources[index];
+        resource.api.edit(edit);
+        resource.written = self.now;
+        if let Some(owner) = &mut resource.owner {
+            owner.handle(self.now, Message::Invalidated);
+            self.after_owner(index);
+        }
     }
 
     fn send(&mut self, way: Way, event: Event) {
@@ -446,6 +464,11 @@ impl World {
         let Some(content) = api.content_of(&current.published.version().body) else {
             return self.book.violated(Promise::NeverWrong, "a reader got what was never served");
         };
+        self.book.tally.reads_after_writes += usize::from(reader.written > Time::default());
+        let shows = api.served_since(reader.written, content);
+        self.book.require(shows, Promise::AlwaysCurrent, || {
+            "a reader who came after a write got what was served before it".to_owned()
+        });
         let confirmed = !reader.insists || api.served_since(reader.came, content);
         self.book.require(confirmed, Promise::AlwaysCurrent, || {
             "a reader that insists got what was not confirmed for it".to_owned()

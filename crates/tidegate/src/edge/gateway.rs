@@ -390,6 +390,7 @@ impl Gateway {
                 }
                 response
             }
+            // The write is dropped without an answer: it may have happened.
             Err(failure) => failed(&failure),
         }
     }

@@ -106,7 +106,7 @@ fn without_answer(failure: Failure) -> Fetched {
 }
 
 fn request_for(origin: &Inner, request: FetchRequest, own: &Own<'_>) -> Result<Request<Body>, http::Error> {
-    let FetchRequest { method, target, fields: from_clients, body, condition, .. } = request;
+    let FetchRequest { method, target, fields: from_clients, body, condition, end_to_end, .. } = request;
     let mut fields = fields::end_to_end(&from_clients);
     // It follows from the content, which is the fetch's own.
     fields.remove(header::CONTENT_LENGTH);
@@ -116,6 +116,10 @@ fn request_for(origin: &Inner, request: FetchRequest, own: &Own<'_>) -> Result<R
     fields.entry(header::ACCEPT).or_insert(ACCEPT);
     // A client's own is there only where `Vary` names it.
     fields.entry(header::USER_AGENT).or_insert(USER_AGENT);
+    if end_to_end {
+        // RFC 9111 §5.2: directives are passed on, whatever they meant here.
+        fields.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    }
     fields::append_own_via(&mut fields, Version::HTTP_11);
     let Validators { etag, last_modified } =
         if has_conditions(&method) { condition } else { Validators::default() };

@@ -13,10 +13,14 @@ fn until(wait: Wait) -> Fetching {
 fn a_watched_feed_is_fetched_at_once_and_stays_live() {
     let mut bench = Bench::watching("[1]");
     bench.at(100);
+    assert!(!bench.plan.as_ref().unwrap().end_to_end);
     bench.invalidate();
     assert_eq!(bench.seen(), "fetch");
+    assert!(bench.plan.as_ref().unwrap().end_to_end, "a cache on the way may not know of the write");
     bench.answer(json("[2]"));
     assert_eq!(bench.seen(), "publish 2 whole, confirmed");
+    bench.poll(json("[2]"));
+    assert!(!bench.plan.as_ref().unwrap().end_to_end);
     assert_eq!((bench.subscribe(), bench.read(false)), (Wait::Ready, Wait::Ready));
 }
 
@@ -152,6 +156,18 @@ fn a_write_to_what_nobody_has_keeps_no_feed() {
     assert_eq!(bench.seen(), "retire");
     bench.invalidate();
     assert_eq!(bench.seen(), "");
+}
+
+#[test]
+fn a_fetch_that_nobody_needs_is_not_made_again() {
+    let mut bench = Bench::watching("[1]");
+    bench.unsubscribe();
+    bench.next_poll();
+    bench.now = bench.now + LINGER;
+    bench.seen();
+    bench.invalidate();
+    bench.answer(json("[0]"));
+    assert_eq!(bench.seen(), "retire");
 }
 
 #[test]

@@ -146,6 +146,23 @@ fn a_reader_joins_a_fetch_that_is_young_enough_for_it() {
 }
 
 #[test]
+fn who_insists_wants_nothing_from_caches_on_the_way() {
+    let end_to_end = |bench: &Bench| bench.plan.as_ref().unwrap().end_to_end;
+    let mut bench = Bench::new();
+    bench.demand(demanding("max-age=5"));
+    assert!(!end_to_end(&bench));
+    bench.demand(Demand::VALIDATED);
+    bench.answer(json("[1]"));
+    assert!(bench.fetching.is_some() && end_to_end(&bench));
+    bench.answer(json("[1]"));
+    bench.demand(Demand::default());
+    assert!(!end_to_end(&bench));
+    bench.answer(json("[1]"));
+    bench.demand(demanding("max-age=0"));
+    assert!(end_to_end(&bench));
+}
+
+#[test]
 fn while_polls_fail_readers_are_not_asked_for_one_by_one() {
     for (control, reusable) in
         [("", true), ("stale-if-error=0", false), ("must-revalidate", false), ("no-cache", false)]

@@ -11,7 +11,9 @@ const OBJECT: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConte
 
 /// Answers of a name server, in this order and the last for ever; and what it was asked.
 #[derive(Debug, Clone)]
-struct Names(Arc<Mutex<(Vec<&'static [&'static str]>, Vec<String>)>>);
+struct Names(Arc<Mutex<(Answers, Vec<String>)>>);
+
+type Answers = Vec<&'static [&'static str]>;
 
 impl Names {
     fn new(answers: &[&'static [&'static str]]) -> Names {

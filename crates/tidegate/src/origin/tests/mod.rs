@@ -61,6 +61,7 @@ pub(super) fn get(target: &str) -> FetchRequest {
         fields: HeaderMap::new(),
         body: Bytes::new(),
         condition: Validators::default(),
+        end_to_end: false,
         patient: true,
         awaited: false,
         credentialed: false,
