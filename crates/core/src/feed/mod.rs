@@ -323,7 +323,7 @@ impl Feed {
             (Some(meta), State::Live | State::Stale)
                 if self.subscribers > 0 || meta.plain_reads(self.authorized).from_memory =>
             {
-                meta.validators.clone()
+                meta.validators.condition(&meta.fields)
             }
             _ => Validators::default(),
         };
