@@ -11,6 +11,7 @@ mod contest;
 mod documents;
 mod fanout;
 mod measure;
+mod neighbours;
 mod node;
 mod peers;
 mod random;
@@ -42,6 +43,8 @@ enum Benchmark {
     Patch(PatchArguments),
     /// The built gateway's fan-out beside its peers: memory, CPU, latencies, targets.
     Fanout(fanout::Arguments),
+    /// How fresh good feeds stay beside bad ones.
+    Neighbours(neighbours::Arguments),
     /// A part of a fan-out run, in a process that the run starts.
     #[command(hide = true)]
     Role(fanout::RoleArguments),
@@ -73,6 +76,7 @@ fn main() -> io::Result<()> {
     match Arguments::parse().benchmark {
         Benchmark::Patch(arguments) => patch(&arguments),
         Benchmark::Fanout(arguments) => fanout::run(&arguments),
+        Benchmark::Neighbours(arguments) => neighbours::run(&arguments),
         Benchmark::Role(arguments) => fanout::play(&arguments),
     }
 }

@@ -26,6 +26,8 @@ pub use feed::{
 };
 pub use position::{Binding, Epoch, Offset, ParsePositionError, Position};
 pub use representation::{Answer, Outcome, Representation, Unfit, Validators, retry_after};
-pub use sharing::{SharedRequest, SharingKey, SharingRules, Vary};
+pub use sharing::{
+    Asked, CookieNames, IgnoredQuery, PartName, SharedRequest, SharingKey, SharingPolicy, SharingRules, Vary,
+};
 pub use time::{Jitter, Time};
 pub use window::{Version, Window, WindowLimits};

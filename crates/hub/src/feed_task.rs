@@ -71,16 +71,16 @@ impl FeedTask {
                 message = queue.recv() => {
                     // The table holds a sender until the task retires.
                     let Some(message) = message else { return };
-                    let weighs = match &message {
-                        Message::StepFrom(..) | Message::Subscribe { coding: Coding::Gzip, .. } => owner.feed().head().map_or(0, |head| head.body.len()),
-                        _ => 0,
-                    };
-                    let now = self.hub.clock.now();
-                    owner = on(owner, weighs, move |owner| owner.handle(now, message)).await;
+                    owner = self.told(owner, message).await;
                 }
                 (number, fetched) = fetched(&mut fetch) => {
                     fetch = None;
                     self.log(&fetched);
+                    // What came before it first: a write among it makes this answer one that may be older.
+                    for _ in 0..queue.len() {
+                        let Ok(message) = queue.try_recv() else { break };
+                        owner = self.told(owner, message).await;
+                    }
                     let weighs = match &fetched.outcome {
                         Outcome::Fresh(representation) => representation.body.len(),
                         _ => 0,
@@ -91,6 +91,17 @@ impl FeedTask {
                 () = sleep_until(&self.hub, timer) => owner.handle_timeout(self.hub.clock.now()),
             }
         }
+    }
+
+    async fn told(&self, owner: FeedOwner, message: Message) -> FeedOwner {
+        let weighs = match &message {
+            Message::StepFrom(..) | Message::Subscribe { coding: Coding::Gzip, .. } => {
+                owner.feed().head().map_or(0, |head| head.body.len())
+            }
+            _ => 0,
+        };
+        let now = self.hub.clock.now();
+        on(owner, weighs, move |owner| owner.handle(now, message)).await
     }
 
     fn begin(&self) -> FeedOwner {

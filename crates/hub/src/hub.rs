@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Response};
-use tidegate_core::{Answer, Failure, Position, SharedRequest, SharingRules, Unfit, Validators, Vary};
+use http::Response;
+use tidegate_core::{Answer, Asked, Failure, Position, SharedRequest, SharingRules, Unfit, Validators, Vary};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::Clock;
@@ -22,6 +22,8 @@ use crate::subscription::{Announced, Subscription};
 pub struct HubLimits {
     /// Feeds at one time.
     pub feeds: usize,
+    /// Those among them that are for one caller, as far as can be told.
+    pub private_feeds: usize,
     /// Streams at one time.
     pub streams: usize,
     /// Shards, each a thread.
@@ -48,6 +50,8 @@ pub enum Refused {
     Bypass,
     /// As many feeds are open as the limit allows.
     TooManyFeeds,
+    /// As many feeds that are for one caller are open as the limit allows.
+    TooManyPrivateFeeds,
     /// As many streams are open as the limit allows.
     TooManyStreams,
     /// As many streams of this feed are open as the limit allows.
@@ -63,10 +67,8 @@ pub enum Refused {
 pub struct Wanted<'a> {
     /// The route that it matched.
     pub route: &'a Arc<Route>,
-    /// Path and query without reserved parameters.
-    pub target: &'a str,
-    /// The client's header fields.
-    pub fields: &'a HeaderMap,
+    /// What was asked.
+    pub asked: Asked<'a>,
 }
 
 /// Feeds, shards and their limits. Cheap to clone.
@@ -85,7 +87,7 @@ impl Hub {
         limits: HubLimits,
         entropy: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> std::io::Result<Hub> {
-        let registry = Registry::start(clock, limits.feeds, limits.shards, limits.pinned, entropy)?;
+        let registry = Registry::start(clock, limits, entropy)?;
         let streams = Arc::new(Semaphore::new(limits.streams));
         Ok(Hub { registry: Arc::new(registry), streams, max_streams: limits.streams, ways: Arc::default() })
     }
@@ -116,6 +118,14 @@ impl Hub {
     /// The current representation, once. `insists`: only one that the origin confirms from now on.
     pub async fn read(&self, wanted: Wanted<'_>, insists: bool) -> Result<Current, Refused> {
         self.ask(wanted, |reply| Message::Read { insists, reply }).await
+    }
+
+    /// These resources, named as [`Origin::resource`](crate::Origin::resource) names them, were written to, or may have
+    /// been. What is read after this call is not older than that, whatever is under way.
+    pub fn invalidate(&self, resources: &[String]) {
+        for resource in resources {
+            self.registry.invalidate(resource);
+        }
     }
 
     /// Which validators the origin gave for the version at `position`, if it is still known.
@@ -198,11 +208,11 @@ impl Hub {
         let make = |vary: &Vary| {
             let rules = SharingRules {
                 scope: &wanted.route.scope,
-                irrelevant: &wanted.route.irrelevant,
+                policy: &wanted.route.sharing,
                 vary,
                 nonce: self.registry.next_id(),
             };
-            SharedRequest::new(wanted.target, wanted.fields, rules)
+            SharedRequest::new(wanted.asked, rules)
         };
         let considered = &wanted.route.considered;
         let plain = make(considered);
@@ -217,10 +227,13 @@ impl Hub {
         if self.registry.is_closing() {
             return Err(Refused::Closing);
         }
-        match self.registry.deliver(request.key(), message) {
+        let resource = || route.origin.resource(request.target());
+        match self.registry.deliver(&request, resource, message) {
             Delivery::Delivered => Ok(()),
             Delivery::Full => Err(Refused::TooManyFeeds),
+            Delivery::PrivateFull => Err(Refused::TooManyPrivateFeeds),
             Delivery::Awaits(sender, queue) => {
+                self.registry.note_splits(&route.scope, &request);
                 let task = FeedTask { hub: self.registry.clone(), route: route.clone(), request, sender };
                 tokio::spawn(task.run(queue));
                 Ok(())

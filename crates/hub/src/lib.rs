@@ -27,6 +27,7 @@ pub mod shard;
 mod shard_thread;
 mod slot;
 mod socket;
+mod splits;
 mod stats;
 mod subscription;
 mod unproven;

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use http_body_util::combinators::UnsyncBoxBody;
 use tidegate_core::{Outcome, Validators};
 
@@ -19,16 +19,25 @@ pub type Body = UnsyncBoxBody<Bytes, BoxError>;
 pub trait Origin: Send + Sync + 'static {
     /// Asks once. Always comes to an end within the origin's own time-outs, and never panics.
     fn fetch(&self, request: FetchRequest) -> Pin<Box<dyn Future<Output = Fetched> + Send>>;
+
+    /// The resource that a target (path and query) names, as a URI: equal for equal resources of all origins.
+    fn resource(&self, target: &str) -> String {
+        target.to_owned()
+    }
 }
 
-/// One `GET` on behalf of everyone who shares it.
+/// One safe request on behalf of everyone who shares it.
 #[derive(Debug, Clone)]
 pub struct FetchRequest {
+    /// `GET`, or what the route declares safe: it may be sent again.
+    pub method: Method,
     /// Path and query.
     pub target: String,
     /// The fields that came from clients; everything else in the request is the gateway's own.
     pub fields: HeaderMap,
-    /// Makes it conditional where there are validators.
+    /// The content; empty for none.
+    pub body: Bytes,
+    /// Makes it conditional where there are validators, and the method has conditions.
     pub condition: Validators,
     /// Whether a slow body is waited for until the origin's time-out; otherwise it is handed on as it comes.
     pub patient: bool,

@@ -4,26 +4,59 @@
 //! Invariants:
 //! - A sharing key has at most one feed. Messages are sent to a feed's queue under the table's lock, and a feed
 //!   leaves the table under it only when its queue is empty: so no message is ever lost between the two.
-//! - Table and book are limited; what is over the limit is refused at once, or learnt anew.
+//! - Table and book are limited, and so are the feeds in the table that are for one caller; what is over the limit is
+//!   refused at once, or learnt anew.
+//! - Every feed of the table is found by its resource, too, for as long as it is there: a write reaches them all.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tidegate_core::{Binding, Epoch, SharingKey, Vary};
+use tidegate_core::{Binding, Epoch, SharedRequest, SharingKey, Vary};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::clock::Clock;
+use crate::hub::HubLimits;
 use crate::owner::{Lineage, Message, ShardIndex};
 use crate::shard::FeedId;
 use crate::shard_thread::{ShardHandle, ShardSettings};
+use crate::splits::Splits;
 
 #[derive(Default)]
 struct Table {
-    feeds: HashMap<SharingKey, UnboundedSender<Message>>,
+    feeds: HashMap<SharingKey, Place>,
+    /// The feeds of each resource, whatever their keys.
+    resources: BTreeMap<Filed, UnboundedSender<Message>>,
     epochs: HashMap<Epoch, UnboundedSender<Message>>,
+    /// How many of the feeds are private.
+    private: usize,
+}
+
+/// A feed of the table.
+struct Place {
+    queue: UnboundedSender<Message>,
+    filed: Filed,
+    /// Its key is one caller's.
+    private: bool,
+}
+
+/// Where a feed is found by its resource. The name of the resource is kept as its hash: two resources that share one are
+/// fetched once too often when the other is written, and no more than that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Filed {
+    resource: u64,
+    number: u64,
+}
+
+impl Table {
+    fn remove(&mut self, key: &SharingKey) {
+        if let Some(place) = self.feeds.remove(key) {
+            self.resources.remove(&place.filed);
+            self.private -= usize::from(place.private);
+        }
+    }
 }
 
 /// What became of a message.
@@ -34,16 +67,20 @@ pub(crate) enum Delivery {
     Awaits(UnboundedSender<Message>, UnboundedReceiver<Message>),
     /// There are as many feeds as there may be.
     Full,
+    /// There are as many feeds for one caller as there may be.
+    PrivateFull,
 }
 
 /// What the hub and the feeds' tasks share.
 pub(crate) struct Registry {
     pub(crate) clock: Clock,
     max_feeds: usize,
+    max_private_feeds: usize,
     entropy: Box<dyn Fn() -> u64 + Send + Sync>,
     secret: u64,
     table: Mutex<Table>,
     vary: Mutex<HashMap<SharingKey, Vary>>,
+    splits: Mutex<Splits>,
     shards: Vec<ShardHandle>,
     next_id: AtomicU64,
     next_shard: AtomicUsize,
@@ -54,24 +91,24 @@ impl Registry {
     /// An empty one, with its shards started.
     pub(crate) fn start(
         clock: Clock,
-        max_feeds: usize,
-        shards: usize,
-        most_pinned: usize,
+        limits: HubLimits,
         entropy: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> std::io::Result<Registry> {
-        let shards = shards.max(1);
-        let most_pinned = most_pinned / shards;
+        let shards = limits.shards.max(1);
+        let most_pinned = limits.pinned / shards;
         let settings = || ShardSettings { clock, seed: entropy(), most_pinned };
         let shards = (0..shards)
             .map(|index| ShardHandle::start(ShardIndex(index), settings()))
             .collect::<std::io::Result<Vec<_>>>()?;
         Ok(Registry {
             clock,
-            max_feeds,
+            max_feeds: limits.feeds,
+            max_private_feeds: limits.private_feeds,
             secret: entropy(),
             entropy: Box::new(entropy),
             table: Mutex::default(),
             vary: Mutex::default(),
+            splits: Mutex::default(),
             shards,
             next_id: AtomicU64::new(1),
             next_shard: AtomicUsize::new(0),
@@ -132,29 +169,65 @@ impl Registry {
         book.insert(resource.clone(), known.union(&vary));
     }
 
-    /// Puts a message into the queue of the feed with this key.
-    pub(crate) fn deliver(&self, key: &SharingKey, message: Message) -> Delivery {
+    /// Counts what tells apart the feeds of one resource, now that one more is made.
+    pub(crate) fn note_splits(&self, scope: &str, request: &SharedRequest) {
+        self.splits.lock().unwrap_or_else(PoisonError::into_inner).note(scope, request);
+    }
+
+    /// Puts a message into the queue of the feed with this request's key. `resource` names what a new feed is of.
+    pub(crate) fn deliver(
+        &self,
+        request: &SharedRequest,
+        resource: impl FnOnce() -> String,
+        message: Message,
+    ) -> Delivery {
+        let private = request.is_private();
         let mut table = self.table();
+        let table = &mut *table;
         let full = table.feeds.len() >= self.max_feeds;
-        let (place, message) = match table.feeds.entry(key.clone()) {
-            Entry::Occupied(feed) => match feed.get().send(message) {
+        let private_full = private && table.private >= self.max_private_feeds;
+        let (entry, message) = match table.feeds.entry(request.key().clone()) {
+            Entry::Occupied(place) => match place.get().queue.send(message) {
                 Ok(()) => return Delivery::Delivered,
                 // The feed's task is gone without having retired: a bug that the next feed shall not inherit.
-                Err(unsent) => (Entry::Occupied(feed), unsent.0),
+                Err(unsent) => {
+                    table.resources.remove(&place.get().filed);
+                    (Entry::Occupied(place), unsent.0)
+                }
             },
             Entry::Vacant(_) if full => return Delivery::Full,
+            Entry::Vacant(_) if private_full => return Delivery::PrivateFull,
             vacant => (vacant, message),
         };
         let (sender, queue) = unbounded_channel();
         // Its receiver is at hand, so it takes the message.
         let _ = sender.send(message);
-        place.insert_entry(sender.clone());
+        let filed = Filed { resource: self.hash(&resource()), number: self.next_id() };
+        table.resources.insert(filed, sender.clone());
+        table.private += usize::from(private && matches!(entry, Entry::Vacant(_)));
+        entry.insert_entry(Place { queue: sender.clone(), filed, private });
         Delivery::Awaits(sender, queue)
+    }
+
+    /// Tells all feeds of a resource that it was written to. They have it in their queues when this returns.
+    pub(crate) fn invalidate(&self, resource: &str) {
+        let resource = self.hash(resource);
+        let all = Filed { resource, number: 0 }..=Filed { resource, number: u64::MAX };
+        for (_, queue) in self.table().resources.range(all) {
+            // A feed whose task is gone has nothing to show.
+            let _ = queue.send(Message::Invalidated);
+        }
+    }
+
+    fn hash(&self, resource: &str) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.secret, resource).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// The queues of all feeds.
     pub(crate) fn feeds(&self) -> Vec<UnboundedSender<Message>> {
-        self.table().feeds.values().cloned().collect()
+        self.table().feeds.values().map(|place| place.queue.clone()).collect()
     }
 
     /// The queue of the feed whose lineage this is.
@@ -167,7 +240,7 @@ impl Registry {
         let mut table = self.table();
         let idle = queue.is_empty();
         if idle {
-            table.feeds.remove(key);
+            table.remove(key);
             table.epochs.remove(&epoch);
         }
         idle
@@ -176,7 +249,9 @@ impl Registry {
     /// Takes a feed out of the table whose task is dying. Looks at everything: this is for bugs.
     pub(crate) fn abandon(&self, owner: &UnboundedSender<Message>) {
         let mut table = self.table();
-        table.feeds.retain(|_, feed| !feed.same_channel(owner));
+        table.feeds.retain(|_, place| !place.queue.same_channel(owner));
+        table.resources.retain(|_, feed| !feed.same_channel(owner));
+        table.private = table.feeds.values().filter(|place| place.private).count();
         table.epochs.retain(|_, feed| !feed.same_channel(owner));
     }
 
@@ -202,8 +277,8 @@ mod tests {
     #[test]
     fn subscribers_are_spread_over_the_shards_whatever_numbers_lie_between_them() {
         for (shards, between) in [(1, 2), (2, 2), (2, 3), (3, 3), (4, 2)] {
-            let registry =
-                Registry::start(Clock::new(), 8, shards, 1 << 20, || 7).expect("threads can be started");
+            let limits = HubLimits { feeds: 8, private_feeds: 8, streams: 8, shards, pinned: 1 << 20 };
+            let registry = Registry::start(Clock::new(), limits, || 7).expect("threads can be started");
             let mut on_each = vec![0; shards];
             for _ in 0..5 * shards {
                 on_each[registry.next_shard().0] += 1;

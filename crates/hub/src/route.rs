@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
-use tidegate_core::{Policy, Vary};
+use tidegate_core::{Policy, SharingPolicy, Vary};
 
 use crate::origin::Origin;
 use crate::stats::FeedCounters;
@@ -23,8 +22,8 @@ pub struct Route {
     pub conflate: bool,
     /// Streams of one feed at one time.
     pub max_streams: usize,
-    /// Request fields that do not choose the content.
-    pub irrelevant: Vec<HeaderName>,
+    /// What does not choose the content.
+    pub sharing: SharingPolicy,
     /// What a key holds from the beginning, beside what the origin's answers turn out to name in `Vary`.
     pub considered: Vary,
     /// The counts of all its feeds together, since the start.

@@ -92,7 +92,7 @@ impl Bench {
             heartbeat: HOUR,
             conflate: true,
             max_streams: usize::MAX,
-            irrelevant: Vec::new(),
+            sharing: tidegate_core::SharingPolicy::default(),
             considered: tidegate_core::Vary::none(),
             counters: Arc::default(),
         };
@@ -106,7 +106,7 @@ impl Bench {
     }
 
     async fn read(&self, target: &str, request: &HeaderMap) -> Result<(String, Source), Refused> {
-        let wanted = Wanted { route: &self.route, target, fields: request };
+        let wanted = Wanted { route: &self.route, asked: tidegate_core::Asked::get(target, request) };
         let current = self.hub.read(wanted, false).await?;
         let body = &current.published.version().body;
         Ok((String::from_utf8(body.to_vec()).expect("the test sends text"), current.source))
@@ -120,7 +120,7 @@ impl Bench {
         let none = HeaderMap::new();
         self.hub
             .subscribe(
-                Wanted { route: &self.route, target, fields: &none },
+                Wanted { route: &self.route, asked: tidegate_core::Asked::get(target, &none) },
                 Resume::Nowhere,
                 Coding::Identity,
             )
@@ -136,7 +136,7 @@ impl Bench {
 }
 
 fn limits(feeds: usize, streams: usize) -> HubLimits {
-    HubLimits { feeds, streams, shards: 2, pinned: 1 << 20 }
+    HubLimits { feeds, private_feeds: feeds, streams, shards: 2, pinned: 1 << 20 }
 }
 
 /// A test that hangs fails; nothing else depends on this time.

@@ -4,9 +4,9 @@
 //! One that is not installed is missing, and says how to get it; the others go on.
 
 mod nchan;
-mod process;
+pub(crate) mod process;
 mod pushpin;
-mod tidegate;
+pub(crate) mod tidegate;
 
 use std::io;
 use std::net::SocketAddr;

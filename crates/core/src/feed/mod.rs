@@ -6,6 +6,7 @@
 //!
 //! Invariants:
 //! - At most one fetch is under way.
+//! - No answer that may be older than a write through the gateway is taken for newer than it.
 //! - Offsets grow by one with each publication, and only a changed representation is published.
 //! - No subscriber and no linger: no polling.
 //! - A failure never takes the last good version away; only a loss of authority, or an answer that this key may no
@@ -13,6 +14,7 @@
 //!
 //! It must not know sockets, wire formats, shards or who its subscribers are; it only counts them.
 
+mod invalidation;
 mod io;
 mod judge;
 mod state;
@@ -47,6 +49,8 @@ struct InFlight {
     patient: bool,
     /// Somebody waits for a fetch that begins after this one.
     again: bool,
+    /// A write came after it began: its answer may be older than that.
+    suspect: bool,
 }
 
 /// One live resource under one sharing key.
@@ -73,6 +77,10 @@ pub struct Feed {
     kept_until: Time,
     in_flight: Option<InFlight>,
     fetches: u64,
+    /// A write came, and no fetch that began after it has confirmed the head.
+    invalidated: bool,
+    /// Answers thrown away in a row because of writes.
+    discarded: u32,
     next_poll: Option<Time>,
     /// How long the origin takes to answer, smoothed.
     answer_time: Duration,
@@ -110,6 +118,8 @@ impl Feed {
             kept_until: now,
             in_flight: None,
             fetches: 0,
+            invalidated: false,
+            discarded: 0,
             next_poll: None,
             answer_time: Duration::ZERO,
             schedule,
@@ -121,11 +131,11 @@ impl Feed {
     /// Somebody wants the stream. Counted from now on, so the caller owes a [`Feed::handle_unsubscribe`] whatever
     /// comes of it.
     pub fn handle_subscribe(&mut self, now: Time) -> Wait {
-        let is_current = self.is_polling(now) && self.has_something_to_say();
+        let is_current = self.is_current(now);
         self.subscribers += 1;
         match &mut self.in_flight {
             _ if is_current => Wait::Ready,
-            Some(current) if current.patient => Wait::Until(current.fetch),
+            Some(current) if current.patient && !current.suspect => Wait::Until(current.fetch),
             Some(current) => {
                 current.again = true;
                 Wait::Until(current.fetch.after())
@@ -154,10 +164,10 @@ impl Feed {
         if !self.considered.is_any() {
             self.kept_until = self.kept_until.max(now + self.policy.linger);
         }
-        let is_current = self.is_polling(now) && self.has_something_to_say();
+        let is_current = self.is_current(now);
         match &mut self.in_flight {
             _ if is_current && !insists => Wait::Ready,
-            Some(current) if insists => {
+            Some(current) if insists || current.suspect => {
                 current.again = true;
                 Wait::Until(current.fetch.after())
             }
@@ -172,19 +182,26 @@ impl Feed {
             debug_assert!(false, "only the fetch under way can end");
             return;
         };
+        if self.discards(&current) {
+            // Who waits for it waits for the one that begins now.
+            self.begin_fetch(now);
+            return;
+        }
         let answered = !matches!(outcome, Outcome::Failed(_));
         let settled = self.judge(now, &current, outcome);
         if answered {
             self.answer_time = (self.answer_time * 3 + now.since(current.started)) / 4;
         }
         let succeeded = matches!(settled, Settled::Confirmed);
+        self.invalidated &= !succeeded || current.suspect;
+        let again = current.again || current.suspect;
         let retry_after = match &settled {
             Settled::Failed(failure) => failure.retry_after,
             Settled::Answered(answer) => retry_after(&answer.fields),
             _ => None,
         };
         // An ended feed makes no further fetch: those who wait for one share this one's end.
-        let number = if self.ended && current.again { fetch.after() } else { fetch };
+        let number = if self.ended && again { fetch.after() } else { fetch };
         self.outputs.push_back(Output::Settled(number, settled));
         if self.ended {
             self.outputs.push_back(Output::Retire);
@@ -197,7 +214,7 @@ impl Feed {
         if self.status.retry_at.is_some() {
             self.status.retry_at = self.next_poll;
         }
-        if current.again {
+        if again {
             self.begin_fetch(now);
         }
         self.retire_if_idle(now);
@@ -308,7 +325,14 @@ impl Feed {
 }
 
 impl Feed {
-    /// Whether a new subscriber can be told a state at once.
+    /// Whether whoever comes now can be told a state at once. After a write that would be that it is `live`, which
+    /// only the next fetch can tell.
+    fn is_current(&self, now: Time) -> bool {
+        let unsure = self.invalidated && self.status.state == State::Live;
+        self.is_polling(now) && self.has_something_to_say() && !unsure
+    }
+
+    /// Whether a new subscriber can be told a state.
     fn has_something_to_say(&self) -> bool {
         !self.ended && !self.window.is_empty() && self.status.state != State::Gone
     }
@@ -327,7 +351,7 @@ impl Feed {
             }
             _ => Validators::default(),
         };
-        self.in_flight = Some(InFlight { fetch, started: now, patient, again: false });
+        self.in_flight = Some(InFlight { fetch, started: now, patient, again: false, suspect: false });
         self.next_poll = None;
         self.outputs.push_back(Output::Fetch(FetchPlan { fetch, condition, patient }));
         fetch

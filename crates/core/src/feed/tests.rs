@@ -5,11 +5,12 @@ use crate::document::Form;
 use crate::json;
 use crate::position::{Offset, Position};
 use crate::representation::{Answer, Representation, Unfit};
-use crate::sharing::SharingRules;
+use crate::sharing::{Asked, SharingPolicy, SharingRules};
 use crate::window::WindowLimits;
 use http::{HeaderMap, StatusCode};
 use http::{HeaderName, HeaderValue};
 
+mod invalidation;
 mod outcomes;
 mod polling;
 mod updates;
@@ -107,8 +108,9 @@ impl Bench {
             controls: Default::default(),
         };
         let vary = Vary::of(&fields(&[("vary", vary)]));
-        let rules = SharingRules { scope: "r", irrelevant: &[], vary: &vary, nonce: 0 };
-        let request = SharedRequest::new("/q", &fields(request), rules);
+        let sharing = SharingPolicy::default();
+        let rules = SharingRules { scope: "r", policy: &sharing, vary: &vary, nonce: 0 };
+        let request = SharedRequest::new(Asked::get("/q", &fields(request)), rules);
         let feed = Feed::new(at(0), policy, &request, Epoch(1), Binding(2), 3);
         Bench { feed, now: at(0), fetching: None, plan: None, fetches: 0, seen: Vec::new() }
     }
@@ -173,6 +175,11 @@ impl Bench {
         let wait = self.feed.handle_read(self.now, insists);
         self.drain();
         wait
+    }
+
+    fn invalidate(&mut self) {
+        self.feed.handle_invalidated(self.now);
+        self.drain();
     }
 
     fn answer(&mut self, outcome: Outcome) {

@@ -95,6 +95,8 @@ pub enum Message {
         /// Where the answer goes.
         reply: oneshot::Sender<Reply<Current>>,
     },
+    /// The resource was written to, or may have been: what was asked of the origin before may be older than that.
+    Invalidated,
     /// A subscriber left its shard.
     Unsubscribed(FeedId, ShardIndex),
     /// A shard needs the step from a version to the head.
@@ -121,6 +123,11 @@ pub enum Resume {
 pub struct FeedReport {
     /// Path and query.
     pub target: String,
+    /// Whether it may have more than one caller: its key holds nothing that may identify one, and the origin does not
+    /// forbid it with `Vary: *`.
+    pub shared: bool,
+    /// The names of the header fields in its key; never what they hold.
+    pub key_fields: Vec<String>,
     /// Subscribers now.
     pub subscribers: usize,
     /// Readers and subscribers who wait for a fetch.

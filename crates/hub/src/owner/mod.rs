@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, Response, StatusCode, header};
 use tidegate_core::{
-    Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, Resumed, Settled,
-    SharedRequest, State, Time, Update, Vary, Wait,
+    Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName, Resumed,
+    Settled, SharedRequest, State, Time, Update, Vary, Wait,
 };
 use tokio::sync::oneshot;
 
@@ -174,6 +174,7 @@ impl<F: PortFactory> Owner<F> {
                     Wait::Until(fetch) => self.waiting.push((fetch, Waiter::Reader { own, insists, reply })),
                 }
             }
+            Message::Invalidated => self.feed.handle_invalidated(now),
             Message::Unsubscribed(id, shard) if id == self.id => self.unsubscribed(now, shard),
             Message::StepFrom(id, shard, from) if id == self.id => self.step_from(shard, from),
             // About an earlier feed of this owner: its subscribers were all let go when it ended.
@@ -191,6 +192,8 @@ impl<F: PortFactory> Owner<F> {
     fn report(&self) -> FeedReport {
         FeedReport {
             target: self.request.target().to_owned(),
+            shared: !self.request.is_private(),
+            key_fields: key_fields(&self.request),
             subscribers: self.feed.subscribers(),
             waiting: self.waiting.len(),
             head: self.feed.head().map(|head| head.position),
@@ -235,7 +238,9 @@ impl<F: PortFactory> Owner<F> {
 
     fn fetch(&mut self, plan: FetchPlan) {
         let request = FetchRequest {
+            method: self.request.method().clone(),
             target: self.request.target().to_owned(),
+            body: self.request.body().clone(),
             fields: self.request.fields().clone(),
             condition: plan.condition,
             patient: plan.patient,
@@ -439,7 +444,9 @@ impl<F: PortFactory> Owner<F> {
             return Reply::Failed(cause.clone());
         }
         let stale = status.state != State::Live;
-        if let (true, false, Some(cause)) = (stale, reads.when_stale, &status.cause) {
+        // What a write made invalid must be validated before it is used again (RFC 9111 §4.4).
+        let may_be_stale = reads.when_stale && !(self.feed.is_invalidated() && source == Source::Memory);
+        if let (true, false, Some(cause)) = (stale, may_be_stale, &status.cause) {
             return Reply::Unconfirmed(cause.clone());
         }
         Reply::Have(Current {
@@ -471,6 +478,20 @@ impl<F: PortFactory> Owner<F> {
         }
         self.actions.push(Action::Tell(shard, FeedCommand::Step(self.id, from, step.clone())));
     }
+}
+
+/// The names of the fields that tell a key from others, of `Cookie` those of the cookies.
+fn key_fields(request: &SharedRequest) -> Vec<String> {
+    let mut names: Vec<String> = request
+        .parts()
+        .map(|(name, _)| match name {
+            PartName::Field(name) => name.to_owned(),
+            PartName::Cookie(name) => format!("cookie {name}"),
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn is_error(status: StatusCode) -> bool {

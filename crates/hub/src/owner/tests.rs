@@ -10,7 +10,9 @@ use crate::shard::FeedPort;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tidegate_core::{Answer, Binding, Epoch, Position, Validators, Vary};
-use tidegate_core::{FailureKind, Form, Policy, Representation, SharingRules, WindowLimits};
+use tidegate_core::{
+    Asked, FailureKind, Form, Policy, Representation, SharingPolicy, SharingRules, WindowLimits,
+};
 use tokio::sync::oneshot::Receiver;
 
 struct NoOrigin;
@@ -70,14 +72,14 @@ impl Bench {
             heartbeat: Duration::from_secs(15),
             conflate: true,
             max_streams: usize::MAX,
-            irrelevant: Vec::new(),
+            sharing: SharingPolicy::default(),
             considered: Vary::none(),
             counters: Arc::default(),
         };
         change(&mut route);
         let none = Vary::none();
-        let rules = SharingRules { scope: "r", irrelevant: &[], vary: &none, nonce: 0 };
-        let request = SharedRequest::new("/q", &fields(request), rules);
+        let rules = SharingRules { scope: "r", policy: &route.sharing, vary: &none, nonce: 0 };
+        let request = SharedRequest::new(Asked::get("/q", &fields(request)), rules);
         let lineage = Lineage { id: FeedId(1), epoch: Epoch(5), binding: Binding(6), seed: 1 };
         let now = Time::default();
         let owner = Owner::new(now, Arc::new(route), request, lineage, NoPorts);

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 use tidegate_core::{
-    Binding, Epoch, Fetching, Jitter, Offset, Policy, SharedRequest, SharingRules, Time, Vary, WindowLimits,
-    json,
+    Asked, Binding, Epoch, Fetching, Jitter, Offset, Policy, SharedRequest, SharingRules, Time, Vary,
+    WindowLimits, json,
 };
 use tidegate_hub::owner::{Lineage, Message, Owner, PortFactory, ShardIndex};
 use tidegate_hub::shard::{FeedId, FeedPort};
@@ -101,7 +101,7 @@ impl Resource {
             heartbeat: setup.heartbeat,
             conflate: setup.conflate,
             max_streams: usize::MAX,
-            irrelevant: Vec::new(),
+            sharing: tidegate_core::SharingPolicy::default(),
             considered: tidegate_core::Vary::none(),
             counters: Arc::default(),
         };
@@ -110,8 +110,8 @@ impl Resource {
             fields.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer of-the-model"));
         }
         let none = Vary::none();
-        let rules = SharingRules { scope: &route.scope, irrelevant: &[], vary: &none, nonce: 0 };
-        let request = SharedRequest::new(&format!("/resource/{index}"), &fields, rules);
+        let rules = SharingRules { scope: &route.scope, policy: &route.sharing, vary: &none, nonce: 0 };
+        let request = SharedRequest::new(Asked::get(&format!("/resource/{index}"), &fields), rules);
         Resource {
             index,
             api: Api::new(setup.seed ^ (index as u64 + 1), setup.etags),

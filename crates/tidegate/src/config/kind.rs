@@ -56,6 +56,12 @@ pub enum Kind {
     Path,
     /// A list of header field names.
     HeaderNames,
+    /// A list of names of query parameters.
+    QueryNames,
+    /// A list of names of cookies, or `all`.
+    CookieNames,
+    /// A list of methods.
+    Methods,
     /// A JSON Pointer.
     Pointer,
     /// A list of JSONPaths.
@@ -96,6 +102,9 @@ pub struct Setting {
 
 /// How [`OrAuto::Auto`] is written.
 pub(super) const AUTO: &str = "auto";
+
+/// How every member is written where a list names some.
+pub(super) const ALL: &str = "all";
 
 impl Section {
     /// All sections, in the order in which they are documented.
@@ -144,7 +153,10 @@ impl Kind {
     pub fn expected(self) -> &'static str {
         match self {
             Self::Address => "an address as a string",
-            Self::WebOrigins | Self::HeaderNames | Self::Paths => "a list of strings",
+            Self::WebOrigins | Self::HeaderNames | Self::QueryNames | Self::Methods | Self::Paths => {
+                "a list of strings"
+            }
+            Self::CookieNames => "a list of strings, or \"all\"",
             Self::Size(..) => "a size as a string",
             Self::SizeOrAuto(..) => "a size as a string, or \"auto\"",
             Self::Count(..) => "a whole number",
@@ -188,7 +200,15 @@ impl Kind {
 
     /// Whether the value is a list.
     pub fn is_list(self) -> bool {
-        matches!(self, Self::WebOrigins | Self::HeaderNames | Self::Paths)
+        matches!(
+            self,
+            Self::WebOrigins
+                | Self::HeaderNames
+                | Self::QueryNames
+                | Self::CookieNames
+                | Self::Methods
+                | Self::Paths
+        )
     }
 
     /// Whether the value is a table.
@@ -201,7 +221,7 @@ impl Setting {
     /// The default as TOML.
     pub fn default_toml(&self) -> Option<String> {
         self.default.map(|text| match self.kind {
-            kind if kind.is_list() => String::from("[]"),
+            kind if kind.is_list() && text != ALL => String::from("[]"),
             kind if kind.is_table() => String::from("{}"),
             kind if kind.is_bare() && text != AUTO => text.to_owned(),
             _ => format!("\"{text}\""),

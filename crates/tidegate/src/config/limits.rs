@@ -15,6 +15,8 @@ pub struct Limits {
     pub max_body: Sourced<ByteSize>,
     /// The most feeds at once.
     pub max_feeds: Sourced<usize>,
+    /// The most feeds at once that are of one caller each.
+    pub max_private_feeds: Sourced<usize>,
     /// The most streams at once.
     pub max_streams: Sourced<usize>,
     /// The most streams of one feed at once.
@@ -50,6 +52,7 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit
     reader.unknown_keys(fields);
     let max_body = reader.size(fields, "max_body");
     let max_feeds = reader.count(fields, "max_feeds");
+    let private_feeds = reader.count_or_auto(fields, "max_private_feeds");
     let max_streams = reader.count(fields, "max_streams");
     let per_feed = reader.count_or_auto(fields, "max_streams_per_feed");
     let connections = reader.count_or_auto(fields, "max_connections");
@@ -63,6 +66,9 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit
     let window_versions = reader.count(fields, "window_versions");
     let request_head_timeout = reader.time(fields, "request_head_timeout");
     let streams = max_streams?;
+    let feeds = max_feeds?;
+    let private_feeds = or_auto(private_feeds?, &feeds, |feeds| feeds.div_ceil(2));
+    at_most(reader, ("max_private_feeds", &private_feeds), ("max_feeds", &feeds));
     let max_connections = or_auto(connections?, &streams, |streams| {
         USUAL_CONNECTIONS.max(streams.saturating_add(SPARE_CONNECTIONS))
     });
@@ -73,7 +79,8 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit
     at_most(reader, ("max_connections_per_address", &per_address), ("max_connections", &max_connections));
     Some(Limits {
         max_body: max_body?.value,
-        max_feeds: max_feeds?.value,
+        max_feeds: feeds.value,
+        max_private_feeds: private_feeds.value,
         max_streams: streams.value,
         max_streams_per_feed: per_feed.value,
         max_connections: max_connections.value,

@@ -12,7 +12,7 @@ use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::env::{Environment, PlaceholderError, Text, has_placeholder, resolve};
 use super::error::{ConfigError, Problem, Suggestion};
-use super::kind::{AUTO, Kind, OrAuto, Section, Setting, find};
+use super::kind::{ALL, AUTO, Kind, OrAuto, Section, Setting, find};
 use super::quantity::{ByteSize, parse_count, parse_duration, parse_size};
 use super::source::Source;
 use super::value::{Sourced, ValueError};
@@ -271,6 +271,20 @@ impl<'a> Reader<'a> {
             }
         }
         whole.then_some(list)
+    }
+
+    /// The values of a list, or `None` for `all`, which is also what stands for a list that is not there.
+    pub(super) fn list_or_all<T: PartialEq>(
+        &mut self,
+        fields: &Fields<'_>,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, ValueError>,
+    ) -> Option<Option<Vec<At<T>>>> {
+        match fields.get(key).map(Spanned::get_ref) {
+            None => Some(None),
+            Some(DeValue::String(text)) if text == ALL => Some(None),
+            Some(_) => self.list(fields, key, parse).map(Some),
+        }
     }
 
     /// The entries of a table whose keys are parsed like texts, in the order of the file. `None` if the table itself or

@@ -15,6 +15,7 @@ use super::host::HostPattern;
 use super::origin::{self, OriginConfig, OriginDraft, OriginName};
 use super::pattern::PathPattern;
 use super::read::{At, Fields, Reader};
+use super::sharing::{self, SharingSettings};
 use super::value::{Sourced, ValueError};
 
 /// A pattern of resources with its policy.
@@ -54,6 +55,8 @@ pub struct LivePolicy {
     pub conflate: Sourced<bool>,
     /// Request header fields that are left out of the sharing key; never one that carries credentials.
     pub ignore_headers: Vec<Sourced<HeaderName>>,
+    /// What else chooses the content, and which requests may ask for it.
+    pub sharing: Arc<SharingSettings>,
     /// Which differences are told.
     pub fields: Arc<FieldSettings>,
 }
@@ -119,12 +122,17 @@ fn shadowed(host: &HostPattern, pattern: &Sourced<PathPattern>, earlier: &[Route
 }
 
 /// The settings of a route that mean nothing where everything is passed through.
-const LIVE_ONLY: [&str; 9] = [
+const LIVE_ONLY: [&str; 14] = [
     "poll",
     "linger",
     "heartbeat",
     "conflate",
     "ignore_headers",
+    "ignore_query",
+    "cookies",
+    "safe_methods",
+    "max_query_body",
+    "graphql",
     "payload",
     "ignore",
     "tolerance",
@@ -149,6 +157,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
     let heartbeat = reader.time(table, "heartbeat");
     let conflate = reader.value(table, "conflate", parse_flag);
     let ignored = reader.list(table, "ignore_headers", parse_ignorable);
+    let sharing = sharing::read(reader, table);
     let controls = fields::read(reader, table);
     let is_live = live.as_ref().map(|live| *live.value);
     if is_live == Some(false) {
@@ -167,6 +176,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
                 heartbeat: heartbeat?.value,
                 conflate: conflate?.value,
                 ignore_headers: ignored?.into_iter().map(|at| at.value).collect(),
+                sharing: Arc::new(sharing?),
                 fields: Arc::new(controls?),
             })
         } else {
@@ -187,6 +197,6 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
     RouteDraft { host, pattern, line, route }
 }
 
-fn parse_flag(text: &str) -> Result<bool, ValueError> {
+pub(super) fn parse_flag(text: &str) -> Result<bool, ValueError> {
     text.parse().map_err(|_| ValueError::Flag)
 }

@@ -43,6 +43,12 @@ pub enum ValueError {
     HeaderName,
     /// A header field that may never be ignored.
     Header(HeaderError),
+    /// Not the name of a query parameter.
+    QueryName,
+    /// Not the name of a cookie.
+    CookieName,
+    /// Not a method that could be declared safe.
+    SafeMethod,
     /// Not a JSON Pointer.
     Pointer(PointerError),
     /// Not a JSONPath. Where and why, unless the text came from the environment: that would tell its length.
@@ -139,6 +145,9 @@ impl ValueError {
             Self::Name => "is not a name: 1 to 64 letters, digits, `-`, `_` or `.`",
             Self::CorsOrigin => "is not a web origin",
             Self::HeaderName => "is not a header field name",
+            Self::QueryName => "is not the name of a query parameter as it is when decoded",
+            Self::CookieName => "is not the name of a cookie",
+            Self::SafeMethod => "is not a method that can be declared safe",
             Self::Url(error) => match error {
                 UrlError::Syntax => "is not an absolute URL",
                 UrlError::Scheme => "is not an http or https URL",
@@ -218,6 +227,13 @@ impl ValueError {
                  \"https://app.example.com\" or \"http://localhost:5173\", or [\"*\"] alone for any"
             }
             Self::HeaderName => "write the name alone: \"Accept-Language\"",
+            Self::QueryName => {
+                "write the name alone, or how names begin and a `*`: \"_\", \"utm_*\"; names are compared decoded"
+            }
+            Self::CookieName => "write the name alone: \"session\"",
+            Self::SafeMethod => {
+                "write \"POST\", \"QUERY\", \"SEARCH\", \"REPORT\" or \"PROPFIND\"; GET and HEAD always are, and no others can be"
+            }
             Self::Url(error) => match error {
                 UrlError::Userinfo => {
                     "remove it: a URL ends up in logs; let clients send their own `Authorization`, which is forwarded"

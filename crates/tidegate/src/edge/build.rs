@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use http::HeaderName;
 use http::header::ORIGIN;
-use tidegate_core::{Policy, Vary, WindowLimits, json};
+use tidegate_core::{Policy, SharingPolicy, Vary, WindowLimits, json};
 use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Route};
 
 use super::Gateway;
@@ -53,6 +53,7 @@ impl Gateway {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let limits = HubLimits {
             feeds: *config.limits.max_feeds,
+            private_feeds: *config.limits.max_private_feeds,
             streams: *config.limits.max_streams,
             shards: config.limits.shards.or(cores),
             pinned: in_memory(*config.limits.max_pinned),
@@ -146,7 +147,11 @@ fn live_route(
         conflate: *policy.conflate,
         max_streams,
         considered,
-        irrelevant: policy.ignore_headers.iter().map(|name| HeaderName::clone(name)).collect(),
+        sharing: SharingPolicy {
+            ignored_headers: policy.ignore_headers.iter().map(|name| HeaderName::clone(name)).collect(),
+            ignored_query: policy.sharing.ignored_query(),
+            cookies: policy.sharing.cookie_names(),
+        },
         counters: Arc::new(FeedCounters::within(totals)),
     }
 }

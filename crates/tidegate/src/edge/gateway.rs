@@ -9,7 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use rustls::ServerConfig;
 use tidegate_core::negotiation::{self, Reading};
-use tidegate_core::{Answer, Failure, Position, caching};
+use tidegate_core::{Answer, Asked, Failure, Position, caching};
 use tidegate_hub::{
     Body, FeedCounters, FeedReport, FeedStats, Hub, Refused, Route, Subscription, Wanted, WayStats,
     problem_of,
@@ -21,6 +21,7 @@ use tracing::{debug, error};
 use super::admission::AdmissionLimits;
 use super::cors::Cors;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
+use super::writes::Write;
 use super::{answer, asked, plain, stream};
 use crate::config::{ByteSize, HostPattern, OrAuto, PathPattern};
 use crate::memory::Pressure;
@@ -202,7 +203,7 @@ impl Gateway {
         client: &Client,
     ) -> Decided {
         let resume = stream::resume(&live.fields, live.reserved.last_event_id.as_deref());
-        let wanted = Wanted { route: live.route, target: live.target, fields: &live.fields };
+        let wanted = Wanted { route: live.route, asked: Asked::get(live.target, &live.fields) };
         if self.is_short_of_memory() {
             // Connections are refused at the door; this one was there before.
             let detail = "the gateway's memory runs short; what is open comes first";
@@ -230,10 +231,12 @@ impl Gateway {
         client: &Client,
     ) -> Response<Body> {
         let insists = caching::insists(&live.fields);
-        let wanted = Wanted { route: live.route, target: live.target, fields: &live.fields };
+        let wanted = Wanted { route: live.route, asked: Asked::get(live.target, &live.fields) };
         let mut response = match self.hub.read(wanted, insists).await {
             Ok(current) => return plain::response(request.method(), &live.fields, &current, insists).await,
-            Err(Refused::Bypass | Refused::TooManyFeeds | Refused::Closing) => {
+            Err(
+                Refused::Bypass | Refused::TooManyFeeds | Refused::TooManyPrivateFeeds | Refused::Closing,
+            ) => {
                 let mut response = self.forward(route, request, client).await;
                 answer::cache_status(response.headers_mut(), "fwd=bypass");
                 response
@@ -261,6 +264,9 @@ impl Gateway {
             Refused::Raw(raw, _) => return passed_on(*raw),
             Refused::TooManyFeeds => Problem::new(ProblemKind::TooManyFeeds)
                 .with_detail("as many resources are watched as `max_feeds` allows"),
+            Refused::TooManyPrivateFeeds => Problem::new(ProblemKind::TooManyFeeds).with_detail(
+                "as many resources are watched for one caller each as `max_private_feeds` allows",
+            ),
             Refused::TooManyStreams => Problem::new(ProblemKind::TooManyStreams)
                 .with_detail("as many streams are open as `max_streams` allows"),
             Refused::TooManyOfFeed => Problem::new(ProblemKind::TooManyStreams)
@@ -277,8 +283,14 @@ impl Gateway {
     }
 
     async fn forward(&self, route: &GatewayRoute, request: Request<Body>, client: &Client) -> Response<Body> {
+        let write = Write::of(&request, client, &route.origin, &self.hub);
         match proxy::forward(&route.origin, request, client, &self.tunnels).await {
-            Ok(response) => response,
+            Ok(response) => {
+                if let Some(write) = write {
+                    write.answered(&response);
+                }
+                response
+            }
             Err(failure) => failed(&failure),
         }
     }

@@ -25,6 +25,7 @@ pub mod refused_sockets;
 pub(crate) mod server;
 mod stream;
 pub mod tls;
+mod writes;
 
 pub use build::BuildError;
 pub use gateway::Gateway;

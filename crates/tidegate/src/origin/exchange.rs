@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, Request, Response, header};
 use http_body::Body as _;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::client::legacy::{self, Client};
@@ -72,15 +72,18 @@ impl Link {
 
     /// Sends a request and waits for the head of the answer. `upload` tells how its body gets on, where it has one.
     ///
-    /// A `GET` or `HEAD` without a body whose reused connection dies before the answer is sent once more, on a new
-    /// connection: the origin may have closed it before it saw the request (RFC 9112 §9.3.1).
+    /// A `GET` or `HEAD` without a body, and any request that is [`Repeatable`], is sent once more on a new connection
+    /// if its reused connection dies before the answer: the origin may have closed it before it saw the request
+    /// (RFC 9112 §9.3.1).
     pub(crate) async fn exchange(
         &self,
         request: Request<Body>,
         upload: Option<watch::Receiver<Turn>>,
     ) -> Result<Response<Incoming>, Failure> {
-        let safe = matches!(*request.method(), Method::GET | Method::HEAD);
-        let again = (safe && request.body().is_end_stream()).then(|| copy_of(&request));
+        let safe = matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_end_stream();
+        let declared = request.extensions().get::<Repeatable>().map(|Repeatable(body)| body.clone());
+        let body = declared.or_else(|| safe.then(Bytes::new));
+        let again = body.map(|body| copy_of(&request, body));
         let error = match self.once(&self.pooled, request, upload).await {
             Ok(response) => return Ok(response),
             Err(error) => error,
@@ -233,8 +236,13 @@ impl ExchangeError {
     }
 }
 
-fn copy_of(request: &Request<Body>) -> Request<Body> {
-    let mut copy = Request::new(no_body());
+/// Marks a request that is safe (RFC 9110 §9.2.1), whatever its method, and holds its content so that it can be sent
+/// again. Without the mark, nothing with a body or of another method than `GET` and `HEAD` ever is.
+#[derive(Debug, Clone)]
+pub(super) struct Repeatable(pub(super) Bytes);
+
+fn copy_of(request: &Request<Body>, body: Bytes) -> Request<Body> {
+    let mut copy = Request::new(if body.is_empty() { no_body() } else { whole(body) });
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
@@ -244,6 +252,11 @@ fn copy_of(request: &Request<Body>) -> Request<Body> {
 /// The body of a message that has none.
 pub(crate) fn no_body() -> Body {
     Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body held in memory.
+pub(crate) fn whole(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// Whether an answer's body is coded for the transfer in a way that nobody here can undo. Passed on as an ordinary

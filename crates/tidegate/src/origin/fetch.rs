@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::Inner;
 use super::coding::{self, DecodeError};
 use super::collect::{self, End, Gathered};
-use super::exchange::no_body;
+use super::exchange::{Repeatable, no_body, whole};
 use super::{fields, media};
 
 /// How long a plain reader waits for a body to be complete before it gets it piecemeal.
@@ -35,7 +35,7 @@ const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tidegate/", en
 /// Asks once.
 pub(super) async fn fetch(origin: &Inner, request: FetchRequest) -> Fetched {
     let patient = request.patient;
-    let conditional = !request.condition.is_empty();
+    let conditional = has_conditions(&request.method) && !request.condition.is_empty();
     let request = match request_for(origin, request) {
         Ok(request) => request,
         Err(error) => {
@@ -56,9 +56,9 @@ pub(super) async fn fetch(origin: &Inner, request: FetchRequest) -> Fetched {
 }
 
 fn request_for(origin: &Inner, request: FetchRequest) -> Result<Request<Body>, http::Error> {
-    let FetchRequest { target, fields: from_clients, condition, .. } = request;
+    let FetchRequest { method, target, fields: from_clients, body, condition, .. } = request;
     let mut fields = fields::end_to_end(&from_clients);
-    // A fetch has no content, whatever a client's GET had.
+    // It follows from the content, which is the fetch's own.
     fields.remove(header::CONTENT_LENGTH);
     fields.insert(header::HOST, origin.host.clone());
     fields.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED));
@@ -66,17 +66,26 @@ fn request_for(origin: &Inner, request: FetchRequest) -> Result<Request<Body>, h
     // A client's own is there only where `Vary` names it.
     fields.entry(header::USER_AGENT).or_insert(USER_AGENT);
     fields::append_via(&mut fields, Version::HTTP_11);
-    let Validators { etag, last_modified } = condition;
+    let Validators { etag, last_modified } =
+        if has_conditions(&method) { condition } else { Validators::default() };
     if let Some(etag) = etag {
         fields.insert(header::IF_NONE_MATCH, etag);
     }
     if let Some(date) = last_modified {
         fields.insert(header::IF_MODIFIED_SINCE, date);
     }
-    let mut request =
-        Request::builder().method(Method::GET).uri(origin.mount.uri(&target)?).body(no_body())?;
+    let content = if body.is_empty() { no_body() } else { whole(body.clone()) };
+    let mut request = Request::builder().method(method).uri(origin.mount.uri(&target)?).body(content)?;
     *request.headers_mut() = fields;
+    // What is fetched is safe, by its method or by the route's word.
+    request.extensions_mut().insert(Repeatable(body));
     Ok(request)
+}
+
+/// Whether a method has conditions whose answer is 304 (RFC 9110 §13.1.2): `GET`, and `QUERY`, which is like it. A
+/// `POST` that is declared safe is still a `POST` to the origin, and would be answered with 412.
+fn has_conditions(method: &Method) -> bool {
+    *method == Method::GET || method.as_str() == "QUERY"
 }
 
 async fn understand(origin: &Inner, response: Response<Incoming>, patient: bool) -> Fetched {

@@ -88,7 +88,7 @@ pub(super) fn has_dot_segments(path: &str) -> bool {
 }
 
 /// A path with its dot segments resolved (RFC 3986 §5.2.4); nothing climbs above the root.
-pub(super) fn without_dot_segments(path: &str) -> String {
+pub(crate) fn without_dot_segments(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
     while let Some(segment) = segments.next() {

@@ -34,7 +34,7 @@ use rustls::ClientConfig;
 use tidegate_hub::{FetchRequest, Fetched, Origin};
 
 pub(crate) use exchange::{Turn, no_body};
-pub(crate) use fields::{NAME, append_via, end_to_end};
+pub(crate) use fields::{NAME, append_via, end_to_end, without_dot_segments};
 
 use exchange::Link;
 use mount::Mount;
@@ -184,5 +184,10 @@ impl Origin for HttpOrigin {
     fn fetch(&self, request: FetchRequest) -> Pin<Box<dyn Future<Output = Fetched> + Send>> {
         let inner = self.0.clone();
         Box::pin(async move { fetch::fetch(&inner, request).await })
+    }
+
+    fn resource(&self, target: &str) -> String {
+        // What makes no URI is fetched by nobody: any name will do.
+        self.0.mount.uri(target).map_or_else(|_| target.to_owned(), |uri| uri.to_string())
     }
 }

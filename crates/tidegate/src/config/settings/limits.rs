@@ -26,6 +26,18 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         section: Section::Limits,
+        key: "max_private_feeds",
+        kind: Kind::CountOrAuto(1, 10_000_000),
+        default: Some("auto"),
+        example: "2000",
+        about: "How many of the feeds may be of one caller each: their keys hold credentials, cookies or fields that are not \
+                known, or the origin forbids sharing with `Vary: *`. Beyond it, streams get 503 and `Retry-After`, and plain \
+                reads are passed through. `auto` is half of `max_feeds`.",
+        reason: "One header that differs for every visitor turns one poll into thousands; what all share stays live. The \
+                 log names what the keys differ in.",
+    },
+    Setting {
+        section: Section::Limits,
         key: "max_streams",
         kind: Kind::Count(1, 10_000_000),
         default: Some("10000"),

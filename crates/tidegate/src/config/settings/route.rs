@@ -1,7 +1,8 @@
 //! The settings of `[[route]]`: which requests it is for, and how their resources are kept live.
 
 use super::super::kind::{Kind, Section, Setting};
-use super::{HOUR, MINUTE, time};
+use super::super::quantity::ByteSize;
+use super::{HOUR, MIB, MINUTE, time};
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
@@ -103,6 +104,60 @@ pub(super) const SETTINGS: &[Setting] = &[
         about: "Request header fields that do not choose the content here, so that requests that differ in them share \
                 a feed. Fields that carry credentials are refused: sharing across credentials is never allowed.",
         reason: "Every field is taken to choose the content until you know better.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "ignore_query",
+        kind: Kind::QueryNames,
+        default: Some(""),
+        example: "[\"_\", \"utm_*\"]",
+        about: "Query parameters that do not choose the content here: they are left out of the key and of what the \
+                origin is asked when feeds and plain reads share. Names are compared decoded; `*` at the end stands \
+                for anything. The rest of the query stays as it is, in its order.",
+        reason: "Every parameter is taken to choose the content until you know better; what only avoids caches or \
+                 counts campaigns makes each visitor a feed.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "cookies",
+        kind: Kind::CookieNames,
+        default: Some("all"),
+        example: "[\"session\"]",
+        about: "The cookies that choose the content here: only these are in the key, and only these reach the origin \
+                when feeds and plain reads share; `[]` for none. What is passed through keeps all its cookies.",
+        reason: "Any cookie may be a session until you know better; one of an analytics script is another for each \
+                 visitor.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "safe_methods",
+        kind: Kind::Methods,
+        default: Some(""),
+        example: "[\"QUERY\"]",
+        about: "Methods beside `GET` and `HEAD` whose requests change nothing here, so that they can be streamed, polled, \
+                repeated and shared; their content is part of the key. `POST`, `QUERY`, `SEARCH`, `REPORT`, `PROPFIND`.",
+        reason: "A request that may change something must be sent once, by whom it is from: only you know which do not.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "max_query_body",
+        kind: Kind::Size(ByteSize(1), ByteSize(16 * MIB)),
+        default: Some("64 KiB"),
+        example: "\"64 KiB\"",
+        about: "The largest content of a request by one of `safe_methods`, or with `graphql`. Beyond it, a stream is \
+                refused with 413, and anything else is passed through.",
+        reason: "Each feed keeps the content that it asks with; a large GraphQL query has a few KiB.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "graphql",
+        kind: Kind::Flag,
+        default: Some("false"),
+        example: "true",
+        about: "Whether `POST`s here are GraphQL: those that are queries beyond doubt are safe as if declared by \
+                `safe_methods`; mutations, subscriptions, persisted queries, batches and whatever cannot be read are \
+                passed through once, as they are.",
+        reason: "A mutation that was polled would be done again and again.",
     },
     Setting {
         section: Section::Route,

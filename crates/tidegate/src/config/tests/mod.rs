@@ -75,6 +75,7 @@ fn what_is_not_written_has_its_documented_default() {
         ("listen", config.listen.to_string()),
         ("max_body", config.limits.max_body.to_string()),
         ("max_feeds", config.limits.max_feeds.to_string()),
+        ("max_private_feeds", auto(&config.limits.max_private_feeds, 5_000)),
         ("max_streams", config.limits.max_streams.to_string()),
         ("max_streams_per_feed", auto(&config.limits.max_streams_per_feed, 10_000)),
         ("max_connections", auto(&config.limits.max_connections, 16_384)),
@@ -106,6 +107,11 @@ fn what_is_not_written_has_its_documented_default() {
             .to_owned(),
         ),
         ("ignore_headers", live.ignore_headers.iter().map(ToString::to_string).collect()),
+        ("ignore_query", live.sharing.ignore_query.iter().map(ToString::to_string).collect()),
+        ("cookies", live.sharing.cookies.as_ref().map_or("all", |_| "some").to_owned()),
+        ("safe_methods", live.sharing.safe_methods.iter().map(ToString::to_string).collect()),
+        ("max_query_body", live.sharing.max_query_body.to_string()),
+        ("graphql", live.sharing.graphql.to_string()),
         ("payload", live.fields.payload.to_string()),
         ("ignore", live.fields.ignore.iter().map(ToString::to_string).collect()),
         ("tolerance", live.fields.tolerance.iter().map(|(path, _)| path.to_string()).collect()),
@@ -324,9 +330,8 @@ fn the_order_in_the_file_does_not_decide() {
 
 #[test]
 fn a_host_has_routes_of_its_own() {
-    let route = |host: &str, path: &str| {
-        format!("[[route]]\nhost = \"{host}\"\npath = \"{path}\"\norigin = \"a\"\n")
-    };
+    let route =
+        |host: &str, path: &str| format!("[[route]]\nhost = \"{host}\"\npath = \"{path}\"\norigin = \"a\"\n");
     let text =
         [("", "/**"), ("*.b", "/**"), ("a.b", "/x"), ("", "/x"), ("A.b", "/**")].map(|(h, p)| route(h, p));
     let config = parse(&format!("{ORIGIN}{}", text.concat())).unwrap();
@@ -344,8 +349,7 @@ fn a_host_has_routes_of_its_own() {
 #[test]
 fn a_path_lies_below_the_place_of_its_api() {
     let check = |mount: &str, path: &str, expected: &[&str]| {
-        let text =
-            format!("{ORIGIN}[[route]]\nmount = \"{mount}\"\npath = \"{path}\"\norigin = \"a\"\n");
+        let text = format!("{ORIGIN}[[route]]\nmount = \"{mount}\"\npath = \"{path}\"\norigin = \"a\"\n");
         let found: Vec<_> = errors(&text, &unset);
         assert_eq!(found.len(), expected.len(), "{found:?}");
         assert!(found.iter().zip(expected).all(|(found, part)| found.contains(part)), "{found:?}");

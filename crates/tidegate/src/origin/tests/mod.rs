@@ -8,7 +8,7 @@ mod requests;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Response};
+use http::{HeaderMap, HeaderName, Method, Response};
 use http_body_util::BodyExt;
 use tidegate_core::{FailureKind, Outcome, Validators};
 use tidegate_hub::{Body, FetchRequest, Fetched, Origin};
@@ -48,8 +48,10 @@ fn fields(list: &[(&str, &str)]) -> HeaderMap {
 
 fn get(target: &str) -> FetchRequest {
     FetchRequest {
+        method: Method::GET,
         target: target.to_owned(),
         fields: HeaderMap::new(),
+        body: Bytes::new(),
         condition: Validators::default(),
         patient: true,
     }

@@ -1,0 +1,172 @@
+//! The promise as properties, over requests made of what is confused most easily.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Debug, Clone)]
+struct Request {
+    method: &'static str,
+    target: String,
+    fields: Vec<(&'static str, String)>,
+    body: &'static str,
+}
+
+const NAMES: [&str; 18] = [
+    "authorization",
+    "cookie",
+    "cookie",
+    "cookie",
+    "x-api-key",
+    "accept",
+    "accept-language",
+    "content-type",
+    "x",
+    "x-a",
+    "connection",
+    "user-agent",
+    "origin",
+    "cache-control",
+    "x-forwarded-for",
+    "if-none-match",
+    "content-length",
+    "te",
+];
+
+/// Pieces that fit together in more than one way.
+const PIECES: [&str; 16] = [
+    "a",
+    "b",
+    "session=",
+    "_ga=1",
+    "; ",
+    ";",
+    ",",
+    "=",
+    "\"",
+    "$Version=1",
+    " ",
+    "x",
+    "authorization",
+    "*",
+    "text/event-stream",
+    "session=a",
+];
+
+const PARAMETERS: [&str; 12] =
+    ["a=1", "a=2", "a", "", "_=1", "_", "%5f=1", "utm_a=1", "utm_b=;a=1", "b=_=1", "%ff=1", "_%3D=1"];
+
+fn requests() -> impl Strategy<Value = Request> {
+    let value =
+        prop::collection::vec(prop::sample::select(&PIECES[..]), 0..5).prop_map(|pieces| pieces.concat());
+    let fields = prop::collection::vec((prop::sample::select(&NAMES[..]), value), 0..5);
+    let query = prop::collection::vec(prop::sample::select(&PARAMETERS[..]), 0..4);
+    let target = (prop::sample::select(&["/", "/a", "/%61", "/_=1"][..]), query).prop_map(|(path, query)| {
+        if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+    });
+    let method = prop::sample::select(&["GET", "HEAD", "POST", "QUERY"][..]);
+    (method, target, fields, prop::sample::select(&["", "{}", "{} ", "a"][..]))
+        .prop_map(|(method, target, fields, body)| Request { method, target, fields, body })
+}
+
+fn policies() -> impl Strategy<Value = SharingPolicy> {
+    let headers = prop::sample::subsequence(vec!["accept-language", "x", "user-agent"], 0..3);
+    let query = prop::sample::subsequence(vec!["_", "utm_*", "a"], 0..3);
+    let cookies = prop::option::of(prop::sample::subsequence(vec!["session", "b"], 0..3));
+    (headers, query, cookies).prop_map(|(headers, query, cookies)| SharingPolicy {
+        ignored_headers: headers.into_iter().map(HeaderName::from_static).collect(),
+        ignored_query: IgnoredQuery::new(query),
+        cookies: cookies.map(|names| CookieNames::new(names.into_iter().map(str::to_owned))),
+    })
+}
+
+fn varies() -> impl Strategy<Value = Vary> {
+    prop::sample::select(&["", "user-agent", "origin, cookie", "accept-encoding"][..])
+        .prop_map(|names| Vary::of(&[(header::VARY, names.parse().unwrap())].into_iter().collect()))
+}
+
+fn field_map(list: &[(&'static str, String)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in list {
+        map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+    }
+    map
+}
+
+fn share(request: &Request, policy: &SharingPolicy, vary: &Vary) -> SharedRequest {
+    let (fields, body) = (field_map(&request.fields), Bytes::from_static(request.body.as_bytes()));
+    let method = Method::from_bytes(request.method.as_bytes()).unwrap();
+    let asked = Asked { method: &method, target: &request.target, fields: &fields, body: &body };
+    SharedRequest::new(asked, SharingRules { scope: "r", policy, vary, nonce: 0 })
+}
+
+/// What the origin is sent: all that it can choose an answer by.
+fn sent(shared: &SharedRequest) -> (Method, String, BTreeMap<String, Vec<HeaderValue>>, Bytes) {
+    let mut fields: BTreeMap<String, Vec<HeaderValue>> = BTreeMap::new();
+    for (name, value) in shared.fields() {
+        fields.entry(name.as_str().to_owned()).or_default().push(value.clone());
+    }
+    (shared.method().clone(), shared.target().to_owned(), fields, shared.body().clone())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Who shares gets the answer to the very request that would have been sent for itself, and who would have sent
+    /// another shares nothing.
+    #[test]
+    fn keys_are_equal_exactly_where_the_fetches_are(
+        a in requests(), b in requests(), policy in policies(), vary in varies(), same in any::<[bool; 4]>(),
+    ) {
+        // Independent requests are hardly ever equal: some parts are.
+        let b = Request {
+            method: if same[0] { a.method } else { b.method },
+            target: if same[1] { a.target.clone() } else { b.target },
+            fields: if same[2] { a.fields.clone() } else { b.fields },
+            body: if same[3] { a.body } else { b.body },
+        };
+        let (a, b) = (share(&a, &policy, &vary), share(&b, &policy, &vary));
+        prop_assert_eq!(a.key() == b.key(), sent(&a) == sent(&b), "{:?} {:?}", sent(&a), sent(&b));
+        prop_assert_eq!(a.resource() == b.resource(), a.target() == b.target());
+    }
+
+    /// What is sent is made of what was asked, and asking just that is asking the same.
+    #[test]
+    fn a_fetch_is_its_own_shared_form(request in requests(), policy in policies(), vary in varies()) {
+        let once = share(&request, &policy, &vary);
+        let (method, target, fields, body) = (once.method(), once.target(), once.fields(), once.body());
+        let again = SharedRequest::new(
+            Asked { method, target, fields, body },
+            SharingRules { scope: "r", policy: &policy, vary: &vary, nonce: 1 },
+        );
+        prop_assert_eq!(again.key(), once.key(), "{:?} {:?}", sent(&again), sent(&once));
+        prop_assert_eq!(sent(&again), sent(&once));
+    }
+
+    /// What does not travel, and what the route declares irrelevant, changes nothing.
+    #[test]
+    fn what_is_left_out_changes_nothing(request in requests(), word in "[a-z]{1,8}") {
+        let policy = SharingPolicy {
+            ignored_headers: vec![HeaderName::from_static("x-ignored")],
+            ignored_query: IgnoredQuery::new(["nonce", "utm_*"]),
+            cookies: Some(CookieNames::new(["session".to_owned()])),
+        };
+        let none = Vary::none();
+        let mut more = request.clone();
+        for name in ["x-ignored", "user-agent", "referer", "traceparent", "x-forwarded-for", "if-none-match"] {
+            more.fields.push((name, word.clone()));
+        }
+        more.fields.push(("cookie", format!("analytics={word}")));
+        let separator = if more.target.contains('?') { '&' } else { '?' };
+        more.target.push_str(&format!("{separator}nonce={word}&utm_{word}=1&%6eonce"));
+        // Where a quote is open, all cookies are kept: in doubt, nothing is shared.
+        let quotes = request.fields.iter().any(|(name, value)| *name == "cookie" && value.contains('"'));
+        prop_assume!(!quotes);
+        let (more, plain) = (share(&more, &policy, &none), share(&request, &policy, &none));
+        prop_assert_eq!(more.key(), plain.key(), "{:?} {:?}", sent(&more), sent(&plain));
+    }
+}
