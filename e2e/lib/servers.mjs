@@ -57,17 +57,25 @@ async function started(t, prepare) {
 const isOk = (url) => async () => (await fetch(url, { signal: AbortSignal.timeout(2000) })).ok;
 
 /**
- * nginx as one process, which serves the files of a folder of its own. `server` is what stands in its `server` block
- * beside the port, `http` what stands before it. It logs each request as `status bytes "If-None-Match" time path`.
+ * nginx as one process, which serves the files of a folder of its own. `server` is what stands in its `server` blocks,
+ * `http` what stands before them. With `tls`, a certificate and its key and more lines of its block, it listens for
+ * HTTP/2 over TLS at `tlsUrl`, too.
  */
-export async function nginx(t, { server: lines = '', http = '', listen = '', url, answers } = {}) {
-  let root, access;
+export async function nginx(t, { server: lines = '', http = '', tls } = {}) {
+  let root, access, tlsUrl;
   const server = await started(t, async () => {
-    const [base, port] = [folder(t), await freePort()];
+    const [base, port, tlsPort] = [folder(t), await freePort(), await freePort()];
     [root, access] = [join(base, 'files'), join(base, 'access.log')];
+    tlsUrl = `https://localhost:${tlsPort}`;
     mkdirSync(root);
     writeFileSync(join(root, 'ready'), '');
     writeFileSync(access, '');
+    const block = (listen) => `server {
+          listen 127.0.0.1:${listen}
+          root ${root};
+          location = /ready { access_log off; }
+          ${lines}
+        }`;
     writeFileSync(join(base, 'nginx.conf'), `
       daemon off;
       master_process off;
@@ -75,7 +83,7 @@ export async function nginx(t, { server: lines = '', http = '', listen = '', url
       events {}
       http {
         types { application/json json; }
-        log_format requests '$status $body_bytes_sent "$http_if_none_match" $msec $request_uri';
+        log_format requests '$status $body_bytes_sent "$http_if_none_match" $msec $server_protocol "$ssl_client_s_dn" $request_uri';
         access_log ${access} requests;
         client_body_temp_path temp-body;
         proxy_temp_path temp-proxy;
@@ -83,28 +91,25 @@ export async function nginx(t, { server: lines = '', http = '', listen = '', url
         uwsgi_temp_path temp-uwsgi;
         scgi_temp_path temp-scgi;
         ${http}
-        server {
-          listen 127.0.0.1:${port} ${listen};
-          root ${root};
-          location = /ready { access_log off; }
-          ${lines}
-        }
+        ${block(`${port};`)}
+        ${tls === undefined ? '' : block(`${tlsPort} ssl http2; ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key}; ${tls.lines ?? ''}`)}
       }
     `);
     const start = () => new Program('nginx', NGINX, ['-p', base, '-c', join(base, 'nginx.conf'), '-e', 'stderr']);
-    const place = url?.(port) ?? `http://127.0.0.1:${port}`;
-    return { url: place, start, answers: answers?.(place) ?? isOk(`${place}/ready`), logs: [access] };
+    const url = `http://127.0.0.1:${port}`;
+    return { url, start, answers: isOk(`${url}/ready`), logs: [access] };
   });
   return Object.assign(server, {
+    tlsUrl,
     /** Where a file of it is. */
     path: (name) => join(root, name),
     /** Puts a file in the place of the former one, at once. */
     put: (name, text) => replaceFile(join(root, name), text),
-    /** The requests of `path` so far. */
+    /** What its log says of the requests of `path` so far. */
     requests: (path) => readFileSync(access, 'utf8').split('\n')
-      .map((line) => line.match(/^(\d+) (\d+) "(.*)" ([\d.]+) (\S+)$/))
-      .filter((match) => match?.[5] === path)
-      .map(([, status, bytes, tag, time]) => ({ status: Number(status), bytes: Number(bytes), tag, seconds: Number(time) })),
+      .map((line) => line.match(/^(\d+) (\d+) "(.*)" ([\d.]+) (\S+) "(.*)" (\S+)$/))
+      .filter((match) => match?.[7] === path)
+      .map(([, status, bytes, tag, time, protocol, client]) => ({ status: Number(status), bytes: Number(bytes), tag, seconds: Number(time), protocol, client })),
   });
 }
 
