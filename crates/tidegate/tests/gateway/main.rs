@@ -15,6 +15,7 @@ mod forwarding;
 mod gzip;
 mod handover;
 mod leaving;
+mod moods;
 mod mount;
 mod neighbours;
 mod process;
