@@ -54,9 +54,15 @@ impl Schedule {
         next.max(now)
     }
 
+    /// What failed before says nothing about the next try.
+    pub(crate) fn forget_failures(&mut self) {
+        self.failures = 0;
+    }
+
     /// The cycle failed: when the next one begins. `retry_after` is what the origin asked for, if it did.
     pub(crate) fn after_failure(&mut self, now: Time, retry_after: Option<Duration>) -> Time {
-        let doubled = self.interval.saturating_mul(1 << self.failures.min(16));
+        // The first retry is quick, so that a single failure need not be told.
+        let doubled = (self.interval / 2).saturating_mul(1 << self.failures.min(16));
         self.failures = self.failures.saturating_add(1);
         let cap = MAX_BACKOFF.max(self.interval);
         let backoff = self.jitter.scale(doubled.min(cap), 0.5, 1.0);
@@ -120,13 +126,13 @@ mod tests {
         let mut longest = Duration::ZERO;
         for failure in 0..40u32 {
             let wait = schedule.after_failure(at(0), None).since_start();
-            let full = Duration::from_millis(500 * (1 << failure.min(16))).min(MAX_BACKOFF);
+            let full = Duration::from_millis(250 * (1 << failure.min(16))).min(MAX_BACKOFF);
             assert!(wait >= full / 2 && wait <= full, "failure {failure}: {wait:?} of {full:?}");
             longest = longest.max(wait);
         }
         assert!(longest > MAX_BACKOFF / 2);
         schedule.after_success(at(0), at(0));
-        assert!(schedule.after_failure(at(0), None) <= at(500));
+        assert!(schedule.after_failure(at(0), None) <= at(250), "the first retry is quick");
     }
 
     #[test]

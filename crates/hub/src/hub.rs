@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::Response;
+use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::{Answer, Asked, Failure, Position, SharedRequest, SharingRules, Unfit, Validators, Vary};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -10,7 +11,7 @@ use crate::clock::Clock;
 use crate::feed_task::FeedTask;
 use crate::frame::Coding;
 use crate::origin::Body;
-use crate::owner::{Attached, Current, FeedReport, Message, Reply, Resume};
+use crate::owner::{Attached, Current, FeedReport, Message, Reason, Reply, Resume};
 use crate::registry::{Delivery, Registry};
 use crate::route::Route;
 use crate::shard::{Command, SubscriberId};
@@ -48,6 +49,8 @@ pub enum Refused {
     Raw(Box<Response<Body>>, Option<Unfit>),
     /// The origin's answer may not be shared: the caller is to ask for itself.
     Bypass,
+    /// Nothing is kept that may be used, and the origin is not to be asked for this reader with others in mind.
+    NotKept,
     /// As many feeds are open as the limit allows.
     TooManyFeeds,
     /// As many feeds that are for one caller are open as the limit allows.
@@ -110,14 +113,21 @@ impl Hub {
         // Before the channel of the answer, so that it is dropped after it.
         let announced = Announced::new(id, self.registry.shard(shard).clone());
         let attached: Attached =
-            self.ask(wanted, |reply| Message::Subscribe { id, shard, resume, coding, reply }).await?;
+            self.ask(wanted, true, |reply| Message::Subscribe { id, shard, resume, coding, reply }).await?;
         let ways = self.ways.clone();
         Ok(Subscription { announced, permit, coding, ways, content_type: attached.content_type })
     }
 
-    /// The current representation, once. `insists`: only one that the origin confirms from now on.
-    pub async fn read(&self, wanted: Wanted<'_>, insists: bool) -> Result<Current, Refused> {
-        self.ask(wanted, |reply| Message::Read { insists, reply }).await
+    /// The current representation, once. What is refused comes with why the origin was asked, if it was.
+    pub async fn read(
+        &self,
+        wanted: Wanted<'_>,
+        demand: Demand,
+    ) -> Result<Current, (Refused, Option<Forward>)> {
+        let asked = Reason::default();
+        let message = |reply| Message::Read { demand, asked: asked.clone(), reply };
+        let read = self.ask(wanted, !demand.only_reads(), message).await;
+        read.map_err(|refused| (refused, asked.get().copied()))
     }
 
     /// These resources, named as [`Origin::resource`](crate::Origin::resource) names them, were written to, or may have
@@ -184,12 +194,13 @@ impl Hub {
     async fn ask<T>(
         &self,
         wanted: Wanted<'_>,
+        may_begin: bool,
         mut message: impl FnMut(oneshot::Sender<Reply<T>>) -> Message,
     ) -> Result<T, Refused> {
         for _ in 0..MAX_SPLITS {
             let request = self.shared_request(wanted);
             let (reply, answer) = oneshot::channel();
-            self.send(wanted.route, request.clone(), message(reply))?;
+            self.send(wanted.route, request.clone(), may_begin, message(reply))?;
             match answer.await.map_err(|_| Refused::Lost)? {
                 Reply::Have(have) => return Ok(have),
                 Reply::Failed(failure) => return Err(Refused::Failed(failure)),
@@ -197,6 +208,7 @@ impl Hub {
                 Reply::Answered(answer) => return Err(Refused::Answered(answer)),
                 Reply::Raw(raw, unfit) => return Err(Refused::Raw(raw, unfit)),
                 Reply::Bypass => return Err(Refused::Bypass),
+                Reply::Nothing => return Err(Refused::NotKept),
                 Reply::Full => return Err(Refused::TooManyOfFeed),
                 Reply::Split(vary) => self.registry.learn(request.resource(), vary),
             }
@@ -222,10 +234,19 @@ impl Hub {
         }
     }
 
-    /// Gives a message to the feed that the request is for; makes the feed if there is none.
-    fn send(&self, route: &Arc<Route>, request: SharedRequest, message: Message) -> Result<(), Refused> {
+    /// Gives a message to the feed that the request is for; makes the feed if there is none and one may begin.
+    fn send(
+        &self,
+        route: &Arc<Route>,
+        request: SharedRequest,
+        may_begin: bool,
+        message: Message,
+    ) -> Result<(), Refused> {
         if self.registry.is_closing() {
             return Err(Refused::Closing);
+        }
+        if !may_begin {
+            return self.registry.offer(request.key(), message).then_some(()).ok_or(Refused::NotKept);
         }
         let resource = || route.origin.resource(request.target());
         match self.registry.deliver(&request, resource, message) {

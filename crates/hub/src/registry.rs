@@ -209,6 +209,11 @@ impl Registry {
         Delivery::Awaits(sender, queue)
     }
 
+    /// Puts a message into the queue of the feed with this key, if there is one.
+    pub(crate) fn offer(&self, key: &SharingKey, message: Message) -> bool {
+        self.table().feeds.get(key).is_some_and(|place| place.queue.send(message).is_ok())
+    }
+
     /// Tells all feeds of a resource that it was written to. They have it in their queues when this returns.
     pub(crate) fn invalidate(&self, resource: &str) {
         let resource = self.hash(resource);

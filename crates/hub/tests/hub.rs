@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body_util::{BodyExt, Full};
+use tidegate_core::caching::Demand;
 use tidegate_core::{Failure, FailureKind, Form, Outcome, Policy, Representation, Unfit, WindowLimits};
 use tidegate_hub::{
     Body, BoxError, Clock, Coding, CountedBody, FetchRequest, Fetched, Hub, HubLimits, Origin, Refused,
@@ -80,6 +81,7 @@ impl Bench {
         let policy = Policy {
             interval,
             linger,
+            stale_if_error: HOUR,
             window,
             max_depth: 16,
             identities: Arc::default(),
@@ -107,7 +109,7 @@ impl Bench {
 
     async fn read(&self, target: &str, request: &HeaderMap) -> Result<(String, Source), Refused> {
         let wanted = Wanted { route: &self.route, asked: tidegate_core::Asked::get(target, request) };
-        let current = self.hub.read(wanted, false).await?;
+        let current = self.hub.read(wanted, Demand::default()).await.map_err(|(refused, _)| refused)?;
         let body = &current.published.version().body;
         Ok((String::from_utf8(body.to_vec()).expect("the test sends text"), current.source))
     }

@@ -33,9 +33,7 @@ pub fn run(
             let over = if config.tls.is_some() { " over TLS" } else { "" };
             writeln!(out, "The configuration is right. Listening on {}{over}.\n", config.listen)?;
             out.write_all(summary(&config).as_bytes())?;
-            if let Some(problem) =
-                config.tls.as_ref().and_then(|tls| tls.problem_at(SystemTime::now().into()))
-            {
+            for problem in config.warnings_at(SystemTime::now().into()) {
                 writeln!(err, "warning: {problem}")?;
             }
             Ok(EXIT_RIGHT)

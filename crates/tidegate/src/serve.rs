@@ -46,7 +46,7 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
              `LimitNOFILE=`, or lower `max_connections`"
         );
     }
-    if let Some(problem) = config.tls.as_ref().and_then(|tls| tls.problem_at(SystemTime::now().into())) {
+    for problem in config.warnings_at(SystemTime::now().into()) {
         warn!("{problem}");
     }
     info!(%address, routes = config.routes.len(), "listening");

@@ -125,6 +125,8 @@ kinds! {
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, Gateway, "The gateway is overloaded";
     /// A stream was demanded of something that cannot be one.
     NotStreamable = "not-streamable", NOT_ACCEPTABLE, Client, "This resource cannot be streamed";
+    /// Nothing is kept that may be used, and the request says `only-if-cached`.
+    NotKept = "not-kept", GATEWAY_TIMEOUT, Client, "Nothing is kept for this request";
     /// A reserved query parameter that does not exist.
     UnknownParameter = "unknown-parameter", BAD_REQUEST, Client, "Unknown reserved query parameter";
     /// The request is not valid.

@@ -18,6 +18,8 @@ pub struct Policy {
     pub interval: Duration,
     /// How long a feed is kept, and polled if it was, after the last one left.
     pub linger: Duration,
+    /// For how long what is stale may be served to plain readers while the origin fails, where the origin does not say.
+    pub stale_if_error: Duration,
     /// What the window may hold.
     pub window: WindowLimits,
     /// How deep a document may nest.

@@ -56,7 +56,7 @@ impl Feed {
         match &mut self.meta {
             Some(meta) if self.status.state != State::Gone => {
                 meta.confirm(started, fields);
-                self.now_live(now);
+                self.now_confirmed(now);
                 Settled::Confirmed
             }
             _ => {
@@ -72,13 +72,18 @@ impl Feed {
         let vary = representation.vary();
         let Representation { body, form, fields } = representation;
         let returns = self.status.state == State::Gone;
-        let meta = Meta::new(started, fields);
+        let meta = Meta::new(started, fields, self.authorized);
         let same_form = self.head().is_none_or(|head| head.form == form);
         let is_heads_body = self.head().is_some_and(|head| head.body == body);
         if !returns && same_form && self.head().is_some() && self.last_body == body {
             self.confirmed_by(meta, is_heads_body);
-            self.now_live(now);
+            self.now_confirmed(now);
             return Settled::Confirmed;
+        }
+        if !same_form && !returns && !self.is_believed_otherwise(now) {
+            let failure = Failure::new(FailureKind::TypeChanged, changed_to(form));
+            self.failed(now, failure.clone());
+            return Settled::Failed(failure);
         }
         let step = match self.step(&body, form, returns) {
             Ok(step) => step,
@@ -106,7 +111,7 @@ impl Feed {
             }
             self.meta = Some(meta);
         }
-        self.now_live(now);
+        self.now_confirmed(now);
         Settled::Confirmed
     }
 
@@ -163,8 +168,11 @@ impl Feed {
             // Nothing to keep, nothing to tell: the answer itself is passed on to whoever asked.
         } else if refused && self.credentialed {
             self.end(Ended::Refused(failure));
-        } else if is_gone(answer.status) && self.status.state != State::Gone {
-            self.set_state(now, State::Gone, Some(failure));
+        } else if is_gone(answer.status)
+            && self.status.state != State::Gone
+            && self.is_believed_gone(answer.status == StatusCode::GONE)
+        {
+            self.now_gone(now, failure);
         } else {
             self.failed(now, failure);
         }
@@ -176,30 +184,20 @@ impl Feed {
         self.outputs.push_back(Output::End(ended));
     }
 
-    fn now_live(&mut self, now: Time) {
-        if self.status.state != State::Live {
-            self.set_state(now, State::Live, None);
-        }
-    }
-
-    /// Marks the head stale since its last confirmation. What is gone stays gone until the origin shows it again.
-    pub(super) fn failed(&mut self, now: Time, failure: Failure) {
-        let Some(meta) = &self.meta else { return };
-        let (state, since) = match self.status.state {
-            State::Gone => (State::Gone, self.status.since),
-            State::Live | State::Stale => (State::Stale, meta.confirmed),
-        };
-        // Told with each failure, because the time of the next try is news; failures come ever more rarely.
-        self.set_state(now, state, Some(failure));
-        self.status.since = since;
-    }
-
-    fn set_state(&mut self, now: Time, state: State, cause: Option<Cause>) {
+    pub(super) fn set_state(&mut self, now: Time, state: State, cause: Option<Cause>) {
         // The time of the next try is known once the schedule was asked.
         let retry_at = cause.is_some().then_some(now);
         let sequence = self.status.sequence + 1;
         self.status = Status { state, since: now, cause, retry_at, sequence };
         self.outputs.push_back(Output::Status);
+    }
+}
+
+/// What is wrong with a document of another sort than the one that is being streamed.
+fn changed_to(form: Form) -> &'static str {
+    match form {
+        Form::Json => "the answer is JSON, and other text is being streamed; if it stays so, the streams end",
+        Form::Text => "the answer is no JSON, which is being streamed; if it stays so, the streams end",
     }
 }
 

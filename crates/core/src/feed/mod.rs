@@ -14,9 +14,11 @@
 //!
 //! It must not know sockets, wire formats, shards or who its subscribers are; it only counts them.
 
+mod doubt;
 mod invalidation;
 mod io;
 mod judge;
+mod reads;
 mod state;
 mod update;
 
@@ -27,11 +29,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header;
 
+use self::doubt::Doubt;
 pub use self::io::{Ended, FetchPlan, Fetching, Output, Policy, Settled, Unproven, Wait};
+pub use self::reads::Serving;
 pub use self::state::{Cause, Meta, State, Status};
 pub use self::update::{Resumed, Update};
 
-use crate::failure::{Failure, FailureKind, Phase};
+use crate::failure::FailureKind;
 use crate::position::{Binding, Epoch, Position};
 use crate::representation::{Outcome, Validators, retry_after};
 use crate::schedule::Schedule;
@@ -70,6 +74,7 @@ pub struct Feed {
     head_is_last: bool,
     meta: Option<Meta>,
     status: Status,
+    doubt: Doubt,
     subscribers: usize,
     /// Polling goes on until then though nobody subscribes.
     polled_until: Time,
@@ -113,6 +118,7 @@ impl Feed {
             head_is_last: true,
             meta: None,
             status: Status::initial(now),
+            doubt: Doubt::none(now),
             subscribers: 0,
             polled_until: now,
             kept_until: now,
@@ -158,24 +164,6 @@ impl Feed {
         }
     }
 
-    /// Somebody wants the current representation once. `insists`: only one that the origin confirms from now on.
-    pub fn handle_read(&mut self, now: Time, insists: bool) -> Wait {
-        // Under `Vary: *` every reader has a key of its own: nobody comes back to this one.
-        if !self.considered.is_any() {
-            self.kept_until = self.kept_until.max(now + self.policy.linger);
-        }
-        let is_current = self.is_current(now);
-        match &mut self.in_flight {
-            _ if is_current && !insists => Wait::Ready,
-            Some(current) if insists || current.suspect => {
-                current.again = true;
-                Wait::Until(current.fetch.after())
-            }
-            Some(current) => Wait::Until(current.fetch),
-            None => Wait::Until(self.begin_fetch(now)),
-        }
-    }
-
     /// The fetch that [`Output::Fetch`] asked for came to its end.
     pub fn handle_fetched(&mut self, now: Time, fetch: Fetching, outcome: Outcome) {
         let Some(current) = self.in_flight.take_if(|current| current.fetch == fetch) else {
@@ -200,20 +188,26 @@ impl Feed {
             Settled::Answered(answer) => retry_after(&answer.fields),
             _ => None,
         };
-        // An ended feed makes no further fetch: those who wait for one share this one's end.
-        let number = if self.ended && again { fetch.after() } else { fetch };
-        self.outputs.push_back(Output::Settled(number, settled));
         if self.ended {
+            // An ended feed makes no further fetch: those who wait for one share this one's end.
+            let number = if again { fetch.after() } else { fetch };
+            self.outputs.push_back(Output::Settled(number, settled));
             self.outputs.push_back(Output::Retire);
             return;
         }
-        self.next_poll = Some(match succeeded {
+        if self.is_to_be_asked_again_soon() {
+            self.schedule.forget_failures();
+        }
+        let next = match succeeded || is_document(&settled) {
             true => self.schedule.after_success(current.started, now),
             false => self.schedule.after_failure(now, retry_after),
-        });
+        };
+        self.next_poll = Some(next);
+        self.tell_in_time(now, if again { now } else { next });
         if self.status.retry_at.is_some() {
             self.status.retry_at = self.next_poll;
         }
+        self.outputs.push_back(Output::Settled(fetch, settled));
         if again {
             self.begin_fetch(now);
         }
@@ -338,42 +332,25 @@ impl Feed {
     }
 
     fn begin_fetch(&mut self, now: Time) -> Fetching {
+        self.begin(now, self.subscribers > 0)
+    }
+
+    fn begin(&mut self, now: Time, patient: bool) -> Fetching {
         self.fetches += 1;
         let fetch = Fetching(self.fetches);
-        let patient = self.subscribers > 0;
         let condition = match (&self.meta, self.status.state) {
             // A resource that was gone is asked for in full, so that its return is seen as one. So is what plain
             // readers may not be given from memory, while they are the only ones: a 304 would be of no use to them.
-            (Some(meta), State::Live | State::Stale)
-                if self.subscribers > 0 || meta.plain_reads(self.authorized).from_memory =>
-            {
+            (Some(meta), State::Live | State::Stale) if self.subscribers > 0 || meta.control.storable => {
                 meta.validators.condition(&meta.fields)
             }
             _ => Validators::default(),
         };
         self.in_flight = Some(InFlight { fetch, started: now, patient, again: false, suspect: false });
         self.next_poll = None;
+        self.doubt.asked(now);
         self.outputs.push_back(Output::Fetch(FetchPlan { fetch, condition, patient }));
         fetch
-    }
-
-    /// When the fetch under way is overdue: subscribers would be told that the head is live although nothing confirms
-    /// it any more. An origin that is always slow is given the time that it takes.
-    fn overdue_at(&self, current: &InFlight) -> Option<Time> {
-        let live = self.status.state == State::Live && self.meta.is_some();
-        let patience = self.policy.interval.max(MIN_PATIENCE).max(self.answer_time * 4);
-        live.then_some(current.started + patience)
-    }
-
-    fn notice_overdue(&mut self, now: Time) {
-        let Some(current) = &self.in_flight else { return };
-        if self.overdue_at(current).is_some_and(|overdue| overdue <= now) {
-            let waited = now.since(current.started).as_millis();
-            let detail = format!("the origin has not answered for {waited} ms");
-            self.failed(now, Failure::new(FailureKind::TimedOut(Phase::Head), detail));
-            // It is being asked right now.
-            self.status.retry_at = None;
-        }
     }
 
     fn retire_if_idle(&mut self, now: Time) {
@@ -384,6 +361,11 @@ impl Feed {
             self.outputs.push_back(Output::Retire);
         }
     }
+}
+
+/// Whether the origin answered with a document, though one of another sort than is streamed: no reason to ask more rarely.
+fn is_document(settled: &Settled) -> bool {
+    matches!(settled, Settled::Failed(failure) if failure.kind == FailureKind::TypeChanged)
 }
 
 #[cfg(test)]

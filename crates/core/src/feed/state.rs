@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, header};
 
-use crate::caching::PlainReads;
+use crate::caching::Control;
 use crate::failure::Failure;
 use crate::representation::Validators;
 use crate::time::Time;
@@ -55,14 +55,26 @@ pub struct Meta {
     pub confirmed: Time,
     /// How old the origin said it was then.
     pub age: Duration,
+    /// What the fields say about plain reads.
+    pub control: Control,
+    /// The shared request carries `Authorization`.
+    authorized: bool,
     /// The representation came with a `Set-Cookie`: it may be meant for one reader.
     personal: bool,
 }
 
 impl Meta {
-    pub(super) fn new(confirmed: Time, fields: HeaderMap) -> Meta {
+    /// `authorized`: the shared request carries `Authorization`.
+    pub(super) fn new(confirmed: Time, fields: HeaderMap, authorized: bool) -> Meta {
         let personal = fields.contains_key(header::SET_COOKIE);
-        Meta { validators: Validators::of(&fields), age: age(&fields), confirmed, fields, personal }
+        let control = Control::of(&fields, authorized);
+        let (validators, age) = (Validators::of(&fields), age(&fields));
+        Meta { validators, age, confirmed, fields, control, authorized, personal }
+    }
+
+    fn read_control(&mut self) {
+        self.control = Control::of(&self.fields, self.authorized);
+        self.control.storable &= !self.personal;
     }
 
     /// A 304 came: its fields replace those of the same names, but those that describe the body, which a 304 has not.
@@ -77,6 +89,7 @@ impl Meta {
                 self.fields.append(name.clone(), value.clone());
             }
         }
+        self.read_control();
         self.age = age(&fields);
         self.confirmed = started;
         let newer = Validators::of(&fields);
@@ -111,18 +124,10 @@ impl Meta {
             }
         }
         *self = Meta { fields, ..newer };
+        self.read_control();
     }
 
-    /// What plain readers may be given. `authorized`: the shared request carries `Authorization`.
-    pub fn plain_reads(&self, authorized: bool) -> PlainReads {
-        let reads = PlainReads::of(&self.fields, authorized);
-        PlainReads {
-            from_memory: reads.from_memory && !self.personal,
-            when_stale: reads.when_stale && !self.personal,
-        }
-    }
-
-    /// Its age now (RFC 9111 §4.2.3).
+    /// Its age now (RFC 9111 §4.2.3, and [`crate::caching`]).
     pub fn age_at(&self, now: Time) -> Duration {
         self.age + now.since(self.confirmed)
     }

@@ -1,7 +1,9 @@
 //! The feed's state machine in virtual time: a bench that turns its outputs into words, and scenarios by subject.
 
 use super::*;
+use crate::caching::Demand;
 use crate::document::Form;
+use crate::failure::Failure;
 use crate::json;
 use crate::position::{Offset, Position};
 use crate::representation::{Answer, Representation, Unfit};
@@ -10,9 +12,11 @@ use crate::window::WindowLimits;
 use http::{HeaderMap, StatusCode};
 use http::{HeaderName, HeaderValue};
 
+mod flapping;
 mod invalidation;
 mod outcomes;
 mod polling;
+mod reads;
 mod updates;
 
 const LINGER: Duration = Duration::from_millis(2000);
@@ -37,6 +41,11 @@ fn fresh(body: &str, list: &[(&'static str, &'static str)]) -> Outcome {
 /// A body with an entity tag.
 fn tagged(body: &str, etag: &'static str) -> Outcome {
     fresh(body, &[("etag", etag)])
+}
+
+fn bytes(body: &'static [u8]) -> Outcome {
+    let body = Bytes::from_static(body);
+    Outcome::Fresh(Representation { body, form: Form::Json, fields: HeaderMap::new() })
 }
 
 fn json(body: &str) -> Outcome {
@@ -102,6 +111,7 @@ impl Bench {
         let policy = Policy {
             interval,
             linger: LINGER,
+            stale_if_error: Duration::from_secs(60),
             window,
             max_depth: 8,
             identities: Default::default(),
@@ -113,6 +123,13 @@ impl Bench {
         let request = SharedRequest::new(Asked::get("/q", &fields(request)), rules);
         let feed = Feed::new(at(0), policy, &request, Epoch(1), Binding(2), 3);
         Bench { feed, now: at(0), fetching: None, plan: None, fetches: 0, seen: Vec::new() }
+    }
+
+    /// A feed whose polls are spread in another way.
+    fn seeded(seed: u64) -> Bench {
+        let mut bench = Bench::new();
+        bench.feed.schedule = Schedule::new(bench.feed.policy.interval, seed);
+        bench
     }
 
     /// A feed with one subscriber and `body` as its head.
@@ -171,10 +188,18 @@ impl Bench {
         self.drain();
     }
 
+    /// A plain read that takes any answer, or one that `insists`.
     fn read(&mut self, insists: bool) -> Wait {
-        let wait = self.feed.handle_read(self.now, insists);
+        match self.demand(if insists { Demand::VALIDATED } else { Demand::default() }) {
+            Serving::After(fetch, _) => Wait::Until(fetch),
+            _ => Wait::Ready,
+        }
+    }
+
+    fn demand(&mut self, demand: Demand) -> Serving {
+        let serving = self.feed.handle_read(self.now, &demand);
         self.drain();
-        wait
+        serving
     }
 
     fn invalidate(&mut self) {
@@ -212,6 +237,18 @@ impl Bench {
         self.next_poll();
         self.seen();
         self.answer(outcome);
+    }
+
+    /// Polls are answered like this until subscribers are told something; what came out at last.
+    fn polled_until_told(&mut self, outcome: &Outcome) -> String {
+        for _ in 0..8 {
+            self.poll(outcome.clone());
+            let seen = self.seen();
+            if seen.contains("status") || seen.contains("end") {
+                return seen;
+            }
+        }
+        panic!("nothing was told in eight polls");
     }
 
     fn head(&self) -> u64 {

@@ -1,8 +1,9 @@
 //! What an owner is asked, what it answers, and what it has done.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
+use tidegate_core::caching::{Demand, Forward, Reuse};
 use tidegate_core::{
     Answer, Binding, Epoch, Failure, Fetching, Offset, Outcome, Position, State, Unfit, Unproven, Validators,
     Vary,
@@ -34,6 +35,8 @@ pub enum Reply<T> {
     Raw(Box<Response<Body>>, Option<Unfit>),
     /// The origin's answer may not be shared, or cannot be a document: ask it yourself.
     Bypass,
+    /// Nothing is kept that may be used, and the origin is not to be asked for this reader.
+    Nothing,
     /// The feed has as many streams as it may.
     Full,
     /// The answer depends on fields that the key does not hold: ask again with a key that does.
@@ -67,11 +70,29 @@ pub struct Current {
     pub fields: HeaderMap,
     /// Its age (RFC 9111 §4.2.3), in whole seconds.
     pub age_s: u64,
-    /// Whether it was not confirmed lately.
-    pub stale: bool,
+    /// What is left of the lifetime that the origin gave it, in whole seconds; negative when that is over.
+    pub ttl_s: Option<i64>,
+    /// Whether later readers may have it from memory.
+    pub stored: bool,
     /// How it was come by.
     pub source: Source,
+    /// How it was used, where it came from memory.
+    pub reuse: Option<Reuse>,
+    /// Why the origin was asked and what it answered, where it was.
+    pub forwarded: Option<Forwarded>,
 }
+
+/// The origin was asked for a plain reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forwarded {
+    /// Why.
+    pub why: Forward,
+    /// What it answered; `None` where there was no answer.
+    pub status: Option<StatusCode>,
+}
+
+/// Why the origin is asked for a plain reader; empty while, or where, it is not.
+pub type Reason = Arc<OnceLock<Forward>>;
 
 /// What an owner is asked.
 pub enum Message {
@@ -90,8 +111,10 @@ pub enum Message {
     },
     /// Somebody wants the current representation.
     Read {
-        /// Only one that the origin confirms from now on.
-        insists: bool,
+        /// What its fields say of the answers that it takes.
+        demand: Demand,
+        /// Where it is noted that the origin is asked for it, and why.
+        asked: Reason,
         /// Where the answer goes.
         reply: oneshot::Sender<Reply<Current>>,
     },

@@ -15,16 +15,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Response, StatusCode, header};
+use tidegate_core::caching::{self, Demand, Forward, Reuse};
 use tidegate_core::{
     Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName, Resumed,
-    Settled, SharedRequest, State, Time, Update, Vary, Wait,
+    Serving, Settled, SharedRequest, State, Time, Update, Vary, Wait,
 };
 use tokio::sync::oneshot;
 
 use self::messages::Refusal;
 pub use self::messages::{
-    Action, Attached, Current, FeedReport, Lineage, Message, PortFactory, Reply, Resume, ShardIndex, Source,
-    outcome_name,
+    Action, Attached, Current, FeedReport, Forwarded, Lineage, Message, PortFactory, Reason, Reply, Resume,
+    ShardIndex, Source, outcome_name,
 };
 use crate::frame::Coding;
 use crate::origin::{Body, FetchRequest, Fetched};
@@ -50,7 +51,8 @@ enum Waiter {
     },
     Reader {
         own: bool,
-        insists: bool,
+        demand: Demand,
+        why: Forward,
         reply: oneshot::Sender<Reply<Current>>,
     },
 }
@@ -165,13 +167,15 @@ impl<F: PortFactory> Owner<F> {
                     Wait::Until(fetch) => self.waiting.push((fetch, waiter)),
                 }
             }
-            Message::Read { insists, reply } => {
+            Message::Read { demand, asked, reply } => {
                 let own = !self.feed.is_fetching();
-                match self.feed.handle_read(now, insists) {
-                    Wait::Ready => {
-                        let _ = reply.send(self.current(now, Source::Memory));
+                match self.feed.handle_read(now, &demand) {
+                    Serving::After(fetch, why) => {
+                        // A reader that is keyed anew is still asked for because of what came first.
+                        let _ = asked.set(why);
+                        self.waiting.push((fetch, Waiter::Reader { own, demand, why, reply }));
                     }
-                    Wait::Until(fetch) => self.waiting.push((fetch, Waiter::Reader { own, insists, reply })),
+                    serving => _ = reply.send(self.served(now, &demand, serving)),
                 }
             }
             Message::Invalidated => self.feed.handle_invalidated(now),
@@ -355,9 +359,8 @@ impl<F: PortFactory> Owner<F> {
         for waiter in ready {
             let own = waiter.is_own();
             match (&settled, waiter) {
-                (Settled::Confirmed, Waiter::Reader { reply, .. }) => {
-                    let source = if own { Source::Fetched } else { Source::Collapsed };
-                    let _ = reply.send(self.current(now, source));
+                (Settled::Confirmed, Waiter::Reader { why, reply, .. }) => {
+                    let _ = reply.send(self.fetched(now, own, why));
                 }
                 (Settled::Confirmed, waiter) => self.admit(waiter),
                 (Settled::Failed(_), waiter @ Waiter::Subscriber { .. })
@@ -365,12 +368,15 @@ impl<F: PortFactory> Owner<F> {
                 {
                     self.admit(waiter);
                 }
-                // One that insists wants nothing that is not confirmed (RFC 9111 §5.2.1.4).
-                (Settled::Failed(failure), Waiter::Reader { insists: false, reply, .. }) => {
-                    let _ = reply.send(match self.current(now, Source::Memory) {
-                        reply @ (Reply::Have(_) | Reply::Unconfirmed(_)) => reply,
-                        _ => self.failed(own, failure).into_reply(),
-                    });
+                (Settled::Failed(failure), Waiter::Reader { demand, why, reply, .. }) => {
+                    let reply_to = match self.kept_for_error(now, &demand, Forwarded { why, status: None }) {
+                        Some(kept) => Reply::Have(kept),
+                        None if self.is_forbidden() && !demand.insists() => {
+                            Reply::Unconfirmed(failure.clone())
+                        }
+                        None => self.failed(own, failure).into_reply(),
+                    };
+                    let _ = reply.send(reply_to);
                 }
                 (Settled::Failed(failure), waiter) => {
                     let refusal = self.failed(own, failure);
@@ -378,11 +384,22 @@ impl<F: PortFactory> Owner<F> {
                 }
                 // The last good state is worth more to a stream than an answer that ends it for good.
                 (Settled::Answered(answer), waiter @ Waiter::Subscriber { .. })
-                    if answer.passes() && self.head.is_some() && self.feed.status().state == State::Stale =>
+                    if answer.passes() && self.head.is_some() && self.feed.status().state != State::Gone =>
                 {
                     self.admit(waiter);
                 }
                 (Settled::Answered(answer), waiter) => {
+                    let waiter = match waiter {
+                        Waiter::Reader { demand, why, reply, own } if is_outage(answer.status) => {
+                            let forwarded = Forwarded { why, status: Some(answer.status) };
+                            if let Some(kept) = self.kept_for_error(now, &demand, forwarded) {
+                                let _ = reply.send(Reply::Have(kept));
+                                continue;
+                            }
+                            Waiter::Reader { demand, why, reply, own }
+                        }
+                        waiter => waiter,
+                    };
                     let refusal = match own || self.may_share(&answer.fields) {
                         true => Refusal::Answered(answer.clone()),
                         false => Refusal::Bypass,
@@ -422,40 +439,74 @@ impl<F: PortFactory> Owner<F> {
     /// Whether an answer to one caller may go to another with an equal key.
     fn may_share(&self, fields: &HeaderMap) -> bool {
         Vary::of(fields).is_covered_by(self.request.considered())
-            && tidegate_core::caching::PlainReads::of(fields, self.is_authorized()).from_memory
+            && caching::may_collapse(fields, self.request.fields().contains_key(header::AUTHORIZATION))
     }
 
-    fn is_authorized(&self) -> bool {
-        self.request.fields().contains_key(header::AUTHORIZATION)
+    /// For a plain reader for whom the origin is not asked.
+    fn served(&self, now: Time, demand: &Demand, serving: Serving) -> Reply<Current> {
+        let reuse = match serving {
+            Serving::Kept(reuse) => reuse,
+            Serving::Failing if self.feed.reusable_on_error(now, demand) => Reuse::IfError,
+            Serving::Failing => {
+                return match &self.feed.status().cause {
+                    Some(cause) if self.is_forbidden() => Reply::Unconfirmed(cause.clone()),
+                    Some(cause) => Reply::Failed(cause.clone()),
+                    None => Reply::Bypass,
+                };
+            }
+            Serving::Nothing => return Reply::Nothing,
+            Serving::Unshared | Serving::After(..) => return Reply::Bypass,
+        };
+        self.current(now, Source::Memory, Some(reuse), None).map_or(Reply::Bypass, Reply::Have)
     }
 
-    /// The head for a plain reader, as far as its caching fields allow it.
-    fn current(&self, now: Time, source: Source) -> Reply<Current> {
-        let (Some(published), Some(meta)) = (&self.head, self.feed.meta()) else { return Reply::Bypass };
-        let reads = meta.plain_reads(self.is_authorized());
+    /// For a plain reader whose fetch confirmed the head.
+    fn fetched(&self, now: Time, own: bool, why: Forward) -> Reply<Current> {
+        let stored = self.feed.meta().is_some_and(|meta| meta.control.storable);
         // A 304 brings back an answer, with its `Set-Cookie`, that was made for somebody else.
-        let is_its_own = source == Source::Fetched && !self.unmodified;
-        if !is_its_own && !reads.from_memory {
+        let is_its_own = own && !self.unmodified;
+        if !is_its_own && !stored {
             return Reply::Bypass;
         }
-        let status = self.feed.status();
-        // What is gone is not served as stale while the origin cannot be asked again.
-        if let (State::Gone, Some(cause)) = (status.state, &status.cause) {
-            return Reply::Failed(cause.clone());
-        }
-        let stale = status.state != State::Live;
-        // What a write made invalid must be validated before it is used again (RFC 9111 §4.4).
-        let may_be_stale = reads.when_stale && !(self.feed.is_invalidated() && source == Source::Memory);
-        if let (true, false, Some(cause)) = (stale, may_be_stale, &status.cause) {
-            return Reply::Unconfirmed(cause.clone());
-        }
-        Reply::Have(Current {
-            published: published.clone(),
-            fields: meta.fields.clone(),
-            age_s: meta.age_at(now).as_secs(),
-            stale,
-            source,
+        let status = if self.unmodified { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+        let source = if own { Source::Fetched } else { Source::Collapsed };
+        let forwarded = Forwarded { why, status: Some(status) };
+        self.current(now, source, None, Some(forwarded)).map_or(Reply::Bypass, Reply::Have)
+    }
+
+    /// The last good version for a plain reader whose fetch failed, where that will do.
+    fn kept_for_error(&self, now: Time, demand: &Demand, forwarded: Forwarded) -> Option<Current> {
+        let reusable = self.feed.reusable_on_error(now, demand);
+        reusable.then(|| self.current(now, Source::Memory, Some(Reuse::IfError), Some(forwarded)))?
+    }
+
+    /// Whether it is the head's own fields, or a write, that forbid to serve it unconfirmed.
+    fn is_forbidden(&self) -> bool {
+        let has_head = self.feed.status().state != State::Gone;
+        self.feed.meta().filter(|_| has_head).is_some_and(|meta| {
+            let forbids = meta.control.always_validated || meta.control.never_stale;
+            meta.control.storable && (forbids || self.feed.is_invalidated())
         })
+    }
+
+    /// The head for a plain reader.
+    fn current(
+        &self,
+        now: Time,
+        source: Source,
+        reuse: Option<Reuse>,
+        forwarded: Option<Forwarded>,
+    ) -> Option<Current> {
+        let (published, meta) = (self.head.clone()?, self.feed.meta()?);
+        let mut fields = meta.fields.clone();
+        if source != Source::Fetched {
+            meta.control.withheld.iter().for_each(|name| _ = fields.remove(name));
+        }
+        let age_s = meta.age_at(now).as_secs();
+        let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        let ttl_s = meta.control.lifetime.map(|lifetime| seconds(lifetime) - seconds(meta.age_at(now)));
+        let stored = meta.control.storable;
+        Some(Current { published, fields, age_s, ttl_s, stored, source, reuse, forwarded })
     }
 
     fn step_from(&mut self, shard: ShardIndex, from: Offset) {
@@ -478,6 +529,11 @@ impl<F: PortFactory> Owner<F> {
         }
         self.actions.push(Action::Tell(shard, FeedCommand::Step(self.id, from, step.clone())));
     }
+}
+
+/// What counts as the origin being away (RFC 5861 §4).
+fn is_outage(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 500 | 502..=504)
 }
 
 /// The names of the fields that tell a key from others, of `Cookie` those of the cookies.

@@ -64,6 +64,7 @@ impl Bench {
             policy: Policy {
                 interval: Duration::from_millis(500),
                 linger: LINGER,
+                stale_if_error: Duration::from_secs(60),
                 window: WindowLimits { bytes: 10_000, versions: 4 },
                 max_depth: 16,
                 identities: Arc::default(),
@@ -125,9 +126,11 @@ impl Bench {
         }
     }
 
+    /// A reader that takes any answer, or one that `insists`.
     fn read(&mut self, insists: bool) -> Receiver<Reply<Current>> {
         let (reply, answer) = oneshot::channel();
-        self.owner.handle(self.now, Message::Read { insists, reply });
+        let demand = if insists { Demand::VALIDATED } else { Demand::default() };
+        self.owner.handle(self.now, Message::Read { demand, asked: Reason::default(), reply });
         self.act();
         answer
     }
@@ -223,6 +226,7 @@ fn kind<T>(answer: &mut Receiver<Reply<T>>) -> &'static str {
         Ok(Reply::Unconfirmed(_)) => "unconfirmed",
         Ok(Reply::Raw(..)) => "raw",
         Ok(Reply::Bypass) => "bypass",
+        Ok(Reply::Nothing) => "nothing",
         Ok(Reply::Split(_)) => "split",
         Err(oneshot::error::TryRecvError::Empty) => "waits",
         Err(oneshot::error::TryRecvError::Closed) => "dropped",
@@ -304,7 +308,7 @@ fn what_is_gone_is_not_served_stale() {
     bench.watch();
     bench.fetched(fresh("[1]", &[]));
     bench.pass(Duration::from_secs(1));
-    bench.fetched(answered(404));
+    bench.fetched(answered(410));
     let (mut reader, mut stream) = (bench.read(false), bench.subscribe(2, Resume::Nowhere));
     bench.fetched(unreachable());
     assert_eq!((kind(&mut reader), kind(&mut stream)), ("failed", "failed"));

@@ -89,6 +89,7 @@ impl Resource {
         let policy = Policy {
             interval: INTERVAL,
             linger: LINGER,
+            stale_if_error: Duration::from_secs(3600),
             window: WindowLimits { bytes: setup.window_bytes, versions: setup.versions },
             max_depth: json::MAX_DEPTH,
             identities: std::sync::Arc::default(),

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::time::Duration;
 
+use tidegate_core::caching::Demand;
 use tidegate_core::{Fetching, Jitter, Outcome, Position, Time};
-use tidegate_hub::owner::{Action, Current, Message, Reply, Resume, ShardIndex};
+use tidegate_hub::owner::{Action, Current, Message, Reason, Reply, Resume, ShardIndex};
 use tidegate_hub::shard::{Command, Opening, Shard, SubscriberId};
 use tidegate_hub::{Clock, Coding, Fetched};
 use tidegate_wire::State;
@@ -274,7 +275,8 @@ impl World {
         // Every reader comes on a way of its own; the numbers of clients are below this.
         self.serial += 1;
         let way = Way::ClientToOwner(1_000 + self.serial as usize);
-        self.send(way, Event::ToOwner(resource, Message::Read { insists, reply }));
+        let demand = if insists { Demand::VALIDATED } else { Demand::default() };
+        self.send(way, Event::ToOwner(resource, Message::Read { demand, asked: Reason::default(), reply }));
     }
 
     fn send(&mut self, way: Way, event: Event) {

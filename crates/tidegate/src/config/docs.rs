@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::kind::{Section, Setting};
+use super::kind::{Kind, Section, Setting};
 
 /// A whole configuration file, shown in the documentation and parsed by a test.
 pub const EXAMPLE: &str = r#"listen = "0.0.0.0:8080"
@@ -149,7 +149,12 @@ fn row(text: &mut String, setting: &Setting) {
     let accepted = match setting.kind.limits() {
         Some((least, most)) if setting.kind.is_or_auto() => format!("`\"auto\"`, or {least} … {most}"),
         Some((least, most)) => format!("{least} … {most}"),
-        None => String::from(setting.kind.expected()),
+        None => match setting.kind {
+            Kind::OneOf(words) => {
+                words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", ")
+            }
+            kind => String::from(kind.expected()),
+        },
     };
     let Setting { key, about, reason, .. } = setting;
     // Writing to a `String` cannot fail.

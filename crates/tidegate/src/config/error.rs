@@ -168,6 +168,16 @@ pub enum Problem {
         /// The patterns that take its requests, with their lines.
         by: Vec<(String, usize)>,
     },
+    /// A setting of TLS on an origin that is spoken to without.
+    NeedsHttps {
+        /// The key.
+        key: &'static str,
+    },
+    /// One of two settings that belong together.
+    HalfPair {
+        /// Both keys.
+        keys: [&'static str; 2],
+    },
     /// A path that does not lie below the place of its API.
     NotMounted {
         /// The pattern as it may be shown.
@@ -247,6 +257,8 @@ impl Problem {
                     by.iter().map(|(shown, line)| format!("{} (line {line})", quote(shown))).collect();
                 format!("no request reaches {}: {} take all of them", quote(shown), by.join(", "))
             }
+            Self::NeedsHttps { key } => format!("`{key}` has no effect: the origin's URL is not https"),
+            Self::HalfPair { keys: [one, other] } => format!("`{one}` and `{other}` need each other"),
             Self::NotMounted { shown, mount } => {
                 format!("`path`: {} does not begin with the route's `mount`, {}", quote(shown), quote(mount))
             }
@@ -315,6 +327,8 @@ impl Problem {
             Self::Unreachable { .. } => {
                 String::from("remove the route, or one of those that take its requests")
             }
+            Self::NeedsHttps { .. } => String::from("remove it, or write `https` in the origin's `url`"),
+            Self::HalfPair { .. } => String::from("write both or none"),
             Self::NotMounted { mount, .. } => {
                 format!("write the path as clients send it: {}", quote(&format!("{mount}/**")))
             }

@@ -48,6 +48,10 @@ pub enum Kind {
     Url,
     /// The path of a file, from the folder of the configuration file if it is relative.
     File,
+    /// One of a few words.
+    OneOf(&'static [&'static str]),
+    /// A list of hosts with ports.
+    Places,
     /// A host name, or `*.` before one; empty for every host.
     Host,
     /// A pattern of paths.
@@ -153,9 +157,12 @@ impl Kind {
     pub fn expected(self) -> &'static str {
         match self {
             Self::Address => "an address as a string",
-            Self::WebOrigins | Self::HeaderNames | Self::QueryNames | Self::Methods | Self::Paths => {
-                "a list of strings"
-            }
+            Self::WebOrigins
+            | Self::Places
+            | Self::HeaderNames
+            | Self::QueryNames
+            | Self::Methods
+            | Self::Paths => "a list of strings",
             Self::CookieNames => "a list of strings, or \"all\"",
             Self::Size(..) => "a size as a string",
             Self::SizeOrAuto(..) => "a size as a string, or \"auto\"",
@@ -165,6 +172,7 @@ impl Kind {
             Self::Flag => "true or false",
             Self::Name => "a name as a string",
             Self::Url => "a URL as a string",
+            Self::OneOf(_) => "one of a few words as a string",
             Self::File => "the path of a file as a string",
             Self::Host => "a host as a string",
             Self::Pattern | Self::Path => "a path as a string",
@@ -203,6 +211,7 @@ impl Kind {
         matches!(
             self,
             Self::WebOrigins
+                | Self::Places
                 | Self::HeaderNames
                 | Self::QueryNames
                 | Self::CookieNames

@@ -13,6 +13,7 @@
 //!
 //! It must not know how anything is served.
 
+mod connections;
 mod cors;
 mod docs;
 mod env;
@@ -23,6 +24,7 @@ mod host;
 mod kind;
 mod limits;
 mod origin;
+mod origin_tls;
 mod pattern;
 mod quantity;
 mod read;
@@ -44,6 +46,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use connections::{ConnectionConfig, HttpVersions, PlaceText};
 pub use docs::{EXAMPLE, markdown};
 pub use env::{Environment, PlaceholderError};
 pub use error::{ConfigError, Problem, Suggestion, render};
@@ -52,6 +55,7 @@ pub use host::HostPattern;
 pub use kind::{Kind, OrAuto, Section, Setting};
 pub use limits::Limits;
 pub use origin::{OriginConfig, OriginName};
+pub use origin_tls::{Authorities, OriginTls};
 pub use pattern::PathPattern;
 pub use quantity::{ByteSize, display_duration, parse_duration, parse_size};
 pub use route::{LivePolicy, RouteConfig, RoutePolicy};
@@ -62,6 +66,8 @@ pub use tls::{MaterialError, Tls};
 pub use url::{CorsOrigins, OriginUrl, WebOrigin};
 pub use validity::{Validity, day_and_time};
 pub use value::{HeaderError, PatternError, PointerError, Sourced, UrlError, ValueError};
+
+use tidegate_wire::Timestamp;
 
 use read::{Fields, Reader};
 use source::Source;
@@ -136,7 +142,7 @@ impl Config {
         let limits_table = reader.table(&top, Section::Limits);
         let limits = limits::read(&mut reader, &limits_table);
         let origin_tables = reader.tables(&top, Section::Origin);
-        let origins = origin::read(&mut reader, &origin_tables);
+        let origins = origin::read(&mut reader, &origin_tables, folder);
         let route_tables = reader.tables(&top, Section::Route);
         let routes = route::read(&mut reader, &route_tables, &origins);
         let mut errors = reader.errors;
@@ -187,6 +193,13 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// What is right and yet will not do at a moment: certificates that are not valid then.
+    pub fn warnings_at(&self, now: Timestamp) -> Vec<String> {
+        let to_clients = self.tls.iter().filter_map(|tls| tls.problem_at(now, "clients do"));
+        let shown = self.origins.iter().filter_map(|origin| origin.tls.client.as_ref());
+        to_clients.chain(shown.filter_map(|tls| tls.problem_at(now, "its origin does"))).collect()
     }
 
     /// The scheme of the URLs under which clients are served.

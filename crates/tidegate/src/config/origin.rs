@@ -4,10 +4,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::connections::{self, ConnectionConfig};
 use super::error::Problem;
+use super::origin_tls::{self, OriginTls};
 use super::quantity::display_duration;
 use super::read::{At, Fields, Reader, nearest};
 use super::url::OriginUrl;
@@ -26,6 +29,10 @@ pub struct OriginConfig {
     pub head_timeout: Sourced<Duration>,
     /// How long the body of a fetched representation may take.
     pub body_timeout: Sourced<Duration>,
+    /// How it is connected to.
+    pub connections: ConnectionConfig,
+    /// How TLS is spoken to it.
+    pub tls: OriginTls,
 }
 
 /// The name of an origin: 1 to 64 letters, digits, `-`, `_` or `.`.
@@ -38,7 +45,7 @@ pub(super) struct OriginDraft {
     origin: Option<Arc<OriginConfig>>,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<OriginDraft> {
+pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>], folder: &Path) -> Vec<OriginDraft> {
     let mut drafts: Vec<OriginDraft> = Vec::with_capacity(tables.len());
     let mut first_by_name: HashMap<String, usize> = HashMap::new();
     for fields in tables {
@@ -48,6 +55,8 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<Origin
         let connect = reader.time(fields, "connect_timeout");
         let head = reader.time(fields, "head_timeout");
         let body_timeout = reader.time(fields, "body_timeout");
+        let connections = connections::read(reader, fields);
+        let tls = origin_tls::read(reader, fields, url.as_ref().map(|at| &*at.value), folder);
         if let (Some(connect), Some(head)) = (&connect, &head) {
             bounds(reader, ("connect_timeout", connect), ("head_timeout", head));
         }
@@ -65,6 +74,8 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>]) -> Vec<Origin
                 connect_timeout: connect?.value,
                 head_timeout: head?.value,
                 body_timeout: body_timeout?.value,
+                connections: connections?,
+                tls: tls?,
             }))
         };
         let origin = build();

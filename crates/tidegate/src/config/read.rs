@@ -140,6 +140,13 @@ impl<'a> Reader<'a> {
         self.report(&span, problem);
     }
 
+    /// One of the words that its setting accepts.
+    pub(super) fn word(&mut self, fields: &Fields<'_>, key: &'static str) -> Option<At<&'static str>> {
+        let Kind::OneOf(words) = setting(fields.section, key).kind else { unreachable!("{key} is a word") };
+        let known = |text: &str| words.iter().copied().find(|word| *word == text);
+        self.value(fields, key, |text| known(text).ok_or(ValueError::OneOf(words)))
+    }
+
     /// A duration within its setting's limits.
     pub(super) fn time(&mut self, fields: &Fields<'_>, key: &'static str) -> Option<At<Duration>> {
         let Kind::Time(least, most) = setting(fields.section, key).kind else {

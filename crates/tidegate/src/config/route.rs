@@ -49,6 +49,8 @@ pub struct LivePolicy {
     pub poll: Sourced<Duration>,
     /// How long polling goes on without subscribers.
     pub linger: Sourced<Duration>,
+    /// How long what is stale is served to plain readers while the origin fails.
+    pub stale_if_error: Sourced<Duration>,
     /// The longest silence on a stream.
     pub heartbeat: Sourced<Duration>,
     /// Whether a stream that fell behind gets the net effect of what it missed, and not each update.
@@ -122,9 +124,10 @@ fn shadowed(host: &HostPattern, pattern: &Sourced<PathPattern>, earlier: &[Route
 }
 
 /// The settings of a route that mean nothing where everything is passed through.
-const LIVE_ONLY: [&str; 14] = [
+const LIVE_ONLY: [&str; 15] = [
     "poll",
     "linger",
+    "stale_if_error",
     "heartbeat",
     "conflate",
     "ignore_headers",
@@ -154,6 +157,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
     let live = reader.value(table, "live", parse_flag);
     let poll = reader.time(table, "poll");
     let linger = reader.time(table, "linger");
+    let stale_if_error = reader.time(table, "stale_if_error");
     let heartbeat = reader.time(table, "heartbeat");
     let conflate = reader.value(table, "conflate", parse_flag);
     let ignored = reader.list(table, "ignore_headers", parse_ignorable);
@@ -173,6 +177,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
             RoutePolicy::Live(LivePolicy {
                 poll: poll?.value,
                 linger: linger?.value,
+                stale_if_error: stale_if_error?.value,
                 heartbeat: heartbeat?.value,
                 conflate: conflate?.value,
                 ignore_headers: ignored?.into_iter().map(|at| at.value).collect(),

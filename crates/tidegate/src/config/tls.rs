@@ -106,11 +106,11 @@ pub(super) fn read(reader: &mut Reader<'_>, table: &Fields<'_>, folder: &Path) -
     Some(Tls { certificate: certificate.value, key: key.value, material: Arc::new(material), validity })
 }
 
-fn file_path(text: &str) -> Result<String, ValueError> {
+pub(super) fn file_path(text: &str) -> Result<String, ValueError> {
     if text.is_empty() || text.contains('\0') { Err(ValueError::File) } else { Ok(text.to_owned()) }
 }
 
-fn reported<T>(
+pub(super) fn reported<T>(
     reader: &mut Reader<'_>,
     key: &'static str,
     at: &At<String>,
@@ -127,7 +127,7 @@ fn reported<T>(
 }
 
 /// The bytes of a file. Only of a plain one: opening a pipe would wait for somebody who writes into it.
-fn open(folder: &Path, path: &str) -> Result<Vec<u8>, MaterialError> {
+pub(super) fn open(folder: &Path, path: &str) -> Result<Vec<u8>, MaterialError> {
     let unreadable = |error: io::Error| MaterialError::Unreadable { reason: error.to_string() };
     let path: PathBuf = folder.join(path);
     if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
@@ -140,7 +140,7 @@ fn open(folder: &Path, path: &str) -> Result<Vec<u8>, MaterialError> {
 }
 
 /// The certificates of a PEM file, and when the first is valid.
-fn certificates(bytes: &[u8]) -> Result<(Vec<CertificateDer<'static>>, Validity), MaterialError> {
+pub(super) fn certificates(bytes: &[u8]) -> Result<(Vec<CertificateDer<'static>>, Validity), MaterialError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes).collect();
     let chain = chain.map_err(|error| pem_error(&error, MaterialError::NoCertificate))?;
     let first = chain.first().ok_or(MaterialError::NoCertificate)?;
@@ -153,7 +153,7 @@ fn certificates(bytes: &[u8]) -> Result<(Vec<CertificateDer<'static>>, Validity)
 }
 
 /// The private key of a PEM file.
-fn private_key(bytes: &[u8]) -> Result<Arc<dyn rustls::sign::SigningKey>, MaterialError> {
+pub(super) fn private_key(bytes: &[u8]) -> Result<Arc<dyn rustls::sign::SigningKey>, MaterialError> {
     // Both ways in which OpenSSL writes an encrypted key, of which the older is otherwise a broken one.
     let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     if has("-----BEGIN ENCRYPTED PRIVATE KEY-----") || has("Proc-Type: 4,ENCRYPTED") {
@@ -169,7 +169,7 @@ fn pem_error(error: &pem::Error, none: MaterialError) -> MaterialError {
 }
 
 /// Whether the key is that of the first certificate.
-fn belongs(material: &CertifiedKey, certificate: &Sourced<String>) -> Result<(), MaterialError> {
+pub(super) fn belongs(material: &CertifiedKey, certificate: &Sourced<String>) -> Result<(), MaterialError> {
     let is_of = |index: usize| {
         let chain = material.cert[index..].to_vec();
         CertifiedKey::new(chain, material.key.clone()).keys_match().is_ok()
@@ -183,8 +183,8 @@ fn belongs(material: &CertifiedKey, certificate: &Sourced<String>) -> Result<(),
 }
 
 impl Tls {
-    /// What to tell people about the certificate, if it is not valid at a moment.
-    pub fn problem_at(&self, now: Timestamp) -> Option<String> {
+    /// What to tell people about the certificate, if it is not valid at a moment. `others` are those to whom it is shown.
+    pub fn problem_at(&self, now: Timestamp, others: &str) -> Option<String> {
         let Validity { from, until } = self.validity;
         let problem = if now < from {
             format!("is valid only from {} on", day_and_time(from))
@@ -194,7 +194,7 @@ impl Tls {
             return None;
         };
         Some(format!(
-            "the certificate in \"{}\" {problem}: clients do not trust it",
+            "the certificate in \"{}\" {problem}: {others} not trust it",
             safe(&self.certificate.to_string())
         ))
     }

@@ -27,6 +27,10 @@ pub enum ValueError {
     Flag,
     /// Not an IP address with a port.
     Address,
+    /// None of the words that are accepted.
+    OneOf(&'static [&'static str]),
+    /// Not a host with a port.
+    Place,
     /// Not the path of a file.
     File,
     /// Not the name of an origin.
@@ -133,6 +137,9 @@ impl ValueError {
         if let Self::Path(Some(error)) = self {
             return Cow::Owned(format!("is {error}"));
         }
+        if let Self::OneOf(words) = self {
+            return Cow::Owned(format!("is none of {}", words.join(", ")));
+        }
         Cow::Borrowed(match self {
             Self::Duration => "is not a duration",
             Self::Size => "is not a size",
@@ -141,6 +148,8 @@ impl ValueError {
             Self::CountOrAuto => "is neither a whole number nor auto",
             Self::Flag => "is neither true nor false",
             Self::Address => "is not an IP address with a port",
+            Self::OneOf(_) => "is none of the words that are accepted",
+            Self::Place => "is not a host or an address with a port",
             Self::File => "is not the path of a file",
             Self::Name => "is not a name: 1 to 64 letters, digits, `-`, `_` or `.`",
             Self::CorsOrigin => "is not a web origin",
@@ -217,6 +226,10 @@ impl ValueError {
             Self::Address => {
                 "write an address and a port: \"127.0.0.1:8080\" for this machine only, \"0.0.0.0:8080\" for every \
                  interface, \"[::1]:8080\" for IPv6"
+            }
+            Self::OneOf(_) => "write one of these words",
+            Self::Place => {
+                "write host and port, without scheme and path: \"10.0.0.1:8080\", \"[::1]:8080\" or \"api-2.internal:8080\""
             }
             Self::File => {
                 "write its path, from the folder of the configuration file: \"tls/certificate.pem\""

@@ -12,8 +12,11 @@ use super::Gateway;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
 use super::tls;
-use crate::config::{ByteSize, Config, CorsOrigins, HostPattern, LivePolicy, PathPattern, RouteConfig};
-use crate::origin::{HttpOrigin, OriginError, OriginSettings};
+use crate::config::{
+    ByteSize, Config, CorsOrigins, HostPattern, HttpVersions, LivePolicy, OriginConfig, PathPattern,
+    PlaceText, RouteConfig,
+};
+use crate::origin::{ConnectionSettings, Http2, HttpOrigin, OriginError, OriginSettings, Place};
 use crate::proxy::Tunnels;
 
 /// A checked configuration could not be made to run.
@@ -72,6 +75,7 @@ impl Gateway {
                 head_timeout: *origin.head_timeout,
                 body_timeout: *origin.body_timeout,
                 max_body,
+                connections: connections(origin),
             };
             let name = origin.name.as_str().to_owned();
             let made = HttpOrigin::new(settings).map_err(|error| BuildError::Origin { name, error })?;
@@ -118,6 +122,24 @@ impl Gateway {
     }
 }
 
+/// How an origin is connected to, in its own terms.
+fn connections(origin: &OriginConfig) -> ConnectionSettings {
+    let OriginConfig { connections: config, tls, .. } = origin;
+    let place = |text: &PlaceText| Place { host: text.host().to_owned(), port: text.port() };
+    ConnectionSettings {
+        addresses: config.addresses.iter().map(|text| place(text)).collect(),
+        http2: match *config.http2 {
+            HttpVersions::Auto => Http2::Auto,
+            HttpVersions::Never => Http2::Never,
+            HttpVersions::PriorKnowledge => Http2::PriorKnowledge,
+        },
+        roots: tls.authorities.as_ref().map(|authorities| authorities.certificates.clone()),
+        identity: tls.client.as_ref().map(|client| client.material.clone()),
+        max_age: *config.max_age,
+        ..ConnectionSettings::default()
+    }
+}
+
 /// A size as a number of bytes in memory.
 fn in_memory(size: ByteSize) -> usize {
     usize::try_from(size.0).unwrap_or(usize::MAX)
@@ -138,6 +160,7 @@ fn live_route(
         policy: Policy {
             interval: *policy.poll,
             linger: *policy.linger,
+            stale_if_error: *policy.stale_if_error,
             window,
             max_depth: json::MAX_DEPTH,
             identities: Arc::new(policy.fields.identities()),

@@ -8,8 +8,9 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use rustls::ServerConfig;
+use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::negotiation::{self, Reading};
-use tidegate_core::{Answer, Asked, Failure, Position, caching};
+use tidegate_core::{Answer, Asked, Failure, Position};
 use tidegate_hub::{
     Body, FeedCounters, FeedReport, FeedStats, Hub, Refused, Route, Subscription, Wanted, WayStats,
     problem_of,
@@ -22,7 +23,7 @@ use super::admission::AdmissionLimits;
 use super::cors::Cors;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
 use super::writes::Write;
-use super::{answer, asked, plain, stream};
+use super::{answer, asked, cache_status, plain, stream};
 use crate::config::{ByteSize, HostPattern, OrAuto, PathPattern};
 use crate::memory::Pressure;
 use crate::origin::{HttpOrigin, no_body};
@@ -173,7 +174,16 @@ impl Gateway {
             }
             _ => {
                 self.translate_conditions(request.headers_mut()).await;
-                Decided::Answer(self.forward(route, request, client).await)
+                let status = route.live.as_ref().map(|_| match *request.method() {
+                    Method::GET | Method::HEAD => cache_status::BYPASS,
+                    _ => cache_status::METHOD,
+                });
+                let mut response = self.forward(route, request, client).await;
+                // What becomes a tunnel is no answer that anybody could keep.
+                if let Some(status) = status.filter(|_| !response.status().is_informational()) {
+                    answer::cache_status(response.headers_mut(), status);
+                }
+                Decided::Answer(response)
             }
         }
     }
@@ -230,28 +240,31 @@ impl Gateway {
         request: Request<Body>,
         client: &Client,
     ) -> Response<Body> {
-        let insists = caching::insists(&live.fields);
+        let demand = Demand::of(&live.fields);
         let wanted = Wanted { route: live.route, asked: Asked::get(live.target, &live.fields) };
-        let mut response = match self.hub.read(wanted, insists).await {
-            Ok(current) => return plain::response(request.method(), &live.fields, &current, insists).await,
-            Err(
-                Refused::Bypass | Refused::TooManyFeeds | Refused::TooManyPrivateFeeds | Refused::Closing,
-            ) => {
-                let mut response = self.forward(route, request, client).await;
-                answer::cache_status(response.headers_mut(), "fwd=bypass");
-                response
-            }
-            Err(Refused::Raw(raw, _)) => {
-                let mut response = passed_on(*raw);
-                answer::cache_status(response.headers_mut(), "fwd=miss");
-                response
-            }
-            Err(refused) => {
-                let mut response = self.refusal(refused);
-                answer::cache_status(response.headers_mut(), "fwd=miss");
-                response
-            }
+        let (refused, asked) = match self.hub.read(wanted, demand).await {
+            Ok(current) => return plain::response(request.method(), &live.fields, &current).await,
+            Err(refused) => refused,
         };
+        let (mut response, status) = match refused {
+            Refused::Bypass | Refused::TooManyFeeds | Refused::TooManyPrivateFeeds | Refused::Closing => {
+                (self.forward(route, request, client).await, Some(cache_status::BYPASS))
+            }
+            Refused::NotKept if demand.only_if_cached => {
+                let detail =
+                    "nothing is kept that may be used, and `only-if-cached` forbids to ask the origin";
+                let problem = Problem::new(ProblemKind::NotKept).with_detail(detail);
+                (told(&problem), Some(cache_status::NOT_KEPT))
+            }
+            // With `no-store` the answer is this reader's alone.
+            Refused::NotKept => {
+                (self.forward(route, request, client).await, Some(cache_status::fwd(Forward::Miss)))
+            }
+            refused => (self.refusal(refused), asked.map(cache_status::fwd)),
+        };
+        if let Some(status) = status {
+            answer::cache_status(response.headers_mut(), status);
+        }
         answer::vary(response.headers_mut(), "Accept");
         response
     }
@@ -274,7 +287,7 @@ impl Gateway {
             Refused::Closing => {
                 Problem::new(ProblemKind::ShuttingDown).with_detail("another instance will answer")
             }
-            Refused::Lost | Refused::Bypass => {
+            Refused::Lost | Refused::Bypass | Refused::NotKept => {
                 error!("a request was lost inside the gateway");
                 Problem::new(ProblemKind::Internal).with_detail("the gateway lost this request")
             }

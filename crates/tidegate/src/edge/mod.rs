@@ -13,6 +13,7 @@ pub mod admission;
 pub(crate) mod answer;
 pub(crate) mod asked;
 mod build;
+mod cache_status;
 mod client_io;
 mod connection;
 mod cors;

@@ -2,15 +2,14 @@
 
 use bytes::Bytes;
 use http::header::{
-    AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, DATE, ETAG,
-    EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, VARY, VIA,
+    AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, DATE, ETAG, EXPIRES,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, VARY, VIA,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use tidegate_core::caching::PlainReads;
 use tidegate_hub::{Body, Current, Source};
 
 use super::answer::{self, CACHE_STATUS};
-use super::asked;
+use super::{asked, cache_status};
 
 /// Below this size compression does not pay.
 const MIN_COMPRESSED: usize = 256;
@@ -20,12 +19,7 @@ const MIN_COMPRESSED: usize = 256;
 const GZIP_SUFFIX: &str = ".gzip";
 
 /// The answer with the current representation, or the 304 that the request's conditions ask for.
-pub(super) async fn response(
-    method: &Method,
-    request: &HeaderMap,
-    current: &Current,
-    insisted: bool,
-) -> Response<Body> {
+pub(super) async fn response(method: &Method, request: &HeaderMap, current: &Current) -> Response<Body> {
     let gzip = wants_gzip(request, current);
     let tags = Tags::of(current);
     let mut fields = current.fields.clone();
@@ -36,10 +30,11 @@ pub(super) async fn response(
     fields.insert(AGE, HeaderValue::from(current.age_s));
     answer::vary(&mut fields, "Accept");
     answer::vary(&mut fields, "Accept-Encoding");
-    let stored = PlainReads::of(&current.fields, request.contains_key(AUTHORIZATION)).from_memory;
-    answer::cache_status(&mut fields, &cache_status(current, insisted, stored));
     answer::via(&mut fields);
-    if let Some(matched) = not_modified(request, &fields, &tags) {
+    let matched = not_modified(request, &fields, &tags);
+    let status = if matched.is_some() { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    answer::cache_status(&mut fields, &cache_status::of(current, status));
+    if let Some(matched) = matched {
         return only_validators(fields, matched.unwrap_or_else(|| tags.value(gzip)));
     }
     let body = match gzip {
@@ -54,18 +49,6 @@ pub(super) async fn response(
     let mut response = Response::new(answer::full(body));
     *response.headers_mut() = fields;
     response
-}
-
-/// `stored`: whether others may have the answer too (RFC 9211 §2.4: only then is it stored in a cache).
-fn cache_status(current: &Current, insisted: bool, stored: bool) -> String {
-    let forwarded = if insisted { "fwd=request" } else { "fwd=miss" };
-    match current.source {
-        Source::Memory if current.stale => "hit; detail=stale".to_owned(),
-        Source::Memory => "hit".to_owned(),
-        Source::Fetched if stored => format!("{forwarded}; stored"),
-        Source::Fetched => forwarded.to_owned(),
-        Source::Collapsed => format!("{forwarded}; collapsed"),
-    }
 }
 
 /// The entity tags of both forms of a version.

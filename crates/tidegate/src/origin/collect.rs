@@ -7,15 +7,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, Response, Version, header};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tidegate_core::FailureKind;
 use tidegate_hub::{Body, BoxError};
 use tokio::time::Instant;
 
 use super::cause;
+use super::incoming::Incoming;
 
 /// The most that is set aside on the word of a `Content-Length`.
 const RESERVE: u64 = 1 << 20;
@@ -80,12 +80,12 @@ impl Gathered {
 }
 
 /// Whether only the end of the connection ends an answer's body: then a complete one and one that was cut off look
-/// the same (RFC 9112 §8).
+/// the same (RFC 9112 §8). In HTTP/2 every body says where it ends (RFC 9113 §8.1).
 pub(super) fn is_close_delimited(response: &Response<Incoming>) -> bool {
     let framed = |fields: &HeaderMap| {
         [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| fields.contains_key(name))
     };
-    !framed(response.headers()) && !response.body().is_end_stream()
+    response.version() < Version::HTTP_2 && !framed(response.headers()) && !response.body().is_end_stream()
 }
 
 /// What it means that a body broke off. `sized`: its length was announced.

@@ -1,32 +1,23 @@
 //! One request and the head of its answer: the pool, the head's time-out, the one retry, and failures in core's terms.
 
-use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Empty, Full};
-use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::capture_connection;
-use hyper_util::client::legacy::{self, Client};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::{Connected, capture_connection};
 use tidegate_core::{Failure, FailureKind, Phase};
 use tidegate_hub::Body;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::cause::{all, find, root_cause};
-use super::connect::{self, ConnectTimedOut, Connector, Used};
-
-/// How long an unused connection is kept. Below the idle limits of common servers and balancers (60 s and more).
-const POOL_IDLE: Duration = Duration::from_secs(30);
-
-/// The most unused connections that are kept.
-const POOL_MAX_IDLE: usize = 64;
-
-/// The largest head of an answer, in bytes; also how much of a body is read ahead.
-const HEAD_LIMIT: usize = 256 * 1024;
+use super::cause::{find, root_cause};
+use super::connect::{Book, Connector, Mark};
+use super::connect_error::ConnectError;
+use super::incoming::Incoming;
+use super::pools::{Passage, Pools};
 
 /// Whose move it is while a request's body is on its way up.
 #[derive(Debug, Clone, Copy)]
@@ -39,9 +30,8 @@ pub(crate) enum Turn {
 
 /// The connections to one origin.
 pub(crate) struct Link {
-    pooled: Client<Connector, Body>,
-    /// Never reuses: for the second try, which must not meet the next dead connection of the pool.
-    fresh: Client<Connector, Body>,
+    pools: Pools,
+    book: Book,
     authority: String,
     connect_timeout: Duration,
     head_timeout: Duration,
@@ -54,15 +44,8 @@ impl Link {
         connect_timeout: Duration,
         head_timeout: Duration,
     ) -> Link {
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_MAX_IDLE)
-            .http1_max_buf_size(HEAD_LIMIT);
-        let pooled = builder.build(connector.clone());
-        let fresh = builder.pool_max_idle_per_host(0).build(connector);
-        Link { pooled, fresh, authority, connect_timeout, head_timeout }
+        let book = connector.book.clone();
+        Link { pools: Pools::new(connector), book, authority, connect_timeout, head_timeout }
     }
 
     /// The origin's host and port, for messages.
@@ -72,29 +55,31 @@ impl Link {
 
     /// Sends a request and waits for the head of the answer. `upload` tells how its body gets on, where it has one.
     ///
-    /// A `GET` or `HEAD` without a body, and any request that is [`Repeatable`], is sent once more on a new connection
-    /// if its reused connection dies before the answer: the origin may have closed it before it saw the request
-    /// (RFC 9112 §9.3.1).
+    /// A request is sent once more, on another connection, in two cases. A `GET` or `HEAD` without a body, and any request
+    /// that is [`Repeatable`], if its reused connection dies before the answer: the origin may have closed it before it
+    /// saw the request (RFC 9112 §9.3.1). And any whose content is known, if the origin says that it did not work on it
+    /// (RFC 9113 §8.7).
     pub(crate) async fn exchange(
         &self,
         request: Request<Body>,
         upload: Option<watch::Receiver<Turn>>,
     ) -> Result<Response<Incoming>, Failure> {
-        let safe = matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_end_stream();
+        let empty = request.body().is_end_stream();
         let declared = request.extensions().get::<Repeatable>().map(|Repeatable(body)| body.clone());
-        let body = declared.or_else(|| safe.then(Bytes::new));
+        let safe = declared.is_some() || empty && matches!(*request.method(), Method::GET | Method::HEAD);
+        let body = declared.or_else(|| empty.then(Bytes::new));
         let again = body.map(|body| copy_of(&request, body));
-        let error = match self.once(&self.pooled, request, upload).await {
+        let upgrade = request.headers().contains_key(header::UPGRADE);
+        let passage = self.pools.passage(upgrade).await;
+        let error = match self.once(passage, request, upload).await {
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
         match again {
-            Some(request) if error.is_worth_a_retry() => {
-                tracing::debug!(
-                    origin = self.authority,
-                    "a reused connection died; asking again on a new one"
-                );
-                let second = self.once(&self.fresh, request, None).await;
+            Some(request) if error.is_worth_a_retry(safe) => {
+                tracing::debug!(origin = self.authority, "a connection died; asking again on another one");
+                let passage = self.pools.second_passage(error.leave()).await;
+                let second = self.once(passage, request, None).await;
                 second.map_err(|error| self.failure(&error))
             }
             _ => Err(self.failure(&error)),
@@ -103,37 +88,73 @@ impl Link {
 
     async fn once(
         &self,
-        client: &Client<Connector, Body>,
+        mut passage: Passage<'_>,
         mut request: Request<Body>,
         upload: Option<watch::Receiver<Turn>>,
     ) -> Result<Response<Incoming>, ExchangeError> {
         let mut captured = capture_connection(&mut request);
-        let mut answer = std::pin::pin!(client.request(request));
+        let mut answer = std::pin::pin!(passage.client().request(request));
         let connected = async {
-            captured.wait_for_connection_metadata().await;
+            match captured.wait_for_connection_metadata().await.as_ref() {
+                Some(connected) => self.given(connected),
+                None => None,
+            }
         };
         // The connector has a time-out of its own, so this wait needs none.
         let early = tokio::select! {
             biased;
-            answer = &mut answer => Some(answer),
-            () = connected => None,
+            answer = &mut answer => Ok(answer),
+            mark = connected => Err(mark),
         };
         let answer = match early {
-            Some(answer) => answer,
-            None => tokio::select! {
-                biased;
-                answer = answer => answer,
-                () = late(self.head_timeout, upload) => return Err(ExchangeError::HeadTimedOut),
-            },
+            Ok(answer) => answer,
+            Err(mark) => {
+                if let Some(mark) = &mark {
+                    self.pools.given(&mut passage, mark);
+                }
+                tokio::select! {
+                    biased;
+                    answer = answer => answer,
+                    () = late(self.head_timeout, upload) => {
+                        if let Some(mark) = mark {
+                            self.book.lock().broke(mark.address(), Instant::now());
+                        }
+                        return Err(ExchangeError::HeadTimedOut);
+                    }
+                }
+            }
         };
-        let response = answer.map_err(ExchangeError::Client)?;
-        if let Some(used) = response.extensions().get::<Used>() {
-            used.mark();
+        let response = match answer {
+            Ok(response) => response,
+            Err(error) => {
+                let error = ExchangeError::Client(error);
+                if let Some(mark) = error.mark().filter(|mark| !mark.is_used() && !error.is_the_clients()) {
+                    self.book.lock().broke(mark.address(), Instant::now());
+                }
+                return Err(error);
+            }
+        };
+        if let Some(mark) = response.extensions().get::<Mark>() {
+            mark.answered();
+            self.pools.given(&mut passage, mark);
+            self.book.lock().answered(mark.address());
         }
         match broken_framing(response.headers()) {
             true => Err(ExchangeError::Framing),
-            false => Ok(response),
+            false => Ok(response.map(|body| Incoming::new(body, passage.into_lease()))),
         }
+    }
+
+    /// A request has a connection. One that is old, or leads where nobody should go for now, serves this request and no
+    /// other.
+    fn given(&self, connected: &Connected) -> Option<Mark> {
+        let mark = Mark::of(connected)?;
+        let now = Instant::now();
+        if mark.is_old(now) || self.book.lock().is_to_be_left(mark.address(), now) {
+            connected.poison();
+            mark.close();
+        }
+        Some(mark)
     }
 
     fn failure(&self, error: &ExchangeError) -> Failure {
@@ -147,23 +168,26 @@ impl Link {
                 FailureKind::NotHttp,
                 format!("{authority} answered with a transfer coding other than `chunked`"),
             ),
-            ExchangeError::Client(error) if error.is_connect() => match find::<ConnectTimedOut>(error) {
-                Some(_) => (
+            ExchangeError::Client(error) if error.is_connect() => match find::<ConnectError>(error) {
+                Some(ConnectError::TimedOut) => (
                     FailureKind::TimedOut(Phase::Connect),
                     format!("no connection to {authority} within {:?}", self.connect_timeout),
                 ),
-                None if all(error).any(is_own_limit) => (
+                Some(error) if error.is_own_limit() => (
                     FailureKind::Overloaded,
-                    format!("the gateway cannot open a connection to {authority}: {}", root_cause(error)),
+                    format!("the gateway cannot open a connection to {authority}: {error}"),
                 ),
-                None => (
-                    connect::how_unconnected(error),
-                    format!("no connection to {authority}: {}", root_cause(error)),
-                ),
+                Some(error) => (error.kind(), format!("no connection to {authority}: {error}")),
+                None => {
+                    (FailureKind::Unreachable, format!("no connection to {authority}: {}", root_cause(error)))
+                }
             },
             ExchangeError::Client(error) => {
                 let known = find::<hyper::Error>(error);
-                if known.is_some_and(hyper::Error::is_user) {
+                let mark = error.connect_info().and_then(Mark::of);
+                if let Some(alert) = mark.as_ref().and_then(Mark::alert) {
+                    (FailureKind::Tls, format!("no connection to {authority}: {alert}"))
+                } else if known.is_some_and(hyper::Error::is_user) {
                     let detail = format!("the client's request broke off before {authority} answered");
                     (FailureKind::Request, detail)
                 } else if known.is_some_and(hyper::Error::is_parse) {
@@ -180,12 +204,6 @@ impl Link {
         };
         Failure::new(kind, detail)
     }
-}
-
-/// Whether it was this process or this machine that had no more to give: `ENFILE`, `EMFILE`, `ENOBUFS`, `ENOMEM`, as
-/// Linux numbers them.
-fn is_own_limit(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(23 | 24 | 105 | 12))
 }
 
 /// Comes to an end when the origin is late with the head of its answer.
@@ -221,18 +239,55 @@ enum ExchangeError {
 }
 
 impl ExchangeError {
-    /// Whether a reused connection died before the answer, which says nothing about the origin.
-    fn is_worth_a_retry(&self) -> bool {
+    /// Whether a reused connection died before the answer, which says nothing about the origin, or the origin says that
+    /// it did not work on the request.
+    fn is_worth_a_retry(&self, safe: bool) -> bool {
         let ExchangeError::Client(error) = self else {
             return false;
         };
-        let mut extras = Extensions::new();
-        if let Some(connected) = error.connect_info() {
-            connected.get_extras(&mut extras);
-        }
-        let reused = extras.get::<Used>().is_some_and(Used::is_marked);
         let refused = find::<hyper::Error>(error).is_some_and(|error| error.is_parse() || error.is_user());
-        reused && !error.is_connect() && !refused
+        let reused = self.mark().is_some_and(|mark| mark.is_used());
+        self.is_unprocessed() || safe && reused && !error.is_connect() && !refused
+    }
+
+    /// Whether the origin says so: the stream was refused, or is behind the last one of a connection that it closes
+    /// (RFC 9113 §6.8, §8.7).
+    fn is_unprocessed(&self) -> bool {
+        let refused = |error: &h2::Error| {
+            let is_refusal = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+            error.is_remote() && (is_refusal || error.is_go_away())
+        };
+        matches!(self, ExchangeError::Client(error) if find::<h2::Error>(error).is_some_and(refused))
+    }
+
+    /// Keeps others from the connection that brought it, where more than this request broke. Returns whether it was one
+    /// by HTTP/2.
+    fn leave(&self) -> bool {
+        let ExchangeError::Client(error) = self else { return false };
+        let Some(connected) = error.connect_info() else { return false };
+        let only_this = find::<h2::Error>(error).is_some_and(h2::Error::is_reset);
+        let mark = Mark::of(connected);
+        if let (Some(mark), false) = (&mark, only_this) {
+            connected.poison();
+            mark.close();
+        }
+        mark.is_some_and(|mark| mark.is_http2())
+    }
+
+    /// Of the connection that the request was given.
+    fn mark(&self) -> Option<Mark> {
+        match self {
+            ExchangeError::Client(error) => Mark::of(error.connect_info()?),
+            _ => None,
+        }
+    }
+
+    /// Whether it was the client who gave up, in the middle of its request.
+    fn is_the_clients(&self) -> bool {
+        match self {
+            ExchangeError::Client(error) => find::<hyper::Error>(error).is_some_and(hyper::Error::is_user),
+            _ => false,
+        }
     }
 }
 
@@ -317,14 +372,5 @@ mod tests {
                 values.iter().map(|value| (header::TRANSFER_ENCODING, value.parse().unwrap())).collect();
             assert_eq!(broken_framing(&fields), expected, "{values:?}");
         }
-    }
-
-    #[test]
-    fn the_processs_own_limits_are_not_the_origins_fault() {
-        for (code, own) in [(24, true), (23, true), (12, true), (105, true), (111, false), (113, false)] {
-            let error = io::Error::from_raw_os_error(code);
-            assert_eq!(is_own_limit(&error), own, "{error}");
-        }
-        assert!(!is_own_limit(&io::Error::other("no code")));
     }
 }

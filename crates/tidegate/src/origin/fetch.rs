@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tidegate_core::{
     Answer, Failure, FailureKind, Form, Outcome, Phase, Representation, Unfit, Validators, retry_after,
 };
@@ -17,6 +16,7 @@ use super::Inner;
 use super::coding::{self, DecodeError};
 use super::collect::{self, End, Gathered};
 use super::exchange::{Repeatable, no_body, whole};
+use super::incoming::Incoming;
 use super::{fields, media};
 
 /// How long a plain reader waits for a body to be complete before it gets it piecemeal.

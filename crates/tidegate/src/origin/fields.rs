@@ -61,7 +61,12 @@ pub(super) fn of_the_representation(fields: &HeaderMap) -> HeaderMap {
 
 /// Notes in `Via` that a message received in this version passed through here (RFC 9110 §7.6.3).
 pub(crate) fn append_via(fields: &mut HeaderMap, received: Version) {
-    let protocol = if received == Version::HTTP_10 { "1.0" } else { "1.1" };
+    let protocol = match received {
+        Version::HTTP_10 => "1.0",
+        // Its minor version is 0 where one is written (RFC 9110 §2.5).
+        Version::HTTP_2 => "2.0",
+        _ => "1.1",
+    };
     // A version and a token are visible ASCII.
     if let Ok(value) = HeaderValue::from_str(&format!("{protocol} {NAME}")) {
         fields.append(header::VIA, value);

@@ -10,17 +10,27 @@
 //! - An answer that cannot be a document is handed on with the bytes that the origin sent.
 //! - No error text holds credentials, a path or a query: it names the origin's authority only.
 
+mod addresses;
 mod cause;
 mod coding;
 mod collect;
 mod connect;
+mod connect_error;
+mod connections;
 mod exchange;
 mod fetch;
 mod fields;
+mod incoming;
+mod lanes;
 mod media;
 mod mount;
+mod pools;
+mod race;
+mod resolve;
 #[cfg(test)]
 mod tests;
+mod tls_error;
+mod trust;
 
 use std::fmt;
 use std::future::Future;
@@ -31,13 +41,19 @@ use std::time::Duration;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
 use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tidegate_hub::{FetchRequest, Fetched, Origin};
 
+pub use connections::{ConnectionSettings, Http2, MAX_AGE};
 pub(crate) use exchange::{Turn, no_body};
 pub(crate) use fields::{NAME, append_via, end_to_end, without_dot_segments};
+pub(crate) use incoming::Incoming;
+pub use resolve::{Guard, Place, Resolve, Resolving};
 
+use connect::{Book, Connector};
 use exchange::Link;
 use mount::Mount;
+use resolve::Places;
 
 /// What to know about an origin before the first request.
 #[derive(Debug, Clone)]
@@ -55,6 +71,8 @@ pub struct OriginSettings {
     pub body_timeout: Duration,
     /// The largest document, in bytes, encoded and decoded.
     pub max_body: usize,
+    /// How connections to it come about.
+    pub connections: ConnectionSettings,
 }
 
 /// Settings of which no origin can be made.
@@ -122,17 +140,19 @@ impl fmt::Debug for HttpOrigin {
 }
 
 impl HttpOrigin {
-    /// An origin that is trusted, where it is `https`, by the certificate roots of this machine. Connects to nothing
+    /// An origin that is trusted, where it is `https`, by the roots that the settings name, or those of this machine. Connects to nothing
     /// yet; its requests must be made within a tokio runtime.
     pub fn new(settings: OriginSettings) -> Result<HttpOrigin, OriginError> {
-        let tls = connect::native_tls(settings.base.scheme() == Some(&Scheme::HTTPS));
-        HttpOrigin::with_tls(settings, tls.map_err(OriginError::Roots)?)
+        let secure = settings.base.scheme() == Some(&Scheme::HTTPS);
+        let tls = trust::client_config(&settings.connections, secure).map_err(OriginError::Roots)?;
+        HttpOrigin::with_tls(settings, tls)
     }
 
-    /// The same with a TLS configuration of one's own, for origins with a private certificate authority. It must not
-    /// name application protocols: the gateway speaks HTTP/1.1 to its origins.
+    /// The same with a TLS configuration of one's own, whatever the settings say of roots and identity. Which
+    /// application protocols it names does not matter: [`Http2`] decides.
     pub fn with_tls(settings: OriginSettings, tls: ClientConfig) -> Result<HttpOrigin, OriginError> {
-        let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, max_body } = settings;
+        let OriginSettings { name, base, connect_timeout, head_timeout, body_timeout, max_body, connections } =
+            settings;
         let parts = base.into_parts();
         let scheme = parts
             .scheme
@@ -148,7 +168,21 @@ impl HttpOrigin {
             return Err(OriginError::Query);
         }
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| OriginError::Host)?;
-        let connector = connect::connector(connect_timeout, tls);
+        // In brackets where it is an IPv6 address (RFC 3986 §3.2.2).
+        let bare = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let tls = (scheme == Scheme::HTTPS)
+            .then(|| ServerName::try_from(bare.clone()).map(|name| (Arc::new(tls), name)))
+            .transpose()
+            .map_err(|_| OriginError::Host)?;
+        let ConnectionSettings { mut addresses, resolver, guard, http2, max_age, pings, .. } = connections;
+        if addresses.is_empty() {
+            let usual = if tls.is_some() { 443 } else { 80 };
+            addresses.push(Place { host: bare, port: authority.port_u16().unwrap_or(usual) });
+        }
+        let places = Arc::new(Places::new(addresses, resolver, guard));
+        let book = Book::default();
+        let connector = Connector { places, book, tls, time_out: connect_timeout, max_age, http2, pings };
+        let connector = connector.speaking(http2);
         let link = Link::new(connector, authority.to_string(), connect_timeout, head_timeout);
         let patience = fetch::PATIENCE;
         let (link, mount) = (Arc::new(link), Mount::new(scheme, authority, path.path()));

@@ -1,12 +1,11 @@
 //! The header fields of a request that passes through, and of its answer.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
-use hyper::body::Incoming;
 use tidegate_core::sharing::connection_options;
 use tidegate_hub::Body;
 
 use super::Client;
-use crate::origin::{append_via, end_to_end};
+use crate::origin::{Incoming, append_via, end_to_end};
 
 /// What clients claim about the path that they came. It is dropped: whoever stands in front of the gateway has to be
 /// trusted explicitly, and nobody is yet.

@@ -28,12 +28,11 @@ use http::uri::Scheme;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tidegate_core::{Failure, FailureKind};
 use tidegate_hub::Body;
 
-use crate::origin::{HttpOrigin, no_body};
+use crate::origin::{HttpOrigin, Incoming, no_body};
 use fields::Upgrade;
 pub use tunnel::Tunnels;
 

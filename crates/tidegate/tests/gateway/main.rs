@@ -5,6 +5,7 @@
 
 mod admission;
 mod attacks;
+mod caching;
 mod common;
 mod cors;
 mod documents;

@@ -76,6 +76,19 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         section: Section::Route,
+        key: "stale_if_error",
+        kind: time(0, 24 * HOUR),
+        default: Some("1h"),
+        example: "\"1h\"",
+        about: "How long a plain read still gets the last good version while the origin fails (no answer, 500, 502, 503, \
+                504), from when that version stopped being fresh. It counts where the origin does not say \
+                `stale-if-error` itself, and never against `must-revalidate`, `proxy-revalidate`, `s-maxage` or \
+                `no-cache`. Streams are `stale` for as long as it takes.",
+        reason: "An outage of minutes should not empty screens; after an hour an error is more honest than the data. `\"0s\"` \
+                 shows every failure.",
+    },
+    Setting {
+        section: Section::Route,
         key: "heartbeat",
         kind: time(1_000, 5 * MINUTE),
         default: Some("15s"),

@@ -3,6 +3,7 @@
 mod attack;
 mod fields;
 mod limits;
+mod origin_tls;
 mod tls;
 
 use super::*;
@@ -91,11 +92,25 @@ fn what_is_not_written_has_its_documented_default() {
         ("connect_timeout", shown(&origin.connect_timeout)),
         ("head_timeout", shown(&origin.head_timeout)),
         ("body_timeout", shown(&origin.body_timeout)),
+        ("addresses", origin.connections.addresses.iter().map(ToString::to_string).collect()),
+        (
+            "http2",
+            match *origin.connections.http2 {
+                HttpVersions::Auto => "auto",
+                _ => "another",
+            }
+            .to_owned(),
+        ),
+        ("ca", origin.tls.authorities.iter().map(|ca| ca.file.to_string()).collect()),
+        ("client_certificate", origin.tls.client.iter().map(|tls| tls.certificate.to_string()).collect()),
+        ("client_key", origin.tls.client.iter().map(|tls| tls.key.to_string()).collect()),
+        ("max_connection_age", shown(&origin.connections.max_age)),
         ("host", config.routes[0].host.to_string()),
         ("mount", config.routes[0].mount.to_string()),
         ("live", config.routes[0].live().is_some().to_string()),
         ("poll", shown(&live.poll)),
         ("linger", shown(&live.linger)),
+        ("stale_if_error", shown(&live.stale_if_error)),
         ("heartbeat", shown(&live.heartbeat)),
         ("conflate", live.conflate.to_string()),
         (
@@ -126,9 +141,10 @@ fn what_is_not_written_has_its_documented_default() {
 
 #[test]
 fn every_example_and_default_is_accepted_where_it_is_documented() {
-    // The files of `[tls]` have to exist: `tls` has their test.
+    // The files of `[tls]` have to exist: `tls` has their test, and that of the origins' files.
     for setting in settings().filter(|setting| setting.section != Section::Tls) {
-        for value in [Some(setting.example.to_owned()), setting.default_toml()].into_iter().flatten() {
+        let example = (setting.kind != Kind::File).then(|| setting.example.to_owned());
+        for value in [example, setting.default_toml()].into_iter().flatten() {
             let line = format!("{} = {value}\n", setting.key);
             let with = |section: Section, required: &str| match setting.section == section {
                 false => required.to_owned(),
@@ -166,9 +182,7 @@ fn keys_that_are_no_settings() {
     check(
         "[limits]\nfoo = 1",
         "unknown key `foo` in [limits]",
-        "valid keys in [limits]: max_body, max_feeds, max_streams, max_streams_per_feed, max_connections, \
-         max_connections_per_address, max_connects_per_second, send_buffer, max_pinned, memory, shards, window, \
-         window_versions, request_head_timeout",
+        &format!("valid keys in [limits]: {}", Section::Limits.keys().join(", ")),
     );
     check(
         "\"a\\u001b[31m\" = 1",

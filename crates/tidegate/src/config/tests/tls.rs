@@ -11,10 +11,10 @@ use super::{ORIGIN, ROUTE, check_top, unset};
 use crate::config::kind::Section;
 
 /// A folder with a configuration file that names `certificate.pem` and `key.pem`, removed at the end.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("tidegate-tls-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
@@ -26,16 +26,16 @@ impl Folder {
         folder
     }
 
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+    pub(super) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         std::fs::write(self.0.join(name), bytes).unwrap();
     }
 
-    fn load(&self) -> Result<Config, Vec<ConfigError>> {
+    pub(super) fn load(&self) -> Result<Config, Vec<ConfigError>> {
         Config::load(&self.0.join("t.toml"), &unset)
     }
 
     /// The errors, one line each, without the folder.
-    fn errors(&self) -> Vec<String> {
+    pub(super) fn errors(&self) -> Vec<String> {
         let prefix = format!("{}/", self.0.display());
         let errors = self.load().err().unwrap_or_default();
         errors.iter().map(|e| format!("{} {}", e.place, e.problem.message()).replace(&prefix, "")).collect()
@@ -49,7 +49,7 @@ impl Drop for Folder {
 }
 
 /// A certificate signed by its own key, both as PEM.
-fn pair() -> (String, String) {
+pub(super) fn pair() -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
     (pem("CERTIFICATE", certificate.der()), pem("PRIVATE KEY", &key.serialize_der()))
@@ -87,7 +87,7 @@ fn a_certificate_that_is_not_valid_now_is_a_warning() {
     let tls = folder.load().unwrap().tls.unwrap();
     let said = |text: &str| format!("the certificate in \"certificate.pem\" {text}: clients do not trust it");
     let check = |now: &str, expected: Option<&str>| {
-        assert_eq!(tls.problem_at(now.parse().unwrap()), expected.map(said), "{now}");
+        assert_eq!(tls.problem_at(now.parse().unwrap(), "clients do"), expected.map(said), "{now}");
     };
     check("2020-01-01T23:59:59Z", Some("is valid only from 2020-01-02 00:00:00 UTC on"));
     check("2020-01-02T00:00:00Z", None);

@@ -225,7 +225,7 @@ async fn a_late_tls_handshake_is_timed_out_as_connecting() {
 }
 
 /// A TLS configuration with these roots.
-fn trusting(roots: RootCertStore) -> ClientConfig {
+pub(super) fn trusting(roots: RootCertStore) -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()

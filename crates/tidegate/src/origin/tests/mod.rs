@@ -1,9 +1,13 @@
 //! Fetches over loopback against an origin that does exactly what a test says.
 
+mod addresses;
 mod bodies;
 mod connections;
+mod http2;
 mod meaning;
 mod requests;
+mod secure;
+mod tls;
 
 use std::time::Duration;
 
@@ -14,7 +18,7 @@ use tidegate_core::{FailureKind, Outcome, Validators};
 use tidegate_hub::{Body, FetchRequest, Fetched, Origin};
 use tidegate_testkit::{OriginConnection, ScriptedOrigin};
 
-use super::{HttpOrigin, OriginSettings};
+use super::{ConnectionSettings, HttpOrigin, OriginSettings};
 
 /// Longer than any test takes.
 const AGES: Duration = Duration::from_secs(60);
@@ -30,6 +34,7 @@ fn settings(url: &str) -> OriginSettings {
         head_timeout: AGES,
         body_timeout: AGES,
         max_body: 1000,
+        connections: ConnectionSettings::default(),
     }
 }
 

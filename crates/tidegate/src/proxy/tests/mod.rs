@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::{Client, Tunnels, empty, forward};
-use crate::origin::{HttpOrigin, OriginSettings};
+use crate::origin::{ConnectionSettings, HttpOrigin, OriginSettings};
 
 /// Longer than any test takes.
 const AGES: Duration = Duration::from_secs(60);
@@ -48,6 +48,7 @@ impl Stage {
             head_timeout,
             body_timeout: AGES,
             max_body: 1000,
+            connections: ConnectionSettings::default(),
         })
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
