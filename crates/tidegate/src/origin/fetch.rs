@@ -60,7 +60,6 @@ fn request_for(origin: &Inner, request: FetchRequest) -> Result<Request<Body>, h
     let mut fields = fields::end_to_end(&from_clients);
     // It follows from the content, which is the fetch's own.
     fields.remove(header::CONTENT_LENGTH);
-    fields.insert(header::HOST, origin.host.clone());
     fields.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED));
     fields.entry(header::ACCEPT).or_insert(ACCEPT);
     // A client's own is there only where `Vary` names it.

@@ -39,7 +39,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderValue, Uri};
+use http::Uri;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tidegate_hub::{FetchRequest, Fetched, Origin};
@@ -123,7 +123,6 @@ pub struct HttpOrigin(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) name: String,
     pub(crate) mount: Mount,
-    pub(crate) host: HeaderValue,
     pub(crate) link: Arc<Link>,
     body_timeout: Duration,
     patience: Duration,
@@ -167,7 +166,6 @@ impl HttpOrigin {
         if path.query().is_some() {
             return Err(OriginError::Query);
         }
-        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| OriginError::Host)?;
         // In brackets where it is an IPv6 address (RFC 3986 §3.2.2).
         let bare = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let tls = (scheme == Scheme::HTTPS)
@@ -186,7 +184,7 @@ impl HttpOrigin {
         let link = Link::new(connector, authority.to_string(), connect_timeout, head_timeout);
         let patience = fetch::PATIENCE;
         let (link, mount) = (Arc::new(link), Mount::new(scheme, authority, path.path()));
-        let inner = Inner { name, mount, host, link, body_timeout, patience, max_body };
+        let inner = Inner { name, mount, link, body_timeout, patience, max_body };
         Ok(HttpOrigin(Arc::new(inner)))
     }
 

@@ -77,7 +77,6 @@ pub async fn forward(
         Failure::new(FailureKind::Request, format!("the target cannot be asked of {authority}: {error}"))
     })?;
     let mut fields = fields::for_the_origin(&request, client, upgrade.as_ref());
-    fields.insert(header::HOST, inner.host.clone());
     if let (false, Ok(prefix)) = (inner.mount.outside().is_empty(), inner.mount.outside().parse()) {
         fields.insert(HeaderName::from_static("x-forwarded-prefix"), prefix);
     }
