@@ -21,8 +21,8 @@ pub use tidegate_json as json;
 pub use document::{Change, Document, DocumentError, Form, Rules, Step};
 pub use failure::{Failure, FailureKind, Phase};
 pub use feed::{
-    Cause, Ended, Feed, FetchPlan, Fetching, Meta, Output, Policy, Resumed, Serving, Settled, State, Status,
-    Unproven, Update, Wait,
+    Cause, Ended, Expect, Feed, FetchPlan, Fetching, Meta, Output, Policy, Resumed, Serving, Settled, State,
+    Status, Unproven, Update, Wait,
 };
 pub use position::{Binding, Epoch, Offset, ParsePositionError, Position};
 pub use representation::{Answer, Outcome, Representation, Unfit, Validators, retry_after};

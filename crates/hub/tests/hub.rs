@@ -86,6 +86,7 @@ impl Bench {
             max_depth: 16,
             identities: Arc::default(),
             controls: Arc::default(),
+            expect: None,
         };
         let route = Route {
             scope: "test".to_owned(),

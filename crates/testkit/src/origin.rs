@@ -75,6 +75,12 @@ impl ScriptedOrigin {
         ScriptedOrigin { listener, address }
     }
 
+    /// Listens where another one did, which was closed.
+    pub async fn bind_again(address: SocketAddr) -> ScriptedOrigin {
+        let listener = TcpListener::bind(address).await.expect("whoever had the port has closed it");
+        ScriptedOrigin { listener, address }
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

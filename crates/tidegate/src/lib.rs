@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod edge;
+pub mod expect;
 pub mod logging;
 pub mod memory;
 pub mod origin;

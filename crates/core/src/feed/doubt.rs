@@ -126,10 +126,11 @@ impl Feed {
     /// Tells what is held back, unless `next_try` can still keep the promise.
     pub(super) fn tell_in_time(&mut self, now: Time, next_try: Time) {
         let Some(asked) = self.doubt.since.filter(|_| self.doubt.untold.is_some()) else { return };
-        let in_time = asked <= self.doubt.confirmed + self.fresh_within();
+        // Where nobody had polled for a while, the promise was broken before this try began.
+        let due = asked.min(self.doubt.confirmed + self.fresh_within());
         let answered = next_try + self.answer_time;
         // Of a head that a write made invalid nobody may think that it holds.
-        if self.is_polling(now) && !self.invalidated && in_time && answered <= asked + self.patience() {
+        if self.is_polling(now) && !self.invalidated && answered <= due + self.patience() {
             return;
         }
         if let Some(failure) = self.doubt.untold.take() {
@@ -202,7 +203,7 @@ impl Feed {
     }
 
     /// How long after the beginning of a poll something has to confirm the head.
-    fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         self.policy.interval.max(MIN_PATIENCE).max(self.answer_time * 4)
     }
 

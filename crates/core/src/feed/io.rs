@@ -1,10 +1,12 @@
 //! What goes into a feed and what comes out of it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::document::Document;
 use crate::failure::Failure;
 use crate::json::{Failed, FieldControls, Identities};
 use crate::representation::{Answer, Unfit, Validators};
@@ -28,6 +30,18 @@ pub struct Policy {
     pub identities: Arc<Identities>,
     /// Which differences are worth telling.
     pub controls: Arc<FieldControls>,
+    /// What keeps poisoned answers out.
+    pub expect: Option<Arc<dyn Expect>>,
+}
+
+/// What a route expects of each document, beyond that it is one. It may take its time: it is asked where the feed is
+/// driven, and only of documents that differ from the last one.
+pub trait Expect: fmt::Debug + Send + Sync {
+    /// Whether the document is what is expected.
+    ///
+    /// # Errors
+    /// Which expectation is not met, in words that hold nothing of the document.
+    fn check(&self, document: &Document) -> Result<(), String>;
 }
 
 /// The number of a fetch; later ones are greater.

@@ -93,6 +93,11 @@ impl Feed {
                 return Settled::Failed(failure);
             }
         };
+        if let Some(Err(detail)) = self.policy.expect.as_ref().map(|expect| expect.check(&step.document)) {
+            let failure = Failure::new(FailureKind::Unexpected, detail);
+            self.failed(now, failure.clone());
+            return Settled::Failed(failure);
+        }
         if !same_form {
             // The heads of the streams have named the media type that their clients parse: only a new stream can
             // name another.

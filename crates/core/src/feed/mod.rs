@@ -30,7 +30,7 @@ use bytes::Bytes;
 use http::header;
 
 use self::doubt::Doubt;
-pub use self::io::{Ended, FetchPlan, Fetching, Output, Policy, Settled, Unproven, Wait};
+pub use self::io::{Ended, Expect, FetchPlan, Fetching, Output, Policy, Settled, Unproven, Wait};
 pub use self::reads::Serving;
 pub use self::state::{Cause, Meta, State, Status};
 pub use self::update::{Resumed, Update};
@@ -204,7 +204,7 @@ impl Feed {
         };
         self.next_poll = Some(next);
         self.tell_in_time(now, if again { now } else { next });
-        if self.status.retry_at.is_some() {
+        if self.status.cause.is_some() {
             self.status.retry_at = self.next_poll;
         }
         self.outputs.push_back(Output::Settled(fetch, settled));

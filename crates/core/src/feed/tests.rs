@@ -116,6 +116,7 @@ impl Bench {
             max_depth: 8,
             identities: Default::default(),
             controls: Default::default(),
+            expect: None,
         };
         let vary = Vary::of(&fields(&[("vary", vary)]));
         let sharing = SharingPolicy::default();

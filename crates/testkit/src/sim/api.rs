@@ -31,6 +31,10 @@ pub enum Fault {
     Truncated,
     /// The body is not what it says.
     Malformed,
+    /// A page that says sorry, as a success.
+    ErrorPage,
+    /// Every other request fails.
+    Flaps,
 }
 
 /// What the resource is like at one time.
@@ -147,6 +151,9 @@ impl Api {
             Fault::NotFound => answered(StatusCode::NOT_FOUND),
             Fault::Refuses => answered(StatusCode::FORBIDDEN),
             Fault::Truncated => failed(FailureKind::Truncated),
+            Fault::Flaps if self.asked.is_multiple_of(2) => failed(FailureKind::NoAnswer),
+            Fault::Flaps => self.serve(now, &request.condition),
+            Fault::ErrorPage => self.serve_page(now),
             Fault::Malformed => Outcome::Fresh(Representation {
                 body: [&self.body[..], b"\xff"].concat().into(),
                 form: self.form,
@@ -204,6 +211,15 @@ impl Api {
             fields.insert(header::ETAG, HeaderValue::from_str(&tag).expect("digits in quotes"));
         }
         fields
+    }
+
+    /// Serves a page that is none of the resource's own contents, but served it is.
+    fn serve_page(&mut self, now: Time) -> Outcome {
+        let body = Bytes::from_static(b"<h1>Sorry</h1>\n");
+        let content = canonical_text(&body);
+        self.log.push((now, content.clone()));
+        self.served.insert(body.clone(), content);
+        Outcome::Fresh(Representation { body, form: Form::Text, fields: HeaderMap::new() })
     }
 
     fn serve(&mut self, now: Time, condition: &Validators) -> Outcome {

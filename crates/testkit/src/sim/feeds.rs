@@ -94,6 +94,7 @@ impl Resource {
             max_depth: json::MAX_DEPTH,
             identities: std::sync::Arc::default(),
             controls: std::sync::Arc::default(),
+            expect: None,
         };
         let route = Route {
             scope: "simulation".to_owned(),

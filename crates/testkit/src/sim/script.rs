@@ -140,6 +140,8 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::Refuses),
         1 => Just(Fault::Truncated),
         1 => Just(Fault::Malformed),
+        1 => Just(Fault::ErrorPage),
+        2 => Just(Fault::Flaps),
     ]
 }
 

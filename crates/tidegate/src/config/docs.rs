@@ -31,6 +31,7 @@ ignore_headers = ["Accept-Language"]
 ignore = ["$.generated_at"]
 tolerance = { "$.rows[*].last" = 0.01 }
 identity = { "$.rows" = "symbol" }
+expect = { type = "application/json", pointer = ["/rows"] }
 
 [[route]]
 path = "/quotes/{symbol}/trades"
@@ -128,6 +129,14 @@ pub fn markdown() -> String {
             Section::Origin => {
                 ("`[[origin]]`", "An HTTP API behind the gateway. At least one; repeat for more.\n\n")
             }
+            Section::Expect => (
+                "`[route.expect]`",
+                "Optional. Which answers are taken for the route's representations, also written as \
+                 `expect = { pointer = [\"/rows\"] }`. One that is not as expected is the failure `origin-unexpected`: \
+                 streams keep the last good version and become `stale`, and plain readers get the last good version, or 502 \
+                 where there is none. What is too large or too slow to be taken in passes through to plain readers if its \
+                 type is as expected.\n\n",
+            ),
             Section::Route => {
                 ("`[[route]]`", "A pattern of paths with its policy. At least one; repeat for more.\n\n")
             }

@@ -11,6 +11,7 @@ use super::kind::{Section, Setting};
 use super::source::{Place, mask_userinfo, safe};
 use super::tls::MaterialError;
 use super::value::ValueError;
+use crate::expect::SchemaError;
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +128,13 @@ pub enum Problem {
         /// Why.
         error: MaterialError,
     },
+    /// A file that is to hold a JSON Schema and does not.
+    Schema {
+        /// The path as it may be shown.
+        shown: String,
+        /// Why.
+        error: SchemaError,
+    },
     /// `"*"` beside other web origins.
     StarNotAlone,
     /// A list that says the same twice.
@@ -239,6 +247,7 @@ impl Problem {
                 safe(limit_shown)
             ),
             Self::Material { key, shown, error } => format!("`{key}`: {} {}", quote(shown), error.reason()),
+            Self::Schema { shown, error } => format!("`schema`: {} {}", quote(shown), safe(&error.reason())),
             Self::StarNotAlone => {
                 String::from("`cors_origins`: \"*\" allows any web origin, yet others are listed")
             }
@@ -307,6 +316,7 @@ impl Problem {
             Self::BadValue { error, .. } => error.help().to_owned(),
             Self::OutOfRange { least, most, .. } => format!("write at least {least} and at most {most}"),
             Self::Material { error, .. } => error.help().to_owned(),
+            Self::Schema { error, .. } => error.help().to_owned(),
             Self::Exceeds { key, limit_key, .. } | Self::MoreThan { key, limit_key, .. } => {
                 format!("lower `{key}` or raise `{limit_key}`")
             }

@@ -57,7 +57,7 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Field
     })
 }
 
-fn pointer(text: &str) -> Result<Pointer, ValueError> {
+pub(super) fn pointer(text: &str) -> Result<Pointer, ValueError> {
     Pointer::parse(text).map_err(|error| {
         ValueError::Pointer(match error {
             ParsePointerError::NoLeadingSlash => PointerError::NoSlash,

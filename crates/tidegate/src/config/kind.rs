@@ -21,6 +21,8 @@ pub enum Section {
     Origin,
     /// `[[route]]`
     Route,
+    /// `[route.expect]`
+    Expect,
 }
 
 /// What a setting holds, with the limits of what it accepts.
@@ -68,6 +70,12 @@ pub enum Kind {
     Methods,
     /// A JSON Pointer.
     Pointer,
+    /// A list of JSON Pointers.
+    Pointers,
+    /// A list of status codes.
+    Statuses,
+    /// A media type, perhaps with a `*`; empty for any.
+    MediaType,
     /// A list of JSONPaths.
     Paths,
     /// A table of JSONPaths, each with a number.
@@ -112,7 +120,7 @@ pub(super) const ALL: &str = "all";
 
 impl Section {
     /// All sections, in the order in which they are documented.
-    pub const ALL: [Self; 5] = [Self::Top, Self::Tls, Self::Limits, Self::Origin, Self::Route];
+    pub const ALL: [Self; 6] = [Self::Top, Self::Tls, Self::Limits, Self::Origin, Self::Route, Self::Expect];
 
     /// How the section is written in the file; empty for the top.
     pub fn header(self) -> &'static str {
@@ -122,12 +130,23 @@ impl Section {
             Self::Limits => "[limits]",
             Self::Origin => "[[origin]]",
             Self::Route => "[[route]]",
+            Self::Expect => "[route.expect]",
         }
     }
 
-    /// The key of the section at the top of the file, for all but the top itself.
+    /// The key of the section where it stands, for all but the top itself.
     pub fn key(self) -> &'static str {
-        self.header().trim_matches(['[', ']'])
+        let header = self.header().trim_matches(['[', ']']);
+        header.rsplit_once('.').map_or(header, |(_, key)| key)
+    }
+
+    /// The section that this one stands in, for all but the top itself.
+    fn parent(self) -> Option<Self> {
+        match self {
+            Self::Top => None,
+            Self::Expect => Some(Self::Route),
+            Self::Tls | Self::Limits | Self::Origin | Self::Route => Some(Self::Top),
+        }
     }
 
     /// The section to name in a sentence.
@@ -142,7 +161,7 @@ impl Section {
 
     /// Every key that may stand in the section, tables included.
     pub fn keys(self) -> Vec<&'static str> {
-        let tables = Self::ALL.into_iter().filter(|section| self == Self::Top && *section != Self::Top);
+        let tables = Self::ALL.into_iter().filter(|section| section.parent() == Some(self));
         self.settings().map(|setting| setting.key).chain(tables.map(Self::key)).collect()
     }
 }
@@ -162,7 +181,8 @@ impl Kind {
             | Self::HeaderNames
             | Self::QueryNames
             | Self::Methods
-            | Self::Paths => "a list of strings",
+            | Self::Paths
+            | Self::Pointers => "a list of strings",
             Self::CookieNames => "a list of strings, or \"all\"",
             Self::Size(..) => "a size as a string",
             Self::SizeOrAuto(..) => "a size as a string, or \"auto\"",
@@ -177,6 +197,8 @@ impl Kind {
             Self::Host => "a host as a string",
             Self::Pattern | Self::Path => "a path as a string",
             Self::Pointer => "a JSON Pointer as a string",
+            Self::Statuses => "a list of status codes",
+            Self::MediaType => "a media type as a string",
             Self::Tolerances => "a table of JSONPaths with numbers",
             Self::Members => "a table of JSONPaths with strings",
         }
@@ -217,6 +239,8 @@ impl Kind {
                 | Self::CookieNames
                 | Self::Methods
                 | Self::Paths
+                | Self::Pointers
+                | Self::Statuses
         )
     }
 
@@ -230,6 +254,7 @@ impl Setting {
     /// The default as TOML.
     pub fn default_toml(&self) -> Option<String> {
         self.default.map(|text| match self.kind {
+            Kind::Statuses => format!("[{text}]"),
             kind if kind.is_list() && text != ALL => String::from("[]"),
             kind if kind.is_table() => String::from("{}"),
             kind if kind.is_bare() && text != AUTO => text.to_owned(),

@@ -18,6 +18,7 @@ mod cors;
 mod docs;
 mod env;
 mod error;
+mod expect;
 mod fields;
 mod header;
 mod host;
@@ -50,6 +51,7 @@ pub use connections::{ConnectionConfig, HttpVersions, PlaceText};
 pub use docs::{EXAMPLE, markdown};
 pub use env::{Environment, PlaceholderError};
 pub use error::{ConfigError, Problem, Suggestion, render};
+pub use expect::ExpectSettings;
 pub use fields::FieldSettings;
 pub use host::HostPattern;
 pub use kind::{Kind, OrAuto, Section, Setting};
@@ -144,7 +146,7 @@ impl Config {
         let origin_tables = reader.tables(&top, Section::Origin);
         let origins = origin::read(&mut reader, &origin_tables, folder);
         let route_tables = reader.tables(&top, Section::Route);
-        let routes = route::read(&mut reader, &route_tables, &origins);
+        let routes = route::read(&mut reader, &route_tables, &origins, folder);
         let mut errors = reader.errors;
         if let (true, Some(listen), Some(cors), Some(limits)) = (errors.is_empty(), listen, cors, limits) {
             let origins = origins.into_iter().filter_map(origin::OriginDraft::finish).collect();

@@ -260,7 +260,12 @@ impl<'a> Reader<'a> {
         let mut whole = true;
         for item in items {
             let text = match item.get_ref() {
-                DeValue::String(text) => self.resolve(text, &item.span()),
+                DeValue::String(text) if setting.kind != Kind::Statuses || has_placeholder(text) => {
+                    self.resolve(text, &item.span())
+                }
+                DeValue::Integer(number) if setting.kind == Kind::Statuses => {
+                    Some(Text::plain(&decimal(number)))
+                }
                 _ => {
                     self.wrong_type(setting, item);
                     None

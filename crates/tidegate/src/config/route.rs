@@ -3,12 +3,14 @@
 //! Owns what is held against what among routes: their origins exist, and every route can be reached. It reports nothing
 //! that follows from an error that is reported already.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
 
 use super::error::Problem;
+use super::expect::{self, ExpectSettings};
 use super::fields::{self, FieldSettings};
 use super::header::parse_ignorable;
 use super::host::HostPattern;
@@ -61,6 +63,8 @@ pub struct LivePolicy {
     pub sharing: Arc<SharingSettings>,
     /// Which differences are told.
     pub fields: Arc<FieldSettings>,
+    /// Which answers are representations.
+    pub expect: Arc<ExpectSettings>,
 }
 
 /// A route, as far as it could be read.
@@ -86,8 +90,9 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
     tables: &[Fields<'_>],
     origins: &[OriginDraft],
+    folder: &Path,
 ) -> Vec<RouteConfig> {
-    let mut drafts: Vec<_> = tables.iter().map(|fields| route(reader, fields, origins)).collect();
+    let mut drafts: Vec<_> = tables.iter().map(|fields| route(reader, fields, origins, folder)).collect();
     drafts.retain(|draft| draft.pattern.is_some());
     // A stable sort: of two equal patterns the one that stands first in the file is the first.
     drafts.sort_by(|a, b| match (&a.pattern, &b.pattern) {
@@ -124,7 +129,7 @@ fn shadowed(host: &HostPattern, pattern: &Sourced<PathPattern>, earlier: &[Route
 }
 
 /// The settings of a route that mean nothing where everything is passed through.
-const LIVE_ONLY: [&str; 15] = [
+const LIVE_ONLY: &[&str] = &[
     "poll",
     "linger",
     "stale_if_error",
@@ -140,9 +145,10 @@ const LIVE_ONLY: [&str; 15] = [
     "ignore",
     "tolerance",
     "identity",
+    "expect",
 ];
 
-fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -> RouteDraft {
+fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft], folder: &Path) -> RouteDraft {
     reader.unknown_keys(table);
     let pattern = reader.value(table, "path", PathPattern::parse);
     let host = reader.value(table, "host", HostPattern::parse);
@@ -163,9 +169,10 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
     let ignored = reader.list(table, "ignore_headers", parse_ignorable);
     let sharing = sharing::read(reader, table);
     let controls = fields::read(reader, table);
+    let expect = expect::read(reader, table, folder);
     let is_live = live.as_ref().map(|live| *live.value);
     if is_live == Some(false) {
-        for key in LIVE_ONLY {
+        for &key in LIVE_ONLY {
             if let Some(span) = table.key_span(key) {
                 reader.report(&span, Problem::NotLive { key });
             }
@@ -183,6 +190,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft]) -
                 ignore_headers: ignored?.into_iter().map(|at| at.value).collect(),
                 sharing: Arc::new(sharing?),
                 fields: Arc::new(controls?),
+                expect: Arc::new(expect?),
             })
         } else {
             RoutePolicy::PassThrough

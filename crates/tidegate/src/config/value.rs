@@ -53,6 +53,10 @@ pub enum ValueError {
     CookieName,
     /// Not a method that could be declared safe.
     SafeMethod,
+    /// Not a status of a success with content.
+    Status,
+    /// Not a media type, nor a pattern of some.
+    MediaType,
     /// Not a JSON Pointer.
     Pointer(PointerError),
     /// Not a JSONPath. Where and why, unless the text came from the environment: that would tell its length.
@@ -189,6 +193,8 @@ impl ValueError {
                 PointerError::NoSlash => "does not begin with `/`, as a JSON Pointer does",
                 PointerError::Escape => "has a `~` that is followed by neither `0` nor `1`",
             },
+            Self::Status => "is not the status of a success with content",
+            Self::MediaType => "is not a media type",
             Self::Path(_) => "is not a JSONPath",
             Self::IgnoresAll => "selects the whole document, so that no change would ever be told",
             Self::NotLocal => {
@@ -285,6 +291,11 @@ impl ValueError {
                 HeaderError::HopByHop => "remove it: it never takes part in choosing a feed",
                 HeaderError::Framing => "remove it: requests that differ in it are different requests",
             },
+            Self::Status => "write statuses of 2xx, but not 204, 205 or 206: [200, 203]",
+            Self::MediaType => {
+                "write it without parameters, with one `*` in the subtype at the most: \"application/json\", \
+                 \"application/*+json\", \"text/*\""
+            }
             Self::Pointer(PointerError::NoSlash) => {
                 "write the members on the way: \"/data\", \"/result/rows\""
             }

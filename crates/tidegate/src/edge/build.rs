@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use http::HeaderName;
 use http::header::ORIGIN;
-use tidegate_core::{Policy, SharingPolicy, Vary, WindowLimits, json};
-use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Route};
+use tidegate_core::{Expect, Policy, SharingPolicy, Vary, WindowLimits, json};
+use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Origin, Route};
 
 use super::Gateway;
 use super::cors::Cors;
@@ -16,6 +16,7 @@ use crate::config::{
     ByteSize, Config, CorsOrigins, HostPattern, HttpVersions, LivePolicy, OriginConfig, PathPattern,
     PlaceText, RouteConfig,
 };
+use crate::expect::Expecting;
 use crate::origin::{ConnectionSettings, Http2, HttpOrigin, OriginError, OriginSettings, Place};
 use crate::proxy::Tunnels;
 
@@ -154,9 +155,13 @@ fn live_route(
     considered: Vary,
     totals: Arc<FeedCounters>,
 ) -> Route {
+    let (head, content) = (policy.expect.head(), policy.expect.content());
+    let asked: Arc<dyn Origin> = Arc::new(origin.clone());
+    let asked = if head.is_usual() { asked } else { Arc::new(Expecting::new(asked, head)) };
+    let expect: Option<Arc<dyn Expect>> = if content.is_any() { None } else { Some(Arc::new(content)) };
     Route {
         scope: format!("{} {paths}", origin.name()),
-        origin: Arc::new(origin.clone()),
+        origin: asked,
         policy: Policy {
             interval: *policy.poll,
             linger: *policy.linger,
@@ -165,6 +170,7 @@ fn live_route(
             max_depth: json::MAX_DEPTH,
             identities: Arc::new(policy.fields.identities()),
             controls: Arc::new(policy.fields.controls()),
+            expect,
         },
         heartbeat: *policy.heartbeat,
         conflate: *policy.conflate,

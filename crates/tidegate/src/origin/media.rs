@@ -30,7 +30,7 @@ const ALSO_TEXT: [&str; 15] = [
 
 /// What sort of document an answer is, or none: binary, a stream of its own, in a charset other than UTF-8, or without
 /// exactly one media type.
-pub(super) fn form(fields: &HeaderMap) -> Option<Form> {
+pub(crate) fn form(fields: &HeaderMap) -> Option<Form> {
     let mut values = fields.get_all(header::CONTENT_TYPE).iter();
     let (value, more) = (values.next()?, values.next());
     if more.is_some() {

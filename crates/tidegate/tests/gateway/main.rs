@@ -8,6 +8,7 @@ mod attacks;
 mod caching;
 mod common;
 mod cors;
+mod curses;
 mod documents;
 mod door;
 mod failures;

@@ -1,6 +1,7 @@
 //! An origin that comes and goes: what its clients are told of it.
 
 use super::*;
+use crate::time::Jitter;
 
 /// What subscribers were told while polls were answered in turn like these, for so many rounds.
 fn told(bench: &mut Bench, rounds: usize, answers: &[Outcome]) -> Vec<String> {
@@ -185,4 +186,82 @@ fn nothing_is_held_back_where_nobody_polls() {
     bench.seen();
     bench.answer(away());
     assert_eq!(bench.seen(), "status stale, failed");
+}
+
+/// What comes of a poll, drawn by lot.
+fn drawn(lot: &mut Jitter) -> Outcome {
+    match lot.bits() % 12 {
+        0 => away(),
+        1 => failed(FailureKind::TimedOut(crate::Phase::Head)),
+        2 => answered(500, &[]),
+        3 => answered(503, &[("retry-after", "1")]),
+        4 => answered(404, &[]),
+        5 => text(b"<h1>"),
+        6 => json("null]"),
+        7 => json(&lot.bits().to_string()),
+        _ => json("[1]"),
+    }
+}
+
+#[test]
+fn whatever_comes_live_is_what_was_confirmed_in_time() {
+    for seed in 0..300 {
+        let mut lot = Jitter::new(seed);
+        let mut bench = Bench::seeded(seed);
+        bench.subscribe();
+        bench.answer(json("[1]"));
+        let mut took = Duration::ZERO;
+        for _ in 0..100 {
+            let takes = lot.scale(Duration::from_millis(1500), 0.0, 1.0);
+            let outcome = drawn(&mut lot);
+            if bench.feed.poll_timeout().is_none() {
+                break;
+            }
+            bench.next_poll();
+            let answered = bench.now + takes;
+            while let Some(time) = bench.feed.poll_timeout().filter(|time| *time < answered) {
+                bench.now = time;
+                bench.feed.handle_timeout(time);
+                bench.drain();
+            }
+            let feed = &bench.feed;
+            let confirmed = feed.meta().unwrap().confirmed;
+            let due = confirmed + feed.fresh_within().max(took) + feed.patience();
+            assert!(
+                feed.status().state != State::Live || answered <= due,
+                "{seed}: {answered:?}, due {due:?}"
+            );
+            let is_good = matches!(&outcome, Outcome::Fresh(fresh) if fresh.form == Form::Json);
+            took = if is_good { takes } else { took };
+            bench.now = answered;
+            bench.answer(outcome);
+            let status = bench.feed.status();
+            assert_eq!(status.state == State::Live, status.cause.is_none(), "{seed}");
+            assert_eq!(status.retry_at.is_some(), status.cause.is_some(), "{seed}: the next try is told");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_expected_is_a_failure_and_changes_nothing() {
+    #[derive(Debug)]
+    struct Short;
+    impl Expect for Short {
+        fn check(&self, document: &crate::Document) -> Result<(), String> {
+            if document.text_len() < 5 { Ok(()) } else { Err("it is long".to_owned()) }
+        }
+    }
+    let mut bench = Bench::new();
+    bench.feed.policy.expect = Some(Arc::new(Short));
+    bench.subscribe();
+    bench.answer(json("[1,2,3]"));
+    assert_eq!(bench.seen(), "fetch, failed", "nothing begins with it");
+    bench.poll(json("[1]"));
+    assert_eq!(bench.seen(), "publish 1 whole, confirmed");
+    assert_eq!(bench.polled_until_told(&json("[1,2,3]")), "status stale, failed");
+    let cause = bench.feed.status().cause.clone().unwrap();
+    assert_eq!((cause.kind, &*cause.detail), (FailureKind::Unexpected, "it is long"));
+    assert_eq!(bench.head(), 1);
+    bench.poll(json("[2]"));
+    assert_eq!(bench.seen(), "publish 2 whole, status live, confirmed");
 }

@@ -7,6 +7,7 @@
 //! Invariant: each default is a text that its setting accepts (a test holds every one against the reader).
 
 mod connections;
+mod expect;
 mod limits;
 mod origin;
 mod route;
@@ -29,7 +30,15 @@ const fn time(least_ms: u64, most_ms: u64) -> Kind {
 
 /// All settings, in the order in which they are documented.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    [top::SETTINGS, tls::SETTINGS, limits::SETTINGS, origin::SETTINGS, connections::SETTINGS, route::SETTINGS]
-        .into_iter()
-        .flatten()
+    [
+        top::SETTINGS,
+        tls::SETTINGS,
+        limits::SETTINGS,
+        origin::SETTINGS,
+        connections::SETTINGS,
+        route::SETTINGS,
+        expect::SETTINGS,
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -58,6 +58,7 @@ fn what_the_environment_holds_is_never_printed() {
                     Section::Tls => format!("[tls]\n{line}{}{ORIGIN}{ROUTE}", other(TLS, setting.key)),
                     Section::Limits => format!("[limits]\n{line}{ORIGIN}{ROUTE}"),
                     Section::Origin => format!("{ROUTE}[[origin]]\n{line}{}", other(ORIGIN, setting.key)),
+                    Section::Expect => format!("{ORIGIN}{ROUTE}[route.expect]\n{line}"),
                     Section::Route => format!("{ORIGIN}[[route]]\n{line}{}", other(ROUTE, setting.key)),
                 };
                 let environment = |_: &str| Some(secret.to_owned());

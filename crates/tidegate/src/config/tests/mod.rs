@@ -1,6 +1,7 @@
 //! Whole files: what they mean, and everything that is wrong with them.
 
 mod attack;
+mod expect;
 mod fields;
 mod limits;
 mod origin_tls;
@@ -130,6 +131,10 @@ fn what_is_not_written_has_its_documented_default() {
         ("payload", live.fields.payload.to_string()),
         ("ignore", live.fields.ignore.iter().map(ToString::to_string).collect()),
         ("tolerance", live.fields.tolerance.iter().map(|(path, _)| path.to_string()).collect()),
+        ("status", live.expect.status.iter().map(|status| status.as_str().to_owned()).collect()),
+        ("type", live.expect.media.to_string()),
+        ("pointer", live.expect.pointer.iter().map(ToString::to_string).collect()),
+        ("schema", live.expect.schema.as_ref().map(|(path, _)| path.to_string()).unwrap_or_default()),
         ("identity", live.fields.identity.iter().map(|(path, _)| path.to_string()).collect()),
     ];
     let documented: Vec<_> = settings().filter_map(|s| Some((s.key, s.default?.to_owned()))).collect();
