@@ -151,3 +151,30 @@ async fn a_limit_is_obeyed_and_a_resource_that_is_gone_comes_back() {
     }
     assert_eq!(origin.asked("/limited"), asked);
 }
+
+#[tokio::test]
+async fn an_error_page_is_never_believed_where_the_route_says_what_it_expects() {
+    let origin = MoodyOrigin::start().await;
+    let expecting = "expect = { type = \"application/json\", pointer = [\"/number\"] }\n";
+    let gateway = Setup::lively(origin.url()).route(expecting).start().await;
+    let moods = [Mood::ErrorPage, Mood::Binary, Mood::Nested(3)];
+    let mut screens = Vec::new();
+    for (at, mood) in moods.into_iter().enumerate() {
+        let mut screen = Screen::open(gateway.address, format!("/{at}")).await;
+        screen.status(|status| status["state"] == "live").await;
+        origin.set(&screen.path, mood);
+        screens.push(screen);
+    }
+    for screen in &mut screens {
+        let unexpected = "urn:tidegate:problem:origin-unexpected";
+        screen.status(|status| status["state"] == "stale" && status["cause"]["type"] == unexpected).await;
+        assert_eq!(get(gateway.address, &screen.path, &[]).await.text(), origin.document(&screen.path));
+    }
+    origin.count_to(1);
+    origin.heal();
+    for screen in &mut screens {
+        let text = origin.document(&screen.path);
+        screen.hold(&text).await;
+        assert_eq!(screen.held.len(), 2, "the page was never among them: {:?}", screen.held);
+    }
+}
