@@ -131,6 +131,10 @@ kinds! {
     UnknownParameter = "unknown-parameter", BAD_REQUEST, Client, "Unknown reserved query parameter";
     /// The request is not valid.
     BadRequest = "bad-request", BAD_REQUEST, Client, "The request is not valid";
+    /// The request's content is over the limit.
+    BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, Client, "The request's content is too large";
+    /// The request's content did not come in time.
+    RequestTimeout = "request-timeout", REQUEST_TIMEOUT, Client, "The request did not come in time";
     /// No route is configured for this target.
     NoRoute = "no-route", NOT_FOUND, Client, "No route for this URL";
     /// The route exists, but not for this method.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use tidegate_core::caching::{Demand, Forward, Reuse};
 use tidegate_core::{
     Answer, Binding, Epoch, Failure, Fetching, Offset, Outcome, Position, State, Unfit, Unproven, Validators,
@@ -144,6 +144,8 @@ pub enum Resume {
 /// How a feed is doing.
 #[derive(Debug, Clone)]
 pub struct FeedReport {
+    /// The method that it is fetched by.
+    pub method: Method,
     /// Path and query.
     pub target: String,
     /// Whether it may have more than one caller: its key holds nothing that may identify one, and the origin does not

@@ -195,6 +195,7 @@ impl<F: PortFactory> Owner<F> {
 
     fn report(&self) -> FeedReport {
         FeedReport {
+            method: self.request.method().clone(),
             target: self.request.target().to_owned(),
             shared: !self.request.is_private(),
             key_fields: key_fields(&self.request),

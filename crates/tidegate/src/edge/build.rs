@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use http::HeaderName;
 use http::header::ORIGIN;
+use http::{HeaderName, Method};
 use tidegate_core::{Expect, Policy, SharingPolicy, Vary, WindowLimits, json};
 use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Origin, Route};
 
 use super::Gateway;
+use super::content::Reads;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
 use super::tls;
@@ -104,7 +105,8 @@ impl Gateway {
             });
             let live = live.map(Arc::new);
             let (host, pattern) = (HostPattern::clone(&host), PathPattern::clone(&pattern));
-            Some(GatewayRoute { host, pattern, origin, live })
+            let reads = route.live().map(reads).unwrap_or_default();
+            Some(GatewayRoute { host, pattern, origin, live, reads })
         };
         let routes = config.routes.iter().filter_map(route).collect();
         Ok(Gateway {
@@ -144,6 +146,16 @@ fn connections(origin: &OriginConfig) -> ConnectionSettings {
 /// A size as a number of bytes in memory.
 fn in_memory(size: ByteSize) -> usize {
     usize::try_from(size.0).unwrap_or(usize::MAX)
+}
+
+/// Which requests of a live route are reads.
+fn reads(policy: &LivePolicy) -> Reads {
+    let sharing = &policy.sharing;
+    Reads {
+        safe_methods: sharing.safe_methods.iter().map(|method| Method::clone(method)).collect(),
+        graphql: *sharing.graphql,
+        max_body: in_memory(*sharing.max_query_body),
+    }
 }
 
 fn live_route(

@@ -173,7 +173,7 @@ impl Listening {
             Decided::Stream(..) if read.len() > alone => {
                 self.hyper(io, door::again(read), Some(more_behind()), client, admitted).await;
             }
-            Decided::Stream(subscription, head) => {
+            Decided::Stream(subscription, head, _) => {
                 let head = stream::wire_head(&head, SystemTime::now());
                 self.hand_over(io, Leaving { subscription, head }, Way::First, &client, admitted);
             }
@@ -223,10 +223,10 @@ impl Listening {
         }
         match self.gateway.decide(request, client).await {
             Decided::Answer(response) => response,
-            Decided::Stream(..) if exit.has_more() => more_behind(),
-            Decided::Stream(subscription, head) => {
+            Decided::Stream(_, _, ending) if exit.has_more(&ending) => more_behind(),
+            Decided::Stream(subscription, head, ending) => {
                 let wire = stream::wire_head(&head, SystemTime::now());
-                match exit.leave(Leaving { subscription, head: wire }) {
+                match exit.leave(Leaving { subscription, head: wire }, &ending) {
                     Ok(response) => response,
                     Err(stays) => head.map(|()| stays.subscription.into_body().boxed_unsync()),
                 }

@@ -39,11 +39,26 @@ pub(super) struct Exit(Arc<Mutex<State>>);
 struct State {
     /// hyper has written something that was not passed on yet.
     unsent: bool,
-    /// What the last bytes read were, up to as many as end a head.
-    tail: [u8; 4],
+    /// What the last bytes read were.
+    tail: [u8; TAIL],
     leaving: Option<Leaving>,
     /// The connection, once hyper has let go of it.
     io: Option<(ClientIo, Admitted)>,
+}
+
+/// How many of the bytes read last are known.
+const TAIL: usize = 16;
+
+/// The bytes that a request ends with: a part of its content where it has one, and else the end of its head.
+pub(super) struct Ending(Vec<u8>);
+
+impl Ending {
+    /// Of a request with this content, of which the head said how long it is; without one, of any other. Chunked content
+    /// ends as a head does: with an empty line.
+    pub(super) fn of(content: &[u8]) -> Ending {
+        let known = [b"\r\n\r\n", &content[content.len().saturating_sub(TAIL)..]].concat();
+        Ending(known[known.len().saturating_sub(TAIL)..].to_vec())
+    }
 }
 
 /// A stream that is to go on without hyper.
@@ -61,16 +76,17 @@ impl Exit {
 
     /// Whether something came behind the request that is being answered, as far as can be told: two whole heads that
     /// came together look like one, and the second is lost unanswered, as it would have stayed.
-    pub(super) fn has_more(&self) -> bool {
+    pub(super) fn has_more(&self, ending: &Ending) -> bool {
         let tail = self.state().tail;
         // hyper takes a bare LF for the end of a line, too.
-        !tail.ends_with(b"\n\r\n") && !tail.ends_with(b"\n\n")
+        let ends_like_a_head = tail.ends_with(b"\n\r\n") || tail.ends_with(b"\n\n");
+        !(tail.ends_with(&ending.0) || (ending.0 == b"\r\n\r\n" && ends_like_a_head))
     }
 
     /// Takes the connection out of hyper's hands, if it can be now: gives the answer for hyper.
-    pub(super) fn leave(&self, leaving: Leaving) -> Result<Response<Body>, Leaving> {
+    pub(super) fn leave(&self, leaving: Leaving, ending: &Ending) -> Result<Response<Body>, Leaving> {
         let mut state = self.state();
-        if state.unsent || state.leaving.is_some() || state.tail != *b"\r\n\r\n" {
+        if state.unsent || state.leaving.is_some() || !state.tail.ends_with(&ending.0) {
             return Err(leaving);
         }
         state.leaving = Some(leaving);
@@ -112,11 +128,11 @@ impl Drop for Gate {
 }
 
 /// The last bytes of all that was read, of which `read` came last.
-fn tail(before: [u8; 4], read: &[u8]) -> [u8; 4] {
+fn tail(before: [u8; TAIL], read: &[u8]) -> [u8; TAIL] {
     let mut tail = before;
-    for byte in &read[read.len().saturating_sub(4)..] {
-        tail = [tail[1], tail[2], tail[3], *byte];
-    }
+    let new = &read[read.len().saturating_sub(TAIL)..];
+    tail.rotate_left(new.len());
+    tail[TAIL - new.len()..].copy_from_slice(new);
     tail
 }
 

@@ -3,9 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::header::{
-    CONTENT_LENGTH, HOST, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, ORIGIN, RANGE, TRANSFER_ENCODING,
-};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use rustls::ServerConfig;
 use tidegate_core::caching::{Demand, Forward};
@@ -20,7 +19,9 @@ use tokio::sync::watch;
 use tracing::{debug, error};
 
 use super::admission::AdmissionLimits;
+use super::content::{self, Content, Reads};
 use super::cors::Cors;
+use super::gate::Ending;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
 use super::writes::Write;
 use super::{answer, asked, cache_status, plain, stream};
@@ -51,24 +52,35 @@ pub(super) struct GatewayRoute {
     pub(super) host: HostPattern,
     pub(super) pattern: PathPattern,
     pub(super) origin: HttpOrigin,
-    /// Present where its GETs can be subscribed to.
+    /// Present where its reads can be subscribed to.
     pub(super) live: Option<Arc<Route>>,
+    /// What its reads are.
+    pub(super) reads: Reads,
 }
 
 /// What becomes of a request.
 pub(super) enum Decided {
     /// It is answered.
     Answer(Response<Body>),
-    /// It becomes a stream, with this head.
-    Stream(Subscription, Response<()>),
+    /// It becomes a stream, with this head; and what the request ended with.
+    Stream(Subscription, Response<()>, Ending),
 }
 
 /// A request that is to be answered from the hub.
 struct Live<'a> {
     route: &'a Arc<Route>,
+    method: Method,
     target: &'a str,
     fields: HeaderMap,
+    content: Bytes,
     reserved: &'a Reserved,
+}
+
+impl<'a> Live<'a> {
+    fn wanted(&self) -> Wanted<'_> {
+        let Live { route, method, target, fields, content, .. } = self;
+        Wanted { route, asked: Asked { method, target, fields, body: content } }
+    }
 }
 
 impl Gateway {
@@ -127,7 +139,7 @@ impl Gateway {
         let mut decided = self.answer(request, client).await;
         let (status, fields) = match &mut decided {
             Decided::Answer(response) => (response.status(), response.headers_mut()),
-            Decided::Stream(_, head) => (head.status(), head.headers_mut()),
+            Decided::Stream(_, head, _) => (head.status(), head.headers_mut()),
         };
         self.cors.apply(origin.as_ref(), fields);
         debug!(%method, path, status = status.as_u16(), client = %client.address, "answered");
@@ -166,26 +178,53 @@ impl Gateway {
                 }
             };
         }
-        match &route.live {
-            Some(live) if can_be_live(&request) => {
-                let fields = request.headers().clone();
-                let live = Live { route: live, target: &target, fields, reserved: &reserved };
+        let Some(live) = &route.live else { return self.pass(route, request, client).await };
+        match route.reads.judge(request, self.head_timeout).await {
+            Content::Read(request, content) => {
+                let (method, mut fields) = (request.method().clone(), request.headers().clone());
+                if !content::has_conditions(&method) {
+                    // RFC 9110 §13.1.3: with any other method it is ignored.
+                    fields.remove(IF_MODIFIED_SINCE);
+                }
+                let live =
+                    Live { route: live, method, target: &target, fields, content, reserved: &reserved };
                 self.live(route, live, request, client).await
             }
-            _ => {
-                self.translate_conditions(request.headers_mut()).await;
-                let status = route.live.as_ref().map(|_| match *request.method() {
-                    Method::GET | Method::HEAD => cache_status::BYPASS,
-                    _ => cache_status::METHOD,
-                });
-                let mut response = self.forward(route, request, client).await;
-                // What becomes a tunnel is no answer that anybody could keep.
-                if let Some(status) = status.filter(|_| !response.status().is_informational()) {
-                    answer::cache_status(response.headers_mut(), status);
+            Content::Other(request) => self.pass(route, request, client).await,
+            Content::TooLarge(request) => match negotiation::reading(request.headers()) {
+                Reading::Stream => refused(&Problem::new(ProblemKind::BodyTooLarge).with_detail(
+                    "the content is over this route's `max_query_body`, so it cannot be streamed",
+                )),
+                Reading::Plain => {
+                    let mut response = self.forward_read(route, request, client).await;
+                    answer::cache_status(response.headers_mut(), cache_status::BYPASS);
+                    Decided::Answer(response)
                 }
-                Decided::Answer(response)
+            },
+            Content::Late => {
+                let detail = "the request's content did not come within `request_head_timeout`";
+                refused(&Problem::new(ProblemKind::RequestTimeout).with_detail(detail))
+            }
+            Content::Broken => {
+                let detail = "the request's content broke off";
+                refused(&Problem::new(ProblemKind::BadRequest).with_detail(detail))
             }
         }
+    }
+
+    /// Passes a request through as it is, but for the positions of ours in its conditions.
+    async fn pass(&self, route: &GatewayRoute, mut request: Request<Body>, client: &Client) -> Decided {
+        self.translate_conditions(request.headers_mut()).await;
+        let status = route.live.as_ref().map(|_| match *request.method() {
+            Method::GET | Method::HEAD => cache_status::BYPASS,
+            _ => cache_status::METHOD,
+        });
+        let mut response = self.forward(route, request, client).await;
+        // What becomes a tunnel is no answer that anybody could keep.
+        if let Some(status) = status.filter(|_| !response.status().is_informational()) {
+            answer::cache_status(response.headers_mut(), status);
+        }
+        Decided::Answer(response)
     }
 
     async fn live(
@@ -213,7 +252,7 @@ impl Gateway {
         client: &Client,
     ) -> Decided {
         let resume = stream::resume(&live.fields, live.reserved.last_event_id.as_deref());
-        let wanted = Wanted { route: live.route, asked: Asked::get(live.target, &live.fields) };
+        let wanted = live.wanted();
         if self.is_short_of_memory() {
             // Connections are refused at the door; this one was there before.
             let detail = "the gateway's memory runs short; what is open comes first";
@@ -223,10 +262,12 @@ impl Gateway {
         let mut response = match self.hub.subscribe(wanted, resume, coding).await {
             Ok(subscription) => {
                 let head = stream::head(subscription.content_type.clone(), coding);
-                return Decided::Stream(subscription, head);
+                return Decided::Stream(subscription, head, Ending::of(&live.content));
             }
             Err(Refused::Raw(raw, unfit)) => stream::only_streams(passed_on(*raw), unfit),
-            Err(Refused::Bypass) => stream::only_streams(self.forward(route, request, client).await, None),
+            Err(Refused::Bypass) => {
+                stream::only_streams(self.forward_read(route, request, client).await, None)
+            }
             Err(refused) => self.refusal(refused),
         };
         answer::vary(response.headers_mut(), "Accept");
@@ -241,14 +282,14 @@ impl Gateway {
         client: &Client,
     ) -> Response<Body> {
         let demand = Demand::of(&live.fields);
-        let wanted = Wanted { route: live.route, asked: Asked::get(live.target, &live.fields) };
+        let wanted = live.wanted();
         let (refused, asked) = match self.hub.read(wanted, demand).await {
             Ok(current) => return plain::response(request.method(), &live.fields, &current).await,
             Err(refused) => refused,
         };
         let (mut response, status) = match refused {
             Refused::Bypass | Refused::TooManyFeeds | Refused::TooManyPrivateFeeds | Refused::Closing => {
-                (self.forward(route, request, client).await, Some(cache_status::BYPASS))
+                (self.forward_read(route, request, client).await, Some(cache_status::BYPASS))
             }
             Refused::NotKept if demand.only_if_cached => {
                 let detail =
@@ -258,7 +299,7 @@ impl Gateway {
             }
             // With `no-store` the answer is this reader's alone.
             Refused::NotKept => {
-                (self.forward(route, request, client).await, Some(cache_status::fwd(Forward::Miss)))
+                (self.forward_read(route, request, client).await, Some(cache_status::fwd(Forward::Miss)))
             }
             refused => (self.refusal(refused), asked.map(cache_status::fwd)),
         };
@@ -295,8 +336,29 @@ impl Gateway {
         told(&problem)
     }
 
+    /// Passes a request through that may change something.
     async fn forward(&self, route: &GatewayRoute, request: Request<Body>, client: &Client) -> Response<Body> {
-        let write = Write::of(&request, client, &route.origin, &self.hub);
+        let write = Write::of(&request, client, &route.origin, route.live.as_deref(), &self.hub);
+        self.exchange(route, request, client, write).await
+    }
+
+    /// Passes a request through that changes nothing, by its method or by the route's word.
+    async fn forward_read(
+        &self,
+        route: &GatewayRoute,
+        request: Request<Body>,
+        client: &Client,
+    ) -> Response<Body> {
+        self.exchange(route, request, client, None).await
+    }
+
+    async fn exchange(
+        &self,
+        route: &GatewayRoute,
+        request: Request<Body>,
+        client: &Client,
+        write: Option<Write>,
+    ) -> Response<Body> {
         match proxy::forward(&route.origin, request, client, &self.tunnels).await {
             Ok(response) => {
                 if let Some(write) = write {
@@ -339,18 +401,6 @@ impl Gateway {
             }
         }
     }
-}
-
-/// Whether the hub can answer: a read of the whole, without a body, that wants no other protocol. The preconditions of
-/// RFC 9110 §13.1.1 and §13.1.4 are the origin's to judge.
-fn can_be_live(request: &Request<Body>) -> bool {
-    let fields = request.headers();
-    let has_body = fields.contains_key(TRANSFER_ENCODING)
-        || fields.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
-    matches!(*request.method(), Method::GET | Method::HEAD)
-        && !has_body
-        && !proxy::is_upgrade(request)
-        && ![RANGE, IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| fields.contains_key(name))
 }
 
 /// What is wrong with how a request names its host (RFC 9112 §3.2): two servers must never take it for two hosts.

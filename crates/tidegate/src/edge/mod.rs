@@ -1,7 +1,7 @@
 //! The HTTP edge: which way a request goes, and the answers that are the gateway's own.
 //!
 //! ```text
-//! request ─▶ preflight? ─▶ route ─▶ reserved parameters ─▶ GET or HEAD of a live route?
+//! request ─▶ preflight? ─▶ route ─▶ reserved parameters ─▶ a read of a live route?
 //!                                                             │ no          │ yes
 //!                                                          forwarded   stream or plain, from the hub;
 //!                                                                      what cannot be shared is forwarded
@@ -16,10 +16,12 @@ mod build;
 mod cache_status;
 mod client_io;
 mod connection;
+mod content;
 mod cors;
 mod door;
 mod gate;
 mod gateway;
+mod graphql;
 mod plain;
 mod query;
 pub mod refused_sockets;

@@ -3,10 +3,12 @@
 //! Invariant: the feeds of everything that a write may have changed know of it before the writer has its answer. So
 //! whatever the writer reads next, and its own streams, show the write.
 
+use std::borrow::Cow;
+
 use http::header::{CONTENT_LOCATION, HOST, LOCATION};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri};
-use tidegate_hub::{Body, Hub, Origin};
+use tidegate_hub::{Body, Hub, Origin, Route};
 
 use crate::origin::{HttpOrigin, without_dot_segments};
 use crate::proxy::Client;
@@ -28,13 +30,17 @@ impl Write {
         request: &Request<Body>,
         client: &Client,
         origin: &HttpOrigin,
+        live: Option<&Route>,
         hub: &Hub,
     ) -> Option<Write> {
         if is_safe(request.method()) {
             return None;
         }
         let target = public_uri(request, &client.scheme)?;
-        let changed = vec![origin.resource(target.path_and_query()?.as_str())];
+        let written = target.path_and_query()?.as_str();
+        // Feeds are named without the parameters that do not choose the content.
+        let named = live.map_or(Cow::Borrowed(written), |live| live.sharing.ignored_query.strip(written));
+        let changed = vec![origin.resource(&named)];
         Some(Write { hub: hub.clone(), origin: origin.clone(), target, changed })
     }
 
