@@ -38,8 +38,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::uri::{PathAndQuery, Scheme};
 use http::Uri;
+use http::uri::{PathAndQuery, Scheme};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tidegate_hub::{FetchRequest, Fetched, Origin};

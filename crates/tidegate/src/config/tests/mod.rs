@@ -5,6 +5,7 @@ mod expect;
 mod fields;
 mod limits;
 mod origin_tls;
+mod recipes;
 mod sharing;
 mod tls;
 
