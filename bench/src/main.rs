@@ -1,6 +1,7 @@
 //! Benchmarks. `cargo run --release -p tidegate-bench -- patch` measures the patch engine beside its peers and prints
 //! the tables; `docs/BENCHMARKS.md` says how each figure comes about. `-- fanout` measures the built gateway beside its
-//! peers with a load client; `docs/FANOUT.md` shows the last run.
+//! peers with a load client; `docs/FANOUT.md` shows the last run. `-- polling` simulates the poll schedule beside fixed
+//! intervals; `docs/POLLING.md` shows the last run.
 //!
 //! A benchmark is not a test: nothing is asserted, and a target that is missed is a line in the report.
 
@@ -14,6 +15,7 @@ mod measure;
 mod neighbours;
 mod node;
 mod peers;
+mod polling;
 mod random;
 mod report;
 mod table;
@@ -45,6 +47,8 @@ enum Benchmark {
     Fanout(fanout::Arguments),
     /// How fresh good feeds stay beside bad ones.
     Neighbours(neighbours::Arguments),
+    /// The poll schedule in a simulated day, beside fixed intervals: requests for the same freshness.
+    Polling(polling::Arguments),
     /// A part of a fan-out run, in a process that the run starts.
     #[command(hide = true)]
     Role(fanout::RoleArguments),
@@ -77,6 +81,7 @@ fn main() -> io::Result<()> {
         Benchmark::Patch(arguments) => patch(&arguments),
         Benchmark::Fanout(arguments) => fanout::run(&arguments),
         Benchmark::Neighbours(arguments) => neighbours::run(&arguments),
+        Benchmark::Polling(arguments) => polling::run(&arguments),
         Benchmark::Role(arguments) => fanout::play(&arguments),
     }
 }

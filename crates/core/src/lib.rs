@@ -10,7 +10,7 @@ mod feed;
 pub mod negotiation;
 mod position;
 mod representation;
-mod schedule;
+pub mod schedule;
 pub mod sharing;
 mod time;
 mod validators;
@@ -21,11 +21,12 @@ pub use tidegate_json as json;
 pub use document::{Change, Document, DocumentError, Form, Rules, Step};
 pub use failure::{Failure, FailureKind, Phase};
 pub use feed::{
-    Cause, Ended, Expect, Feed, FetchPlan, Fetching, Meta, Output, Policy, Resumed, Serving, Settled, State,
-    Status, Unproven, Update, Wait,
+    Cause, Cost, Ended, Expect, Feed, FetchPlan, Fetching, Meta, Output, Policy, Resumed, Serving, Settled,
+    State, Status, Unproven, Update, Wait,
 };
 pub use position::{Binding, Epoch, Offset, ParsePositionError, Position};
 pub use representation::{Answer, Outcome, Representation, Unfit, Validators, retry_after};
+pub use schedule::{Pace, Wish};
 pub use sharing::{
     Asked, CookieNames, IgnoredQuery, PartName, SharedRequest, SharingKey, SharingPolicy, SharingRules, Vary,
 };

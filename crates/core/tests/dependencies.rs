@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("tidegate-testkit", &["tidegate-json", "tidegate-core", "tidegate-wire", "tidegate-hub"]),
-    ("tidegate-bench", &["tidegate-json"]),
+    ("tidegate-bench", &["tidegate-json", "tidegate-core"]),
 ];
 
 /// The crates that decide and do nothing: time, seeds and bytes are their arguments.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use http::Response;
 use tidegate_core::caching::{Demand, Forward};
-use tidegate_core::{Answer, Asked, Failure, Position, SharedRequest, SharingRules, Unfit, Validators, Vary};
+use tidegate_core::{
+    Answer, Asked, Failure, Position, SharedRequest, SharingRules, Unfit, Validators, Vary, Wish,
+};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::Clock;
@@ -100,20 +102,22 @@ impl Hub {
         self.registry.clock
     }
 
-    /// Subscribes. Comes back when the stream can begin or is refused.
+    /// Subscribes, for somebody with this wish. Comes back when the stream can begin or is refused.
     pub async fn subscribe(
         &self,
         wanted: Wanted<'_>,
         resume: Resume,
         coding: Coding,
+        wish: Wish,
     ) -> Result<Subscription, Refused> {
         let permit = self.streams.clone().try_acquire_owned().map_err(|_| Refused::TooManyStreams)?;
         let id = SubscriberId(self.registry.next_id());
         let shard = self.registry.next_shard();
         // Before the channel of the answer, so that it is dropped after it.
         let announced = Announced::new(id, self.registry.shard(shard).clone());
-        let attached: Attached =
-            self.ask(wanted, true, |reply| Message::Subscribe { id, shard, resume, coding, reply }).await?;
+        let attached: Attached = self
+            .ask(wanted, true, |reply| Message::Subscribe { id, shard, resume, coding, wish, reply })
+            .await?;
         let ways = self.ways.clone();
         Ok(Subscription { announced, permit, coding, ways, content_type: attached.content_type })
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -52,6 +53,8 @@ pub struct Fetched {
     pub raw: Option<http::Response<Body>>,
     /// Bytes of the body as they came over the wire (before decoding).
     pub wire_bytes: u64,
+    /// How long the request waited for its turn before it was sent.
+    pub waited: Duration,
 }
 
 impl fmt::Debug for Fetched {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mio::{Events, Poll, Token, Waker};
-use tidegate_core::Offset;
+use tidegate_core::{Offset, Wish};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -65,8 +65,8 @@ impl FeedPort for Port {
         let _ = self.owner.send(Message::StepFrom(self.feed, self.shard, from));
     }
 
-    fn unsubscribed(&self) {
-        let _ = self.owner.send(Message::Unsubscribed(self.feed, self.shard));
+    fn unsubscribed(&self, wish: Wish) {
+        let _ = self.owner.send(Message::Unsubscribed(self.feed, self.shard, wish));
     }
 }
 

@@ -49,7 +49,7 @@ impl<F: Fn(u64) -> Fetched + Send + Sync + 'static> Origin for Prompt<F> {
 }
 
 fn plain(outcome: Outcome) -> Fetched {
-    Fetched { outcome, raw: None, wire_bytes: 0 }
+    Fetched { outcome, raw: None, wire_bytes: 0, waited: Duration::ZERO }
 }
 
 fn fields(list: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -79,7 +79,7 @@ impl Bench {
         let hub = Hub::start(Clock::new(), limits, entropy).expect("threads can be started");
         let window = WindowLimits { bytes: 100_000, versions: 8 };
         let policy = Policy {
-            interval,
+            pace: tidegate_core::Pace::steady(interval),
             linger,
             stale_if_error: HOUR,
             window,
@@ -126,6 +126,7 @@ impl Bench {
                 Wanted { route: &self.route, asked: tidegate_core::Asked::get(target, &none) },
                 Resume::Nowhere,
                 Coding::Identity,
+                tidegate_core::Wish::NONE,
             )
             .await
     }
@@ -229,7 +230,14 @@ async fn an_answer_that_passes_through_goes_to_one() {
             .map_err(|it| -> BoxError { match it {} })
             .boxed_unsync();
         let raw = Some(Response::new(body));
-        answer.send(Fetched { outcome: Outcome::Unfit(Unfit::MediaType), raw, wire_bytes: 4 }).unwrap();
+        answer
+            .send(Fetched {
+                outcome: Outcome::Unfit(Unfit::MediaType),
+                raw,
+                wire_bytes: 4,
+                waited: Duration::ZERO,
+            })
+            .unwrap();
     };
     let (first, second, ()) =
         finish(async { tokio::join!(bench.read("/a", &none), bench.read("/a", &none), answer) }).await;

@@ -77,7 +77,9 @@ fn route_row(route: &RouteConfig) -> Vec<String> {
         RoutePolicy::Live(live) => {
             let ignored: Vec<_> = live.ignore_headers.iter().map(ToString::to_string).collect();
             row.push(String::from("yes"));
-            row.extend([&live.poll, &live.linger, &live.heartbeat].map(duration));
+            let most = live.pace.poll_max.clone().map(|_| display_duration(live.pace.ceiling()));
+            row.push(format!("{} … {most}", duration(&live.pace.poll)));
+            row.extend([&live.linger, &live.heartbeat].map(duration));
             row.push(if ignored.is_empty() { String::from("-") } else { ignored.join(", ") });
         }
         RoutePolicy::PassThrough => row.extend(["no", "-", "-", "-", "-"].map(String::from)),
@@ -139,11 +141,11 @@ The configuration is right. Listening on 0.0.0.0:8080.
   accounts  https://accounts.example.com/api  2s       5s    30s
 
 The first route that matches a path is the one for it:
-  route                    origin    live  poll   linger  heartbeat  ignores
-  /accounts/**             accounts  yes   500ms  1m      15s        -
-  /quotes/{symbol}/trades  market    yes   1s     10s     15s        -
-  /quotes/**               market    yes   250ms  10s     15s        accept-language
-  /**                      market    no    -      -       -          -
+  route                    origin    live  poll           linger  heartbeat  ignores
+  /accounts/**             accounts  yes   500ms … 1s     1m      15s        -
+  /quotes/{symbol}/trades  market    yes   1s … 2s        10s     15s        -
+  /quotes/**               market    yes   250ms … 500ms  10s     15s        accept-language
+  /**                      market    no    -              -       -          -
 ";
         assert_eq!(out, expected);
     }

@@ -367,7 +367,7 @@ mod tests {
             .unwrap();
         assert_eq!(made.listen.port(), 0);
         assert_eq!(made.cors, CorsOrigins::Any);
-        assert_eq!(*made.routes[0].live().unwrap().poll, Duration::from_millis(1500));
+        assert_eq!(*made.routes[0].live().unwrap().pace.poll, Duration::from_millis(1500));
         let errors = config("--origin http://h --cors-origin * --cors-origin http://a").unwrap_err();
         assert!(errors[0].to_string().starts_with("--cors-origin: "), "{}", errors[0]);
         assert!(config("--config no-such-file.toml").is_err());

@@ -166,7 +166,7 @@ impl Feed {
         let times = before.saturating_add(1);
         self.doubt.otherwise = Some((first, times));
         let (least, intervals, longest) = BELIEVED;
-        let lasts = now.since(first) >= (self.policy.interval * intervals).min(longest);
+        let lasts = now.since(first) >= (self.schedule.target() * intervals).min(longest);
         self.subscribers == 0 || (times >= least && lasts)
     }
 
@@ -204,11 +204,12 @@ impl Feed {
 
     /// How long after the beginning of a poll something has to confirm the head.
     pub(super) fn patience(&self) -> Duration {
-        self.policy.interval.max(MIN_PATIENCE).max(self.answer_time * 4)
+        // What has to wait for its turn at the gateway is not late at the origin.
+        self.schedule.target().max(MIN_PATIENCE).max(self.answer_time * 4) + self.schedule.waits() * 2
     }
 
     fn memory(&self) -> Duration {
-        MEMORY.0.max(self.policy.interval * MEMORY.1)
+        MEMORY.0.max(self.schedule.target() * MEMORY.1)
     }
 
     /// Marks the head stale since its last confirmation. What is gone stays gone until the origin shows it again.

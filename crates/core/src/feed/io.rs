@@ -10,14 +10,15 @@ use crate::document::Document;
 use crate::failure::Failure;
 use crate::json::{Failed, FieldControls, Identities};
 use crate::representation::{Answer, Unfit, Validators};
+use crate::schedule::Pace;
 use crate::sharing::Vary;
 use crate::window::{Version, WindowLimits};
 
 /// How a feed behaves; from its route.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// The time between the starts of two polls while somebody watches.
-    pub interval: Duration,
+    /// Between which bounds the time between two polls moves while somebody watches.
+    pub pace: Pace,
     /// How long a feed is kept, and polled if it was, after the last one left.
     pub linger: Duration,
     /// For how long what is stale may be served to plain readers while the origin fails, where the origin does not say.
@@ -60,6 +61,15 @@ pub struct FetchPlan {
     pub patient: bool,
 }
 
+/// What a fetch cost besides its time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// How long the request waited for its turn before it was sent.
+    pub waited: Duration,
+    /// Bytes of the body as they came over the wire.
+    pub bytes: u64,
+}
+
 /// What should happen.
 #[derive(Debug)]
 pub enum Output {
@@ -70,7 +80,8 @@ pub enum Output {
     /// A patch was made that was not right: the new head goes out whole instead. It is a bug, to be counted and logged
     /// with what reproduces it.
     Unproven(Box<Unproven>),
-    /// [`Feed::status`](super::Feed::status) changed and subscribers are to be told.
+    /// [`Feed::status`](super::Feed::status) or [`Feed::fresh_within`](super::Feed::fresh_within) changed and
+    /// subscribers are to be told.
     Status,
     /// A fetch came to its end: whoever waited for it, or for an earlier one, is answered.
     Settled(Fetching, Settled),

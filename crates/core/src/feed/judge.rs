@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::state::{Cause, Meta, State, Status};
-use super::{Ended, Feed, InFlight, Output, Policy, Settled, Unproven};
+use super::{Ended, Feed, Output, Policy, Settled, Unproven};
 use crate::document::{Change, Document, DocumentError, Form, Rules, Step};
 use crate::failure::{Failure, FailureKind};
 use crate::position::{Offset, Position};
@@ -16,7 +16,8 @@ use crate::time::Time;
 use crate::window::Version;
 
 impl Feed {
-    pub(super) fn judge(&mut self, now: Time, current: &InFlight, outcome: Outcome) -> Settled {
+    /// `sent` is when the request left, which the answer confirms.
+    pub(super) fn judge(&mut self, now: Time, sent: Time, outcome: Outcome) -> Settled {
         if let Some(vary) = self.uncovered_vary(&outcome) {
             if !self.window.is_empty() {
                 self.end(Ended::Split);
@@ -25,8 +26,8 @@ impl Feed {
             return Settled::Split(vary);
         }
         match outcome {
-            Outcome::NotModified { fields } => self.confirmed_unmodified(now, current.started, fields),
-            Outcome::Fresh(representation) => self.judge_fresh(now, current.started, representation),
+            Outcome::NotModified { fields } => self.confirmed_unmodified(now, sent, fields),
+            Outcome::Fresh(representation) => self.judge_fresh(now, sent, representation),
             Outcome::Answered(answer) => self.judge_answer(now, answer),
             Outcome::Unfit(Unfit::Slow) if self.window.is_empty() => Settled::Unfit(Unfit::Slow),
             Outcome::Unfit(unfit) => {

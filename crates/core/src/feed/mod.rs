@@ -18,6 +18,7 @@ mod doubt;
 mod invalidation;
 mod io;
 mod judge;
+mod polls;
 mod reads;
 mod state;
 mod update;
@@ -30,7 +31,8 @@ use bytes::Bytes;
 use http::header;
 
 use self::doubt::Doubt;
-pub use self::io::{Ended, Expect, FetchPlan, Fetching, Output, Policy, Settled, Unproven, Wait};
+pub use self::io::{Cost, Ended, Expect, FetchPlan, Fetching, Output, Policy, Settled, Unproven, Wait};
+use self::polls::Wishes;
 pub use self::reads::Serving;
 pub use self::state::{Cause, Meta, State, Status};
 pub use self::update::{Resumed, Update};
@@ -38,7 +40,7 @@ pub use self::update::{Resumed, Update};
 use crate::failure::FailureKind;
 use crate::position::{Binding, Epoch, Position};
 use crate::representation::{Outcome, Validators, retry_after};
-use crate::schedule::Schedule;
+use crate::schedule::{Saw, Schedule, Wish};
 use crate::sharing::{SharedRequest, Vary};
 use crate::time::Time;
 use crate::window::{Version, Window};
@@ -76,6 +78,7 @@ pub struct Feed {
     status: Status,
     doubt: Doubt,
     subscribers: usize,
+    wishes: Wishes,
     /// Polling goes on until then though nobody subscribes.
     polled_until: Time,
     /// The feed is kept until then though nobody needs it.
@@ -90,6 +93,8 @@ pub struct Feed {
     /// How long the origin takes to answer, smoothed.
     answer_time: Duration,
     schedule: Schedule,
+    /// What subscribers were told of the longest interval.
+    promised: Duration,
     outputs: VecDeque<Output>,
     ended: bool,
 }
@@ -105,7 +110,7 @@ impl Feed {
         binding: Binding,
         seed: u64,
     ) -> Feed {
-        let (limits, schedule) = (policy.window, Schedule::new(policy.interval, seed));
+        let (limits, schedule) = (policy.window, Schedule::new(policy.pace, seed));
         Feed {
             policy,
             considered: request.considered().clone(),
@@ -120,6 +125,7 @@ impl Feed {
             status: Status::initial(now),
             doubt: Doubt::none(now),
             subscribers: 0,
+            wishes: Wishes::default(),
             polled_until: now,
             kept_until: now,
             in_flight: None,
@@ -128,17 +134,20 @@ impl Feed {
             discarded: 0,
             next_poll: None,
             answer_time: Duration::ZERO,
+            promised: schedule.longest_interval(),
             schedule,
             outputs: VecDeque::new(),
             ended: false,
         }
     }
 
-    /// Somebody wants the stream. Counted from now on, so the caller owes a [`Feed::handle_unsubscribe`] whatever
-    /// comes of it.
-    pub fn handle_subscribe(&mut self, now: Time) -> Wait {
-        let is_current = self.is_current(now);
+    /// Somebody wants the stream. Counted from now on, so the caller owes a [`Feed::handle_unsubscribe`] with the same
+    /// wish whatever comes of it.
+    pub fn handle_subscribe(&mut self, now: Time, wish: Wish) -> Wait {
+        let is_current = self.is_current(now, wish);
         self.subscribers += 1;
+        self.wishes.add(wish);
+        self.heed_wishes();
         match &mut self.in_flight {
             _ if is_current => Wait::Ready,
             Some(current) if current.patient && !current.suspect => Wait::Until(current.fetch),
@@ -151,9 +160,11 @@ impl Feed {
     }
 
     /// A subscriber left.
-    pub fn handle_unsubscribe(&mut self, now: Time) {
+    pub fn handle_unsubscribe(&mut self, now: Time, wish: Wish) {
         debug_assert!(self.subscribers > 0, "every unsubscribe follows a subscribe");
         self.subscribers = self.subscribers.saturating_sub(1);
+        self.wishes.remove(wish);
+        self.heed_wishes();
         if self.subscribers == 0 {
             // Without a version there is nothing worth lingering for, and nobody comes back to a key that is not shared.
             let comes_back = !self.window.is_empty() && !self.considered.is_any();
@@ -165,7 +176,7 @@ impl Feed {
     }
 
     /// The fetch that [`Output::Fetch`] asked for came to its end.
-    pub fn handle_fetched(&mut self, now: Time, fetch: Fetching, outcome: Outcome) {
+    pub fn handle_fetched(&mut self, now: Time, fetch: Fetching, cost: Cost, outcome: Outcome) {
         let Some(current) = self.in_flight.take_if(|current| current.fetch == fetch) else {
             debug_assert!(false, "only the fetch under way can end");
             return;
@@ -176,10 +187,17 @@ impl Feed {
             return;
         }
         let answered = !matches!(outcome, Outcome::Failed(_));
-        let settled = self.judge(now, &current, outcome);
+        let before = self.head().map(|head| head.position.offset);
+        let sent = current.started + cost.waited;
+        let settled = self.judge(now, sent, outcome);
         if answered {
-            self.answer_time = (self.answer_time * 3 + now.since(current.started)) / 4;
+            self.answer_time = (self.answer_time * 3 + now.since(sent)) / 4;
         }
+        let saw = match before {
+            None => Saw::First,
+            Some(before) if self.head().is_some_and(|head| head.position.offset == before) => Saw::Same,
+            Some(_) => Saw::Changed,
+        };
         let succeeded = matches!(settled, Settled::Confirmed);
         self.invalidated &= !succeeded || current.suspect;
         let again = current.again || current.suspect;
@@ -199,7 +217,7 @@ impl Feed {
             self.schedule.forget_failures();
         }
         let next = match succeeded || is_document(&settled) {
-            true => self.schedule.after_success(current.started, now),
+            true => self.next_after(now, &current, cost, saw),
             false => self.schedule.after_failure(now, retry_after),
         };
         self.next_poll = Some(next);
@@ -275,11 +293,6 @@ impl Feed {
         &self.status
     }
 
-    /// The most time between two confirmations while the feed is live.
-    pub fn fresh_within(&self) -> Duration {
-        self.schedule.longest_interval()
-    }
-
     /// Subscribers counted.
     pub fn subscribers(&self) -> usize {
         self.subscribers
@@ -319,11 +332,11 @@ impl Feed {
 }
 
 impl Feed {
-    /// Whether whoever comes now can be told a state at once. After a write that would be that it is `live`, which
+    /// Whether whoever comes now with this wish can be told a state at once. After a write that would be that it is `live`, which
     /// only the next fetch can tell.
-    fn is_current(&self, now: Time) -> bool {
+    fn is_current(&self, now: Time, wish: Wish) -> bool {
         let unsure = self.invalidated && self.status.state == State::Live;
-        self.is_polling(now) && self.has_something_to_say() && !unsure
+        self.is_polling(now) && self.has_something_to_say() && !unsure && self.is_fresh_for(now, wish)
     }
 
     /// Whether a new subscriber can be told a state.

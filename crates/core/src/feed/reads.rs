@@ -2,6 +2,7 @@
 
 use super::{Feed, Fetching, State};
 use crate::caching::{Demand, Forward, Reuse};
+use crate::schedule::Wish;
 use crate::time::Time;
 
 /// How a plain reader is served.
@@ -65,7 +66,9 @@ impl Feed {
             let known = polled && (failing || !self.invalidated) && !demand.insists();
             return if known { Serving::Unshared } else { after(Forward::Miss) };
         }
-        let confirmed = polled && !failing && !self.invalidated;
+        // A feed that runs for subscribers who need less is not as fresh as the route has it.
+        let fresh = self.is_fresh_for(now, Wish::NONE);
+        let confirmed = polled && !failing && !self.invalidated && fresh;
         let reuse = match self.invalidated {
             true => Err(Forward::Stale),
             false => meta.control.reuse(demand, meta.age_at(now), confirmed),

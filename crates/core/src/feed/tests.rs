@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::json;
 use crate::position::{Offset, Position};
 use crate::representation::{Answer, Representation, Unfit};
+use crate::schedule::Pace;
 use crate::sharing::{Asked, SharingPolicy, SharingRules};
 use crate::window::WindowLimits;
 use http::{HeaderMap, StatusCode};
@@ -95,7 +96,11 @@ impl Bench {
 
     /// A watched feed of a route that ignores `$.at`, with its first version.
     fn ignoring_at(body: &str) -> Bench {
-        let mut bench = Bench::new();
+        Bench::ignoring_at_pace(Pace::steady(Duration::from_millis(500)), body)
+    }
+
+    fn ignoring_at_pace(pace: Pace, body: &str) -> Bench {
+        let mut bench = Bench::at_pace(pace, &[], "", WindowLimits { bytes: 100_000, versions: 8 });
         let at = json::JsonPath::parse("$.at").unwrap();
         bench.feed.policy.controls =
             Arc::new(json::FieldControls::new(json::Pointer::root(), vec![at], Vec::new()));
@@ -107,9 +112,18 @@ impl Bench {
 
     /// A feed for a request with these fields, under a key that considers what `vary` names.
     fn with(request: &[(&'static str, &'static str)], vary: &'static str, window: WindowLimits) -> Bench {
-        let interval = Duration::from_millis(500);
+        Bench::at_pace(Pace::steady(Duration::from_millis(500)), request, vary, window)
+    }
+
+    /// The same, at this pace.
+    fn at_pace(
+        pace: Pace,
+        request: &[(&'static str, &'static str)],
+        vary: &'static str,
+        window: WindowLimits,
+    ) -> Bench {
         let policy = Policy {
-            interval,
+            pace,
             linger: LINGER,
             stale_if_error: Duration::from_secs(60),
             window,
@@ -129,7 +143,7 @@ impl Bench {
     /// A feed whose polls are spread in another way.
     fn seeded(seed: u64) -> Bench {
         let mut bench = Bench::new();
-        bench.feed.schedule = Schedule::new(bench.feed.policy.interval, seed);
+        bench.feed.schedule = Schedule::new(bench.feed.policy.pace, seed);
         bench
     }
 
@@ -179,13 +193,13 @@ impl Bench {
     }
 
     fn subscribe(&mut self) -> Wait {
-        let wait = self.feed.handle_subscribe(self.now);
+        let wait = self.feed.handle_subscribe(self.now, Wish::NONE);
         self.drain();
         wait
     }
 
     fn unsubscribe(&mut self) {
-        self.feed.handle_unsubscribe(self.now);
+        self.feed.handle_unsubscribe(self.now, Wish::NONE);
         self.drain();
     }
 
@@ -210,7 +224,7 @@ impl Bench {
 
     fn answer(&mut self, outcome: Outcome) {
         let fetch = self.fetching.take().expect("a fetch is under way");
-        self.feed.handle_fetched(self.now, fetch, outcome);
+        self.feed.handle_fetched(self.now, fetch, Cost::default(), outcome);
         self.drain();
     }
 

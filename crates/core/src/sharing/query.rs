@@ -33,7 +33,8 @@ impl IgnoredQuery {
     /// either.
     pub fn strip<'a>(&self, target: &'a str) -> Cow<'a, str> {
         let Some((path, query)) = target.split_once('?') else { return Cow::Borrowed(target) };
-        if !query.split('&').any(|parameter| self.ignores(parameter)) {
+        let ignores_any = !(self.names.is_empty() && self.prefixes.is_empty());
+        if !ignores_any || !query.split('&').any(|parameter| self.ignores(parameter)) {
             return Cow::Borrowed(target);
         }
         let kept: Vec<&str> = query.split('&').filter(|parameter| !self.ignores(parameter)).collect();

@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use tidegate_core::caching::{Demand, Forward, Reuse};
 use tidegate_core::{
     Answer, Binding, Epoch, Failure, Fetching, Offset, Outcome, Position, State, Unfit, Unproven, Validators,
-    Vary,
+    Vary, Wish,
 };
 use tokio::sync::oneshot;
 
@@ -106,6 +106,8 @@ pub enum Message {
         resume: Resume,
         /// How its stream is coded.
         coding: Coding,
+        /// How old it lets its data become.
+        wish: Wish,
         /// Where the answer goes.
         reply: oneshot::Sender<Reply<Attached>>,
     },
@@ -120,8 +122,8 @@ pub enum Message {
     },
     /// The resource was written to, or may have been: what was asked of the origin before may be older than that.
     Invalidated,
-    /// A subscriber left its shard.
-    Unsubscribed(FeedId, ShardIndex),
+    /// A subscriber with this wish left its shard.
+    Unsubscribed(FeedId, ShardIndex, Wish),
     /// A shard needs the step from a version to the head.
     StepFrom(FeedId, ShardIndex, Offset),
     /// Which validators the origin gave for a version.

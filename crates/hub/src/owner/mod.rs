@@ -17,8 +17,8 @@ use std::time::Duration;
 use http::{HeaderMap, Response, StatusCode, header};
 use tidegate_core::caching::{self, Demand, Forward, Reuse};
 use tidegate_core::{
-    Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName, Resumed,
-    Serving, Settled, SharedRequest, State, Time, Update, Vary, Wait,
+    Cost, Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName, Resumed,
+    Serving, Settled, SharedRequest, State, Time, Update, Vary, Wait, Wish,
 };
 use tokio::sync::oneshot;
 
@@ -47,6 +47,7 @@ enum Waiter {
         shard: ShardIndex,
         resume: Resume,
         coding: Coding,
+        wish: Wish,
         reply: oneshot::Sender<Reply<Attached>>,
     },
     Reader {
@@ -144,7 +145,8 @@ impl<F: PortFactory> Owner<F> {
         self.counters.fetched(&fetched.outcome, fetched.wire_bytes);
         self.unmodified = matches!(fetched.outcome, Outcome::NotModified { .. });
         self.raw = fetched.raw.map(Box::new);
-        self.feed.handle_fetched(now, fetch, fetched.outcome);
+        let cost = Cost { waited: fetched.waited, bytes: fetched.wire_bytes };
+        self.feed.handle_fetched(now, fetch, cost, fetched.outcome);
         self.drain(now);
         self.raw = None;
     }
@@ -159,10 +161,10 @@ impl<F: PortFactory> Owner<F> {
             Message::Subscribe { reply, .. } if self.feed.subscribers() >= self.route.max_streams => {
                 let _ = reply.send(Reply::Full);
             }
-            Message::Subscribe { id, shard, resume, coding, reply } => {
+            Message::Subscribe { id, shard, resume, coding, wish, reply } => {
                 let own = !self.feed.is_fetching();
-                let waiter = Waiter::Subscriber { own, id, shard, resume, coding, reply };
-                match self.feed.handle_subscribe(now) {
+                let waiter = Waiter::Subscriber { own, id, shard, resume, coding, wish, reply };
+                match self.feed.handle_subscribe(now, wish) {
                     Wait::Ready => self.admit(waiter),
                     Wait::Until(fetch) => self.waiting.push((fetch, waiter)),
                 }
@@ -179,7 +181,7 @@ impl<F: PortFactory> Owner<F> {
                 }
             }
             Message::Invalidated => self.feed.handle_invalidated(now),
-            Message::Unsubscribed(id, shard) if id == self.id => self.unsubscribed(now, shard),
+            Message::Unsubscribed(id, shard, wish) if id == self.id => self.unsubscribed(now, shard, wish),
             Message::StepFrom(id, shard, from) if id == self.id => self.step_from(shard, from),
             // About an earlier feed of this owner: its subscribers were all let go when it ended.
             Message::Unsubscribed(..) | Message::StepFrom(..) => {}
@@ -276,7 +278,7 @@ impl<F: PortFactory> Owner<F> {
 
     /// Attaches a subscriber to its shard, at the position that it can prove.
     fn admit(&mut self, waiter: Waiter) {
-        let (Waiter::Subscriber { id, shard, resume, coding, reply, .. }, Some(head)) =
+        let (Waiter::Subscriber { id, shard, resume, coding, wish, reply, .. }, Some(head)) =
             (waiter, self.head.clone())
         else {
             return;
@@ -308,6 +310,7 @@ impl<F: PortFactory> Owner<F> {
             admitted: Box::new(move || reply.send(Reply::Have(Attached { content_type })).is_ok()),
             manner: Manner { heartbeat: self.route.heartbeat, conflate: self.route.conflate },
             feed: self.id,
+            wish,
             port: self.ports.port(self.id, shard),
             head,
             status: self.status_view(),
@@ -316,14 +319,14 @@ impl<F: PortFactory> Owner<F> {
         self.actions.push(Action::Tell(shard, FeedCommand::Attach(Box::new(subscriber))));
     }
 
-    fn unsubscribed(&mut self, now: Time, shard: ShardIndex) {
+    fn unsubscribed(&mut self, now: Time, shard: ShardIndex, wish: Wish) {
         if let Some(count) = self.shards.get_mut(&shard) {
             *count -= 1;
             if *count == 0 {
                 self.shards.remove(&shard);
             }
             self.packs &= !self.shards.is_empty();
-            self.feed.handle_unsubscribe(now);
+            self.feed.handle_unsubscribe(now, wish);
         }
     }
 
@@ -334,16 +337,18 @@ impl<F: PortFactory> Owner<F> {
         }
         self.looked = now;
         let left = |waiter: &Waiter| matches!(waiter, Waiter::Subscriber { reply, .. } if reply.is_closed());
-        for _ in self.waiting.extract_if(.., |(_, waiter)| left(waiter)) {
-            self.feed.handle_unsubscribe(now);
+        for (_, waiter) in self.waiting.extract_if(.., |(_, waiter)| left(waiter)) {
+            if let Waiter::Subscriber { wish, .. } = waiter {
+                self.feed.handle_unsubscribe(now, wish);
+            }
         }
     }
 
     fn refuse(&mut self, now: Time, waiter: Waiter, how: Refusal) {
         match waiter {
-            Waiter::Subscriber { reply, .. } => {
+            Waiter::Subscriber { wish, reply, .. } => {
                 let _ = reply.send(how.into_reply());
-                self.feed.handle_unsubscribe(now);
+                self.feed.handle_unsubscribe(now, wish);
             }
             Waiter::Reader { reply, .. } => {
                 let _ = reply.send(how.into_reply());

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tidegate_core::{Answer, Binding, Epoch, Position, Validators, Vary};
 use tidegate_core::{
-    Asked, FailureKind, Form, Policy, Representation, SharingPolicy, SharingRules, WindowLimits,
+    Asked, FailureKind, Form, Pace, Policy, Representation, SharingPolicy, SharingRules, WindowLimits,
 };
 use tokio::sync::oneshot::Receiver;
 
@@ -27,7 +27,7 @@ struct NoPort;
 
 impl FeedPort for NoPort {
     fn request_step(&self, _: Offset) {}
-    fn unsubscribed(&self) {}
+    fn unsubscribed(&self, _: Wish) {}
 }
 
 struct NoPorts;
@@ -62,7 +62,7 @@ impl Bench {
             scope: "r".to_owned(),
             origin: Arc::new(NoOrigin),
             policy: Policy {
-                interval: Duration::from_millis(500),
+                pace: Pace::steady(Duration::from_millis(500)),
                 linger: LINGER,
                 stale_if_error: Duration::from_secs(60),
                 window: WindowLimits { bytes: 10_000, versions: 4 },
@@ -105,7 +105,7 @@ impl Bench {
                 }
                 Action::Tell(_, FeedCommand::Attach(new)) => {
                     if !(new.admitted)() {
-                        let left = Message::Unsubscribed(new.feed, SHARD);
+                        let left = Message::Unsubscribed(new.feed, SHARD, new.wish);
                         self.owner.handle(self.now, left);
                         self.act();
                     }
@@ -143,6 +143,7 @@ impl Bench {
             shard: SHARD,
             resume,
             coding: Coding::Identity,
+            wish: Wish::NONE,
             reply,
         };
         self.owner.handle(self.now, message);
@@ -169,7 +170,11 @@ impl Bench {
 
     fn fetched(&mut self, outcome: Outcome) {
         let number = self.fetching.take().expect("a fetch is under way");
-        self.owner.handle_fetched(self.now, number, Fetched { outcome, raw: None, wire_bytes: 0 });
+        self.owner.handle_fetched(
+            self.now,
+            number,
+            Fetched { outcome, raw: None, wire_bytes: 0, waited: Duration::ZERO },
+        );
         self.act();
     }
 
@@ -442,7 +447,7 @@ fn a_full_feed_refuses_and_has_room_again() {
     let mut third = bench.subscribe(3, Resume::Nowhere);
     assert_eq!(kind(&mut third), "full", "those who wait count");
     bench.fetched(fresh("[1]", &[]));
-    bench.owner.handle(bench.now, Message::Unsubscribed(FeedId(1), SHARD));
+    bench.owner.handle(bench.now, Message::Unsubscribed(FeedId(1), SHARD, Wish::NONE));
     let mut fourth = bench.subscribe(4, Resume::Nowhere);
     assert_eq!(kind(&mut fourth), "have");
 }

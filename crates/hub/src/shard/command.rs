@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidegate_core::Offset;
+use tidegate_core::{Offset, Wish};
 
 use crate::frame::{Coding, Frame};
 use crate::published::{Published, StatusView};
@@ -42,8 +42,8 @@ pub trait FeedPort {
     /// Asks for the step from `from` to the head; answered with [`FeedCommand::Step`].
     fn request_step(&self, from: Offset);
 
-    /// A subscriber left.
-    fn unsubscribed(&self);
+    /// A subscriber with this wish left.
+    fn unsubscribed(&self, wish: Wish);
 }
 
 /// Names a feed among all of the process.
@@ -75,6 +75,8 @@ pub struct NewSubscriber<P> {
     pub admitted: Box<dyn FnOnce() -> bool + Send>,
     /// The feed it subscribes to, as it is now.
     pub feed: FeedId,
+    /// How old it lets its data become: the owner is told it again when it leaves.
+    pub wish: Wish,
     /// How to speak to the feed's owner.
     pub port: P,
     /// The feed's head.

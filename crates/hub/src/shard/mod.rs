@@ -30,7 +30,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use slab::Slab;
-use tidegate_core::{Jitter, Offset, Time};
+use tidegate_core::{Jitter, Offset, Time, Wish};
 use tidegate_wire::sse::HEARTBEAT;
 
 pub use self::command::{
@@ -187,14 +187,14 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     }
 
     fn attach(&mut self, now: Time, new: NewSubscriber<P>) {
-        let NewSubscriber { id, start, admitted, feed, port, head, status, manner, counters } = new;
+        let NewSubscriber { id, start, admitted, feed, wish, port, head, status, manner, counters } = new;
         if !admitted() {
-            port.unsubscribed();
+            port.unsubscribed(wish);
             return;
         }
         let ending = self.closing.then(|| {
             // It was on its way when the others were told.
-            port.unsubscribed();
+            port.unsubscribed(wish);
             let retry = retry(&mut self.jitter);
             let last = status.first_event(now, &self.clock, false, retry);
             Box::new(Ending { last: Some(Frame::new(last)), until: now + LAST_WORDS })
@@ -211,6 +211,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         let key = self.subscribers.insert(Subscriber {
             id,
             feed,
+            wish,
             place: 0,
             sink: None,
             progress: Progress { cursor, updated: false, told: None, coded: Coded::begin(Coding::Identity) },
@@ -293,7 +294,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         for (feed, status) in feeds {
             // Their owners do not know: the feeds would be polled on for nobody.
             if let Some(view) = self.feeds.get(&feed) {
-                view.members.iter().for_each(|_| view.port.unsubscribed());
+                view.members.iter().for_each(|key| view.port.unsubscribed(self.subscribers[*key].wish));
             }
             self.end(now, feed, &status);
         }
@@ -326,15 +327,19 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         if let Some(pin) = subscriber.pin {
             self.pins.release(pin);
         }
-        if subscriber.ending.is_none() {
-            self.leave_feed(subscriber.feed, subscriber.place);
+        let (left, feed) = (subscriber.ending.is_none(), subscriber.feed);
+        let (place, wish) = (subscriber.place, subscriber.wish);
+        // Its socket and its place among the streams are free before its feed's owner hears that it left.
+        drop(subscriber);
+        if left {
+            self.leave_feed(feed, place, wish);
         }
     }
 
     /// Takes the member at `place` out of a feed.
-    fn leave_feed(&mut self, feed: FeedId, place: usize) {
+    fn leave_feed(&mut self, feed: FeedId, place: usize, wish: Wish) {
         let Some(view) = self.feeds.get_mut(&feed) else { return };
-        view.port.unsubscribed();
+        view.port.unsubscribed(wish);
         view.members.swap_remove(place);
         // The one that moved stood at the end.
         let (moved, end) = (view.members.get(place).copied(), view.members.len());
@@ -365,9 +370,9 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         newest.retain(|(_, key)| self.subscribers[*key].ending.is_none());
         for (_, key) in newest.into_iter().take(count) {
             let subscriber = &self.subscribers[key];
-            let (feed, place) = (subscriber.feed, subscriber.place);
+            let (feed, place, wish) = (subscriber.feed, subscriber.place, subscriber.wish);
             let Some(status) = self.feeds.get(&feed).map(|view| view.status.clone()) else { continue };
-            self.leave_feed(feed, place);
+            self.leave_feed(feed, place, wish);
             self.dismiss(now, key, &status);
         }
     }

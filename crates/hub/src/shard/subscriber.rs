@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidegate_core::{Offset, Time};
+use tidegate_core::{Offset, Time, Wish};
 
 use super::command::{FeedId, SubscriberId, Written};
 use super::pins::Pin;
@@ -102,6 +102,7 @@ pub(super) struct Ending {
 pub(super) struct Subscriber<S> {
     pub(super) id: SubscriberId,
     pub(super) feed: FeedId,
+    pub(super) wish: Wish,
     /// Its place among the members of its feed.
     pub(super) place: usize,
     /// Its connection, once it has come.

@@ -81,7 +81,7 @@ impl FeedPort for TestPort {
     fn request_step(&self, from: Offset) {
         self.steps.borrow_mut().push(from);
     }
-    fn unsubscribed(&self) {
+    fn unsubscribed(&self, _: Wish) {
         self.left.set(self.left.get() + 1);
     }
 }
@@ -155,6 +155,7 @@ impl Bench {
             start,
             admitted: Box::new(move || waits),
             feed: FEED,
+            wish: Wish::NONE,
             port: self.port.clone(),
             head: head.clone(),
             status,

@@ -160,7 +160,7 @@ impl Api {
                 fields: self.fields(),
             }),
         };
-        (delay, Fetched { outcome, raw: None, wire_bytes: self.body.len() as u64 })
+        (delay, Fetched { outcome, raw: None, wire_bytes: self.body.len() as u64, waited: Duration::ZERO })
     }
 
     /// The canonical content now.

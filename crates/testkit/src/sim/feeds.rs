@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 use tidegate_core::{
-    Asked, Binding, Epoch, Fetching, Jitter, Offset, Policy, SharedRequest, SharingRules, Time, Vary,
-    WindowLimits, json,
+    Asked, Binding, Epoch, Fetching, Jitter, Offset, Pace, Policy, SharedRequest, SharingRules, Time, Vary,
+    WindowLimits, Wish, json,
 };
 use tidegate_hub::owner::{Lineage, Message, Owner, PortFactory, ShardIndex};
 use tidegate_hub::shard::{FeedId, FeedPort};
@@ -19,8 +19,11 @@ use tidegate_hub::{FetchRequest, Fetched, Origin, Route};
 use super::api::Api;
 use super::script::Setup;
 
-/// The time between two polls.
-pub(super) const INTERVAL: Duration = Duration::from_millis(500);
+/// The time between two polls of what changes.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// The time between two polls of what does not.
+pub(super) const CEILING: Duration = Duration::from_millis(1500);
 
 /// How long a feed is polled after the last one left.
 pub(super) const LINGER: Duration = Duration::from_millis(1500);
@@ -41,8 +44,8 @@ impl FeedPort for SimPort {
         self.outbox.borrow_mut().push((self.resource, self.shard, message));
     }
 
-    fn unsubscribed(&self) {
-        let message = Message::Unsubscribed(self.feed, self.shard);
+    fn unsubscribed(&self, wish: Wish) {
+        let message = Message::Unsubscribed(self.feed, self.shard, wish);
         self.outbox.borrow_mut().push((self.resource, self.shard, message));
     }
 }
@@ -87,7 +90,7 @@ pub(super) struct Resource {
 impl Resource {
     pub(super) fn new(index: usize, setup: &Setup) -> Resource {
         let policy = Policy {
-            interval: INTERVAL,
+            pace: Pace { target: INTERVAL, ceiling: CEILING, obeys_lifetime: true },
             linger: LINGER,
             stale_if_error: Duration::from_secs(3600),
             window: WindowLimits { bytes: setup.window_bytes, versions: setup.versions },

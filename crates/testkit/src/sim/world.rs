@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate_core::caching::Demand;
-use tidegate_core::{Fetching, Jitter, Outcome, Position, Time};
+use tidegate_core::{Fetching, Jitter, Outcome, Position, Time, Wish};
 use tidegate_hub::owner::{Action, Current, Message, Reason, Reply, Resume, ShardIndex};
 use tidegate_hub::shard::{Command, Opening, Shard, SubscriberId};
 use tidegate_hub::{Clock, Coding, Fetched};
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::api::{Fault, LONGEST_FETCH};
 use super::check::{Book, Promise, Tally, Violation};
 use super::client::{Answer, Client, ResumeWith};
-use super::feeds::{INTERVAL, Outbox, Resource, SimPort};
+use super::feeds::{CEILING, Outbox, Resource, SimPort};
 use super::pipe::{Pipe, PipeSink};
 use super::script::{Act, Script, Setup};
 
@@ -67,6 +67,11 @@ const QUIET: Duration = Duration::from_secs(45);
 /// Every other client takes gzip, where clients do.
 fn coding_of(index: usize, setup: &Setup) -> Coding {
     if setup.gzip && index.is_multiple_of(2) { Coding::Gzip } else { Coding::Identity }
+}
+
+/// The last of several clients lets its data become a second old, where they are many.
+fn wish_of(index: usize, setup: &Setup) -> Wish {
+    if index % 3 == 2 && index + 1 == setup.clients { Wish::seconds(1) } else { Wish::NONE }
 }
 
 impl World {
@@ -179,7 +184,7 @@ impl World {
         for client in 0..self.clients.len() {
             self.allow(client, usize::MAX);
         }
-        self.advance(INTERVAL + 20 * self.setup.lag);
+        self.advance(CEILING + 20 * self.setup.lag);
         for (index, given) in given.into_iter().enumerate() {
             self.check_rested(index, given, lacking[index]);
         }
@@ -237,7 +242,8 @@ impl World {
         };
         let resume: Resume = self.clients[index].connect(id, answer, with, foreign);
         let coding = self.clients[index].coding();
-        let message = Message::Subscribe { id, shard, resume, coding, reply };
+        let wish = wish_of(index, &self.setup);
+        let message = Message::Subscribe { id, shard, resume, coding, wish, reply };
         let resource = index % self.resources.len();
         self.send(Way::ClientToOwner(index), Event::ToOwner(resource, message));
     }

@@ -90,6 +90,25 @@ a pattern all of whose paths are taken by more specific ones. A route with a `ho
 name over `*.` before a name, and that over every host. `tidegate check` prints the routes in the order of their \
 precedence.
 
+## How often the origin is asked
+While somebody subscribes, each resource is asked for by itself, at an interval from `poll` to `poll_max`:
+
+1. It is the geometric mean of `poll` and of the mean time between two changes that were seen lately: with `poll = \"1s\"`, \
+10 s for what changes every 100 s. For all resources of an API together that is the least number of requests for the \
+same mean delay. A burst brings it down to `poll` within a few polls; a quiet night lets it grow.
+2. Answers that are larger than 16 KiB, or take longer than 100 ms, are asked for more rarely, up to twice the interval; \
+`304` and others that cost little, a little more often.
+3. Changes that come by the clock, every minute for instance, are recognised: the next poll comes just after the next \
+change.
+4. An answer that the origin calls fresh is left alone for so long, up to an hour, unless `obey_lifetime` is `false`. With \
+`no-cache` beside it, it is not fresh.
+5. After a failure the next try is after `poll`, then after twice as long each time, up to 30 s or the interval where that \
+is longer; never before the time that `Retry-After` names, up to an hour.
+
+All intervals are spread a little, so that no two resources fall into step. With `poll_max` equal to `poll` there is one \
+interval. Subscribers are told the longest interval that can come as `fresh_within_ms`, and again when it changes. They can \
+ask for less: see `max-age` in [PROTOCOL.md](PROTOCOL.md). [POLLING.md](POLLING.md) shows what it saves.
+
 ## Which differences are told
 A new document becomes a version when it differs from **the version before it**, the one that was told last; what was \
 fetched and not told is forgotten. So small differences add up until they count. What is told is always whole and exact: \

@@ -42,6 +42,8 @@ pub enum Kind {
     CountOrAuto(usize, usize),
     /// A span of time.
     Time(Duration, Duration),
+    /// A span of time, or `auto`.
+    TimeOrAuto(Duration, Duration),
     /// `true` or `false`.
     Flag,
     /// The name of an origin.
@@ -189,6 +191,7 @@ impl Kind {
             Self::Count(..) => "a whole number",
             Self::CountOrAuto(..) => "a whole number, or \"auto\"",
             Self::Time(..) => "a duration as a string",
+            Self::TimeOrAuto(..) => "a duration as a string, or \"auto\"",
             Self::Flag => "true or false",
             Self::Name => "a name as a string",
             Self::Url => "a URL as a string",
@@ -213,7 +216,9 @@ impl Kind {
             Self::Count(least, most) | Self::CountOrAuto(least, most) => {
                 Some((least.to_string(), most.to_string()))
             }
-            Self::Time(least, most) => Some((display_duration(least), display_duration(most))),
+            Self::Time(least, most) | Self::TimeOrAuto(least, most) => {
+                Some((display_duration(least), display_duration(most)))
+            }
             _ => None,
         }
     }
@@ -225,7 +230,7 @@ impl Kind {
 
     /// Whether `auto` is accepted.
     pub fn is_or_auto(self) -> bool {
-        matches!(self, Self::SizeOrAuto(..) | Self::CountOrAuto(..))
+        matches!(self, Self::SizeOrAuto(..) | Self::CountOrAuto(..) | Self::TimeOrAuto(..))
     }
 
     /// Whether the value is a list.

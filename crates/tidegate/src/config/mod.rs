@@ -26,6 +26,7 @@ mod kind;
 mod limits;
 mod origin;
 mod origin_tls;
+mod pace;
 mod pattern;
 mod quantity;
 mod read;
@@ -58,6 +59,7 @@ pub use kind::{Kind, OrAuto, Section, Setting};
 pub use limits::Limits;
 pub use origin::{OriginConfig, OriginName};
 pub use origin_tls::{Authorities, OriginTls};
+pub use pace::PaceSettings;
 pub use pattern::PathPattern;
 pub use quantity::{ByteSize, display_duration, parse_duration, parse_size};
 pub use route::{LivePolicy, RouteConfig, RoutePolicy};
@@ -190,7 +192,7 @@ impl Config {
         for route in &mut config.routes {
             route.origin = origin.clone();
             if let RoutePolicy::Live(live) = &mut route.policy {
-                live.poll = options.poll.map_or(live.poll.clone(), Sourced::plain);
+                live.pace.poll = options.poll.map_or(live.pace.poll.clone(), Sourced::plain);
                 live.linger = options.linger.map_or(live.linger.clone(), Sourced::plain);
             }
         }

@@ -155,6 +155,22 @@ impl<'a> Reader<'a> {
         self.bounded(fields, key, parse_duration, least, most)
     }
 
+    /// A duration within its setting's limits, or `auto`.
+    pub(super) fn time_or_auto(
+        &mut self,
+        fields: &Fields<'_>,
+        key: &'static str,
+    ) -> Option<At<OrAuto<Duration>>> {
+        let Kind::TimeOrAuto(least, most) = setting(fields.section, key).kind else {
+            unreachable!("{key} is a duration or auto")
+        };
+        let parse = |text: &str| match text {
+            AUTO => Ok(OrAuto::Auto),
+            text => parse_duration(text).map(OrAuto::Set).map_err(|_| ValueError::TimeOrAuto),
+        };
+        self.within(fields, key, parse, |value| (least..=most).contains(&value.or(least)))
+    }
+
     /// A size within its setting's limits.
     pub(super) fn size(&mut self, fields: &Fields<'_>, key: &'static str) -> Option<At<ByteSize>> {
         let Kind::Size(least, most) = setting(fields.section, key).kind else {

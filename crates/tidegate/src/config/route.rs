@@ -15,6 +15,7 @@ use super::fields::{self, FieldSettings};
 use super::header::parse_ignorable;
 use super::host::HostPattern;
 use super::origin::{self, OriginConfig, OriginDraft, OriginName};
+use super::pace::{self, PaceSettings};
 use super::pattern::PathPattern;
 use super::read::{At, Fields, Reader};
 use super::sharing::{self, SharingSettings};
@@ -39,7 +40,7 @@ pub struct RouteConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub enum RoutePolicy {
     /// They can be subscribed to.
-    Live(LivePolicy),
+    Live(Box<LivePolicy>),
     /// They are passed through like everything else.
     PassThrough,
 }
@@ -47,8 +48,8 @@ pub enum RoutePolicy {
 /// How a route's resources are kept live.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LivePolicy {
-    /// From the start of one fetch to the start of the next.
-    pub poll: Sourced<Duration>,
+    /// How often they are asked for.
+    pub pace: PaceSettings,
     /// How long polling goes on without subscribers.
     pub linger: Sourced<Duration>,
     /// How long what is stale is served to plain readers while the origin fails.
@@ -131,6 +132,8 @@ fn shadowed(host: &HostPattern, pattern: &Sourced<PathPattern>, earlier: &[Route
 /// The settings of a route that mean nothing where everything is passed through.
 const LIVE_ONLY: &[&str] = &[
     "poll",
+    "poll_max",
+    "obey_lifetime",
     "linger",
     "stale_if_error",
     "heartbeat",
@@ -161,7 +164,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft], f
     }
     let name = reader.value(table, "origin", OriginName::parse);
     let live = reader.value(table, "live", parse_flag);
-    let poll = reader.time(table, "poll");
+    let pace = pace::read(reader, table);
     let linger = reader.time(table, "linger");
     let stale_if_error = reader.time(table, "stale_if_error");
     let heartbeat = reader.time(table, "heartbeat");
@@ -181,8 +184,8 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft], f
     let origin = name.and_then(|name| origin::find(reader, &name, origins));
     let build = || {
         let policy = if is_live? {
-            RoutePolicy::Live(LivePolicy {
-                poll: poll?.value,
+            RoutePolicy::Live(Box::new(LivePolicy {
+                pace: pace?,
                 linger: linger?.value,
                 stale_if_error: stale_if_error?.value,
                 heartbeat: heartbeat?.value,
@@ -191,7 +194,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft], f
                 sharing: Arc::new(sharing?),
                 fields: Arc::new(controls?),
                 expect: Arc::new(expect?),
-            })
+            }))
         } else {
             RoutePolicy::PassThrough
         };

@@ -23,6 +23,8 @@ pub enum ValueError {
     Count,
     /// Neither a count nor `auto`.
     CountOrAuto,
+    /// Neither a duration nor `auto`.
+    TimeOrAuto,
     /// Neither `true` nor `false`.
     Flag,
     /// Not an IP address with a port.
@@ -150,6 +152,7 @@ impl ValueError {
             Self::SizeOrAuto => "is neither a size nor auto",
             Self::Count => "is not a whole number",
             Self::CountOrAuto => "is neither a whole number nor auto",
+            Self::TimeOrAuto => "is neither a duration nor auto",
             Self::Flag => "is neither true nor false",
             Self::Address => "is not an IP address with a port",
             Self::OneOf(_) => "is none of the words that are accepted",
@@ -227,6 +230,7 @@ impl ValueError {
             Self::Size => "write a number and a unit: \"16 MiB\", \"512 KiB\", \"1000 B\" or \"1 MB\"",
             Self::SizeOrAuto => "write \"auto\", or a number and a unit: \"2 GiB\" or \"512 MiB\"",
             Self::Count => "write digits only: 10000",
+            Self::TimeOrAuto => "write \"auto\", or a number and a unit: \"500ms\", \"10s\" or \"5m\"",
             Self::CountOrAuto => "write \"auto\", or digits only: 10000",
             Self::Flag => "write true or false",
             Self::Address => {

@@ -22,7 +22,8 @@ use tracing::warn;
 use super::announce::reachable;
 use super::counts::Sent;
 use crate::config::{
-    Config, ConfigError, CorsOrigins, OriginConfig, PathPattern, SingleOrigin, Sourced, ValueError, render,
+    Config, ConfigError, CorsOrigins, OrAuto, OriginConfig, PathPattern, RoutePolicy, SingleOrigin, Sourced,
+    ValueError, render,
 };
 use crate::edge::{BuildError, Gateway};
 
@@ -73,6 +74,10 @@ pub(super) fn config(market: SocketAddr, poll: Duration) -> Result<Config, Gatew
     let board = PathPattern::parse(BOARD).map_err(GatewayError::Pattern)?;
     for route in &mut config.routes {
         route.origin = origin.clone();
+        if let RoutePolicy::Live(live) = &mut route.policy {
+            // The page says how fresh everything is, the instruments that rest for seconds included.
+            live.pace.poll_max = Sourced::plain(OrAuto::Set(poll));
+        }
     }
     let mut route = config.routes[0].clone();
     route.pattern = Sourced::plain(board);
@@ -256,7 +261,8 @@ mod tests {
         let patterns = routes.map(|route| route.pattern.to_string());
         assert_eq!(patterns, ["/quotes", "/**", "/**"]);
         for route in routes {
-            assert_eq!(*route.live().unwrap().poll, Duration::from_millis(200));
+            let pace = route.live().unwrap().pace.pace();
+            assert_eq!((pace.target, pace.ceiling), (Duration::from_millis(200), Duration::from_millis(200)));
             assert_eq!(route.origin.url.to_string(), "http://127.0.0.1:9100/");
             assert_eq!(*route.origin.head_timeout, PATIENCE);
         }

@@ -175,7 +175,7 @@ fn live_route(
         scope: format!("{} {paths}", origin.name()),
         origin: asked,
         policy: Policy {
-            interval: *policy.poll,
+            pace: policy.pace.pace(),
             linger: *policy.linger,
             stale_if_error: *policy.stale_if_error,
             window,

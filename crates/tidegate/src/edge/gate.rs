@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use http::header::CONNECTION;
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{CONNECTION, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tidegate_hub::{Body, Subscription};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -49,15 +49,21 @@ struct State {
 /// How many of the bytes read last are known.
 const TAIL: usize = 16;
 
-/// The bytes that a request ends with: a part of its content where it has one, and else the end of its head.
+/// What a request ends with: its content where its head said how long that is, and else its head. Content in chunks ends
+/// as a head does, with an empty line.
 pub(super) struct Ending(Vec<u8>);
 
 impl Ending {
-    /// Of a request with this content, of which the head said how long it is; without one, of any other. Chunked content
-    /// ends as a head does: with an empty line.
-    pub(super) fn of(content: &[u8]) -> Ending {
-        let known = [b"\r\n\r\n", &content[content.len().saturating_sub(TAIL)..]].concat();
-        Ending(known[known.len().saturating_sub(TAIL)..].to_vec())
+    /// Of a request with these fields and this content.
+    pub(super) fn of(fields: &HeaderMap, content: &[u8]) -> Ending {
+        let stated = if fields.contains_key(TRANSFER_ENCODING) { &[][..] } else { content };
+        Ending(stated[stated.len().saturating_sub(TAIL)..].to_vec())
+    }
+
+    /// Whether `tail` is what is left of a head's `end`, and the content, as far back as it goes.
+    fn is(&self, tail: &[u8; TAIL], end: &[u8]) -> bool {
+        let before = tail.strip_suffix(&self.0[..]);
+        before.is_some_and(|before| before.ends_with(end) || end.ends_with(before))
     }
 }
 
@@ -79,14 +85,13 @@ impl Exit {
     pub(super) fn has_more(&self, ending: &Ending) -> bool {
         let tail = self.state().tail;
         // hyper takes a bare LF for the end of a line, too.
-        let ends_like_a_head = tail.ends_with(b"\n\r\n") || tail.ends_with(b"\n\n");
-        !(tail.ends_with(&ending.0) || (ending.0 == b"\r\n\r\n" && ends_like_a_head))
+        !ending.is(&tail, b"\n\r\n") && !ending.is(&tail, b"\n\n")
     }
 
     /// Takes the connection out of hyper's hands, if it can be now: gives the answer for hyper.
     pub(super) fn leave(&self, leaving: Leaving, ending: &Ending) -> Result<Response<Body>, Leaving> {
         let mut state = self.state();
-        if state.unsent || state.leaving.is_some() || !state.tail.ends_with(&ending.0) {
+        if state.unsent || state.leaving.is_some() || !ending.is(&state.tail, b"\r\n\r\n") {
             return Err(leaving);
         }
         state.leaving = Some(leaving);
@@ -203,5 +208,41 @@ impl AsyncWrite for Gate {
             return Poll::Ready(Ok(()));
         }
         self.io()?.poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_behind_a_request_is_seen() {
+        let check = |fields: &[(http::HeaderName, &'static str)],
+                     content: &str,
+                     read: &str,
+                     expected: [bool; 2]| {
+            let fields =
+                fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+            let ending = Ending::of(&fields, content.as_bytes());
+            let tail = tail([0; TAIL], read.as_bytes());
+            let alone = ending.is(&tail, b"\n\r\n") || ending.is(&tail, b"\n\n");
+            let proper = ending.is(&tail, b"\r\n\r\n");
+            assert_eq!([alone, proper], expected, "{content:?} {read:?}");
+        };
+        let head = "POST / HTTP/1.1\r\nhost: h\r\n\r\n";
+        let long = "something longer than a tail";
+        for content in ["", "{}", "0123456789", "0123456789ab", "0123456789abc", "0123456789abcde", long] {
+            let whole = format!("{head}{content}");
+            check(&[], content, &whole, [true, true]);
+            check(&[], content, &format!("{whole}G"), [false, false]);
+            // Behind a head alone, an empty line is one more that nobody misses.
+            check(&[], content, &format!("{whole}\r\n"), [content.is_empty(); 2]);
+            check(&[], content, &format!("{whole}GET / HTTP/1.1\r\nhost: h"), [false, false]);
+        }
+        check(&[], "", "GET / HTTP/1.1\nhost: h\n\n", [true, false]);
+        check(&[], "{}", "POST / HTTP/1.1\nhost: h\n\n{}", [true, false]);
+        let chunked = [(TRANSFER_ENCODING, "chunked")];
+        check(&chunked, "{}", &format!("{head}2\r\n{{}}\r\n0\r\n\r\n"), [true, true]);
+        check(&chunked, "{}", &format!("{head}2\r\n{{}}\r\n0\r\n\r\n{{}}"), [false, false]);
     }
 }

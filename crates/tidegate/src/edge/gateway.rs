@@ -258,11 +258,15 @@ impl Gateway {
             let detail = "the gateway's memory runs short; what is open comes first";
             return refused(&Problem::new(ProblemKind::Overloaded).with_detail(detail));
         }
+        let Some(wish) = stream::wish(&live.fields, live.reserved.max_age.as_deref()) else {
+            let detail = "`tidegate.max-age` is no number of seconds";
+            return refused(&Problem::new(ProblemKind::BadRequest).with_detail(detail));
+        };
         let coding = stream::coding(&live.fields);
-        let mut response = match self.hub.subscribe(wanted, resume, coding).await {
+        let mut response = match self.hub.subscribe(wanted, resume, coding, wish).await {
             Ok(subscription) => {
                 let head = stream::head(subscription.content_type.clone(), coding);
-                return Decided::Stream(subscription, head, Ending::of(&live.content));
+                return Decided::Stream(subscription, head, Ending::of(&live.fields, &live.content));
             }
             Err(Refused::Raw(raw, unfit)) => stream::only_streams(passed_on(*raw), unfit),
             Err(Refused::Bypass) => {

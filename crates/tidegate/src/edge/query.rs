@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 const PREFIX: &str = "tidegate.";
 
 /// The reserved parameters, for error texts and documents.
-pub const RESERVED: [&str; 2] = ["tidegate.accept", "tidegate.last-event-id"];
+pub const RESERVED: [&str; 3] = ["tidegate.accept", "tidegate.last-event-id", "tidegate.max-age"];
 
 /// What the reserved parameters of a request said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(super) struct Reserved {
     pub accept: Option<String>,
     /// `tidegate.last-event-id`, where there is no `Last-Event-ID`.
     pub last_event_id: Option<String>,
+    /// `tidegate.max-age`, where `Cache-Control` has no `max-age` that says something.
+    pub max_age: Option<String>,
 }
 
 /// A reserved parameter that does not exist, or that is not UTF-8.
@@ -48,6 +50,7 @@ pub(super) fn split(target: &PathAndQuery) -> Result<(String, Reserved), Unknown
         match &*name {
             "tidegate.accept" => reserved.accept = Some(value.into_owned()),
             "tidegate.last-event-id" => reserved.last_event_id = Some(value.into_owned()),
+            "tidegate.max-age" => reserved.max_age = Some(value.into_owned()),
             _ => return Err(UnknownParameter(name.into_owned())),
         }
     }
@@ -68,7 +71,8 @@ mod tests {
     use super::*;
 
     fn check(target: &str, expected: &str, accept: Option<&str>, id: Option<&str>) {
-        let reserved = Reserved { accept: accept.map(str::to_owned), last_event_id: id.map(str::to_owned) };
+        let (accept, last_event_id) = (accept.map(str::to_owned), id.map(str::to_owned));
+        let reserved = Reserved { accept, last_event_id, ..Reserved::default() };
         assert_eq!(split(&target.parse().unwrap()), Ok((expected.to_owned(), reserved)), "{target}");
     }
 
@@ -87,6 +91,12 @@ mod tests {
         check("/q?%74idegate.last-event-id=0.1.2&a", "/q?a", None, Some("0.1.2"));
         check("/q?tidegate.accept=a/b,+c/d", "/q", Some("a/b, c/d"), None);
         check("/q?%ff=1&x=tidegate.accept", "/q?%ff=1&x=tidegate.accept", None, None);
+    }
+
+    #[test]
+    fn the_age_that_a_subscriber_allows() {
+        let (target, reserved) = split(&"/q?a&tidegate.max-age=30".parse().unwrap()).unwrap();
+        assert_eq!((target.as_str(), reserved.max_age.as_deref()), ("/q?a", Some("30")));
     }
 
     #[test]

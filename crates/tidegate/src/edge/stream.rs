@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use httpdate::HttpDate;
-use tidegate_core::{Position, Unfit, negotiation};
+use tidegate_core::{Position, Unfit, Wish, negotiation};
 use tidegate_hub::{Body, Coding, Resume};
 use tidegate_wire::{CONTENT_TYPE_FIELD, Problem, ProblemKind};
 
@@ -23,6 +23,28 @@ pub(super) fn resume(fields: &HeaderMap, parameter: Option<&str>) -> Resume {
         Some(text) if text.len() <= MAX_ID => text.parse::<Position>().map_or(Resume::Foreign, Resume::From),
         Some(_) => Resume::Foreign,
     }
+}
+
+/// How old the client lets its data become: what `Cache-Control: max-age` says, else the parameter. Zero says nothing, and
+/// neither does `no-cache`, which `EventSource` sends by itself. None where the parameter is no number of seconds.
+pub(super) fn wish(fields: &HeaderMap, parameter: Option<&str>) -> Option<Wish> {
+    let parameter = match parameter {
+        Some(text) => seconds(text)?,
+        None => Wish::NONE,
+    };
+    let lines = fields.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let directives = lines.flat_map(|line| line.split(',')).filter_map(|directive| directive.split_once('='));
+    let mut ages = directives.filter(|(name, _)| name.trim().eq_ignore_ascii_case("max-age"));
+    // RFC 9111 §5.2 lets an argument be quoted.
+    let age = ages.find_map(|(_, age)| seconds(age.trim().trim_matches('"')));
+    Some(age.filter(|age| *age != Wish::NONE).unwrap_or(parameter))
+}
+
+/// Digits (RFC 9111 §1.2.2).
+fn seconds(text: &str) -> Option<Wish> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // All digits, so it fails only when it is too large.
+    is_number.then(|| text.parse().map_or(Wish::MOST, Wish::seconds))
 }
 
 /// How a stream is coded for a client that sent these fields.
@@ -109,6 +131,27 @@ mod tests {
             assert!(text.contains(&format!("\r\n{line}\r\n")), "{line} in {text}");
         }
         assert!(!text.contains("content-length") && !text.contains("transfer-encoding"), "{text}");
+    }
+
+    #[test]
+    fn how_old_data_may_become() {
+        let check = |control: &'static str, parameter: Option<&str>, expected: Option<u64>| {
+            let fields = HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static(control))]);
+            assert_eq!(wish(&fields, parameter), expected.map(Wish::seconds), "{control} {parameter:?}");
+        };
+        check("", None, Some(0));
+        check("no-cache", None, Some(0));
+        check("max-age=30", None, Some(30));
+        check("no-transform, Max-Age=\"30\"", Some("5"), Some(30));
+        check("max-age=0", Some("5"), Some(5));
+        check("max-age=x", None, Some(0));
+        check("no-cache", Some("5"), Some(5));
+        check("no-cache", Some("0"), Some(0));
+        check("max-age=99999999999999999999999", None, Some(3600));
+        check("", Some("99999999999999999999999"), Some(3600));
+        for parameter in ["", "-1", "1.5", "soon"] {
+            check("max-age=30", Some(parameter), None);
+        }
     }
 
     #[test]

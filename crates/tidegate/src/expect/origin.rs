@@ -35,10 +35,10 @@ impl Head {
     /// The same answer, or a failure in its place. A success that is no representation by itself (203 and the like)
     /// becomes one where the route says so.
     pub(super) fn judge(&self, fetched: Fetched) -> Fetched {
-        let Fetched { outcome, raw, wire_bytes } = fetched;
+        let Fetched { outcome, raw, wire_bytes, waited } = fetched;
         let unexpected = |detail: String| {
             let outcome = Outcome::Failed(Failure::new(FailureKind::Unexpected, detail));
-            Fetched { outcome, raw: None, wire_bytes }
+            Fetched { outcome, raw: None, wire_bytes, waited }
         };
         let wrong_status = |status: StatusCode| {
             unexpected(format!("the answer is {status}, which is not among the statuses of `expect`"))
@@ -64,7 +64,7 @@ impl Head {
             }
             outcome => outcome,
         };
-        Fetched { outcome, raw, wire_bytes }
+        Fetched { outcome, raw, wire_bytes, waited }
     }
 }
 

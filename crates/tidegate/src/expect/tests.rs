@@ -113,7 +113,7 @@ fn a_schema_that_is_none_says_where() {
 }
 
 fn fetched(outcome: Outcome, raw: Option<Response<Body>>) -> Fetched {
-    Fetched { outcome, raw, wire_bytes: 7 }
+    Fetched { outcome, raw, wire_bytes: 7, waited: std::time::Duration::ZERO }
 }
 
 fn fresh(media: &str) -> Fetched {

@@ -51,7 +51,9 @@ pub(super) async fn fetch(origin: &Inner, request: FetchRequest) -> Fetched {
             origin.mount.translate(response.headers_mut());
             understand(origin, response, patient).await
         }
-        Err(failure) => Fetched { outcome: Outcome::Failed(failure), raw: None, wire_bytes: 0 },
+        Err(failure) => {
+            Fetched { outcome: Outcome::Failed(failure), raw: None, wire_bytes: 0, waited: Duration::ZERO }
+        }
     }
 }
 
@@ -92,7 +94,12 @@ async fn understand(origin: &Inner, response: Response<Incoming>, patient: bool)
     match response.status() {
         StatusCode::NOT_MODIFIED => {
             let fields = fields::of_the_representation(response.headers());
-            Fetched { outcome: Outcome::NotModified { fields }, raw: None, wire_bytes: 0 }
+            Fetched {
+                outcome: Outcome::NotModified { fields },
+                raw: None,
+                wire_bytes: 0,
+                waited: Duration::ZERO,
+            }
         }
         StatusCode::SWITCHING_PROTOCOLS => {
             let detail = format!("{authority} switched protocols without being asked to");
@@ -143,13 +150,13 @@ async fn document(origin: &Inner, response: Response<Incoming>, form: Form, pati
         Ok(body) => {
             let fields = fields::of_the_representation(&taken.head.headers);
             let outcome = Outcome::Fresh(Representation { body, form, fields });
-            Fetched { outcome, raw: None, wire_bytes }
+            Fetched { outcome, raw: None, wire_bytes, waited: Duration::ZERO }
         }
         Err(DecodeError::TooLarge) => {
             let detail =
                 format!("the answer of {} is over {limit} bytes when decoded", origin.link.authority());
             let outcome = Outcome::Failed(Failure::new(FailureKind::TooLarge, detail));
-            Fetched { outcome, raw: Some(taken.into_raw()), wire_bytes }
+            Fetched { outcome, raw: Some(taken.into_raw()), wire_bytes, waited: Duration::ZERO }
         }
         Err(DecodeError::Broken) => taken.undecodable(origin),
     }
@@ -173,7 +180,12 @@ async fn answer(origin: &Inner, response: Response<Incoming>, patient: bool) -> 
         Ok(body) => {
             let mut fields = fields::of_the_representation(&taken.head.headers);
             fields::retry_after_in_seconds(&mut fields, SystemTime::now());
-            Fetched { outcome: Outcome::Answered(Answer { status, fields, body }), raw: None, wire_bytes }
+            Fetched {
+                outcome: Outcome::Answered(Answer { status, fields, body }),
+                raw: None,
+                wire_bytes,
+                waited: Duration::ZERO,
+            }
         }
         Err(DecodeError::TooLarge) => taken.unlike_an_answer(origin, Unfit::TooLarge),
         Err(DecodeError::Broken) => taken.undecodable(origin),
@@ -247,7 +259,12 @@ impl Taken {
         let detail = format!("{} answered {status}", origin.link.authority());
         let retry_after = retry_after(&fields);
         let failure = Failure { retry_after, ..Failure::new(FailureKind::Status(status), detail) };
-        Fetched { outcome: Outcome::Failed(failure), raw: Some(self.into_raw()), wire_bytes }
+        Fetched {
+            outcome: Outcome::Failed(failure),
+            raw: Some(self.into_raw()),
+            wire_bytes,
+            waited: Duration::ZERO,
+        }
     }
 }
 
@@ -264,9 +281,19 @@ fn raw(head: http::response::Parts, body: Body) -> Response<Body> {
 
 fn unfit(reason: Unfit, response: Response<Body>, wire_bytes: u64) -> Fetched {
     let (head, body) = response.into_parts();
-    Fetched { outcome: Outcome::Unfit(reason), raw: Some(raw(head, body)), wire_bytes }
+    Fetched {
+        outcome: Outcome::Unfit(reason),
+        raw: Some(raw(head, body)),
+        wire_bytes,
+        waited: Duration::ZERO,
+    }
 }
 
 fn failed(kind: FailureKind, detail: String, wire_bytes: u64) -> Fetched {
-    Fetched { outcome: Outcome::Failed(Failure::new(kind, detail)), raw: None, wire_bytes }
+    Fetched {
+        outcome: Outcome::Failed(Failure::new(kind, detail)),
+        raw: None,
+        wire_bytes,
+        waited: Duration::ZERO,
+    }
 }

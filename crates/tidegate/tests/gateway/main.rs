@@ -20,6 +20,7 @@ mod leaving;
 mod moods;
 mod mount;
 mod neighbours;
+mod pace;
 mod private_feeds;
 mod process;
 mod reads;

@@ -10,6 +10,9 @@ use crate::common::{
 const STREAM: (&str, &str) = ("Accept", "text/event-stream");
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
+/// What `Cache-Status` says of what was passed through.
+const METHOD: Option<&str> = Some("tidegate; fwd=method");
+
 /// The bytes of a request with a content of a stated length.
 fn with_content(method: &str, target: &str, fields: &[(&str, &str)], content: &str) -> Vec<u8> {
     let length = content.len().to_string();
@@ -160,7 +163,7 @@ async fn a_query_is_asked_on_condition_and_a_post_is_not() {
     let again = ask(gateway.address, "QUERY", "/q", &[JSON, ("If-None-Match", &tag)], "{}").await;
     assert_eq!(again.status, 304);
     let post = ask(gateway.address, "POST", "/q", &[JSON, ("If-None-Match", "\"x\"")], "{}").await;
-    assert_eq!((post.status, post.field("cache-status")), (200, None));
+    assert_eq!((post.status, post.field("cache-status")), (200, METHOD));
     assert_eq!(api.requests().last().unwrap().field("if-none-match"), Some("\"x\""));
 }
 
@@ -170,7 +173,7 @@ async fn what_is_not_declared_is_passed_through_each_time() {
     let gateway = Setup::new(api.url()).start().await;
     for number in 1..=3 {
         let read = ask(gateway.address, "POST", "/q", &[JSON, STREAM], "{}").await;
-        assert_eq!((read.json()["content"].as_str(), read.field("cache-status")), (Some("{}"), None));
+        assert_eq!((read.json()["content"].as_str(), read.field("cache-status")), (Some("{}"), METHOD));
         assert_eq!(api.asked(), number);
     }
     let gateway = Setup::new(api.url()).route("safe_methods = [\"POST\"]\n").start().await;
@@ -231,7 +234,7 @@ async fn contents_come_in_pieces_and_go_on_whole() {
         .await;
     http.send("7\r\n{\"a\":1}\r\n0\r\nx-sum: 5\r\n\r\n").await;
     let read = http.response("POST").await;
-    assert_eq!((read.json()["content"].as_str(), read.field("cache-status")), (Some("{\"a\":1}"), None));
+    assert_eq!((read.json()["content"].as_str(), read.field("cache-status")), (Some("{\"a\":1}"), METHOD));
     assert_eq!(api.requests().pop().unwrap().trailers.to_ascii_lowercase(), "x-sum: 5\r\n");
 }
 
@@ -295,13 +298,26 @@ async fn what_comes_behind_a_stream_by_post_is_refused() {
         let refused = http.response("POST").await;
         assert_eq!((refused.status, &*refused.problem()), (400, "bad-request"));
     }
+    // In chunks, or with line ends that only some take for such, it is a stream as well.
+    let mut http = Http::connect(gateway.address).await;
+    http.send(request("POST", "/q", &[JSON, STREAM, ("Transfer-Encoding", "chunked")])).await;
+    http.send("2\r\n{}\r\n0\r\n\r\n").await;
+    Stream::answered(http).await.expect("snapshot").await;
+    assert_eq!(gateway.gateway.ways().taken_over, 1);
+    let mut http = Http::connect(gateway.address).await;
+    let whole = with_content("POST", "/q", &[JSON, STREAM], "{}");
+    http.send(String::from_utf8(whole).unwrap().replace("\r\n", "\n")).await;
+    let mut stream = Stream::answered(http).await;
+    assert_eq!(stream.head.field("transfer-encoding"), Some("chunked"), "{:?}", stream.head);
+    stream.expect("snapshot").await;
+    assert_eq!(gateway.gateway.ways().through, 1);
     // On a connection that served before, it is taken over all the same.
     let mut http = Http::connect(gateway.address).await;
     http.ask("GET", "/other", &[]).await;
     http.response("GET").await;
     http.send(with_content("POST", "/q", &[JSON, STREAM], "{}")).await;
     Stream::answered(http).await.expect("snapshot").await;
-    assert_eq!(gateway.gateway.ways().taken_over, 1);
+    assert_eq!(gateway.gateway.ways().taken_over, 2);
 }
 
 #[tokio::test]
@@ -326,7 +342,7 @@ async fn a_graphql_query_is_live_and_a_mutation_is_done_once() {
         for fields in [&[JSON][..], &[JSON, STREAM]] {
             let read = ask(gateway.address, "POST", "/graphql", fields, content).await;
             assert_eq!((read.status, read.json()["content"].as_str()), (200, Some(content)));
-            assert_eq!(read.field("cache-status"), None, "{content}");
+            assert_eq!(read.field("cache-status"), METHOD, "{content}");
             passed += 1;
             assert_eq!(
                 api.requests().iter().filter(|request| is_other(request)).count(),
@@ -341,7 +357,7 @@ async fn a_graphql_query_is_live_and_a_mutation_is_done_once() {
     // The URL may hold another operation.
     let target = "/graphql?query=mutation%7Ba%7D";
     let read = ask(gateway.address, "POST", target, &[JSON], query).await;
-    assert_eq!((read.json()["target"].as_str(), read.field("cache-status")), (Some(target), None));
+    assert_eq!((read.json()["target"].as_str(), read.field("cache-status")), (Some(target), METHOD));
 }
 
 #[tokio::test]

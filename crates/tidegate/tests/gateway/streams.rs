@@ -62,7 +62,7 @@ async fn the_bytes_of_a_stream() {
     let status = stream.text_until("\n\n").await;
     assert_eq!(
         settled(&status),
-        "event: status\nretry: N\ndata: {\"state\":\"live\",\"since\":\"T\",\"fresh_within_ms\":53}\n\n"
+        "event: status\nretry: N\ndata: {\"state\":\"live\",\"since\":\"T\",\"fresh_within_ms\":105}\n\n"
     );
 
     body.set(body.get().replace("101.10", "101.20"));

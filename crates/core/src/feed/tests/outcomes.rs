@@ -145,7 +145,7 @@ fn those_who_wait_for_the_next_fetch_of_a_feed_that_ends_are_answered_with_it() 
     bench.next_poll();
     let Wait::Until(awaited) = bench.read(true) else { panic!("it insists") };
     let fetch = bench.fetching.take().unwrap();
-    bench.feed.handle_fetched(bench.now, fetch, answered(401, &[]));
+    bench.feed.handle_fetched(bench.now, fetch, Cost::default(), answered(401, &[]));
     let settled = std::iter::from_fn(|| bench.feed.poll_output()).find_map(|output| match output {
         Output::Settled(number, _) => Some(number),
         _ => None,

@@ -201,3 +201,187 @@ fn polls_are_conditional_where_a_304_is_of_use() {
         assert_eq!(condition(&bench).is_some(), expected, "{request:?} {control}");
     }
 }
+
+const LIMITS: WindowLimits = WindowLimits { bytes: 1000, versions: 4 };
+
+/// A feed at this pace, watched by somebody with this wish, with a head.
+fn watched(pace: Pace, wish: Wish, list: &[(&'static str, &'static str)]) -> Bench {
+    let mut bench = Bench::at_pace(pace, &[], "", LIMITS);
+    bench.feed.handle_subscribe(bench.now, wish);
+    bench.drain();
+    bench.answer(fresh("[1]", list));
+    bench.seen();
+    bench
+}
+
+fn pace(target: u64, ceiling: u64) -> Pace {
+    let (target, ceiling) = (Duration::from_secs(target), Duration::from_secs(ceiling));
+    Pace { target, ceiling, obeys_lifetime: true }
+}
+
+#[test]
+fn the_interval_follows_the_changes() {
+    let mut bench = watched(pace(1, 20), Wish::NONE, &[]);
+    while bench.now < at(600_000) {
+        bench.poll(json("[1]"));
+    }
+    let (since, polled) = (bench.now, bench.fetches);
+    while bench.now.since(since) < Duration::from_secs(200) {
+        bench.poll(json("[1]"));
+    }
+    assert!((9..=21).contains(&(bench.fetches - polled)), "quiet: {}", bench.fetches - polled);
+    for number in 2..40 {
+        bench.poll(json(&format!("[{number}]")));
+    }
+    let before = bench.now;
+    bench.next_poll();
+    assert!(bench.now.since(before) < Duration::from_secs(2), "busy: {:?}", bench.now.since(before));
+}
+
+#[test]
+fn a_difference_that_does_not_count_does_not_hurry_the_polls() {
+    let mut bench = Bench::ignoring_at_pace(pace(1, 20), r#"{"at":0,"a":1}"#);
+    for number in 1..200 {
+        bench.poll(json(&format!(r#"{{"at":{number},"a":1}}"#)));
+    }
+    let before = bench.now;
+    bench.next_poll();
+    assert!(bench.now.since(before) > Duration::from_secs(18), "{:?}", bench.now.since(before));
+}
+
+#[test]
+fn what_the_origin_calls_fresh_is_not_asked_for_earlier_and_that_is_told() {
+    let list = [("cache-control", "max-age=60"), ("age", "20")];
+    let mut bench = watched(Pace::steady(Duration::from_secs(1)), Wish::NONE, &list);
+    let due = bench.feed.poll_timeout().unwrap();
+    assert!(due >= at(40_000) && due <= at(42_000), "{due:?}");
+    assert_eq!(bench.feed.fresh_within(), Duration::from_secs(63), "told with the first status");
+    bench.at(30_000);
+    assert_eq!((bench.subscribe(), bench.read(false)), (Wait::Ready, Wait::Ready), "it is fresh");
+    assert!(matches!(bench.read(true), Wait::Until(_)), "who insists gets what is new");
+    bench.seen();
+    // It says nothing any more: the interval is shorter by far, which is told.
+    bench.answer(json("[1]"));
+    assert_eq!(bench.seen(), "status live, confirmed");
+    assert_eq!(bench.feed.fresh_within(), Duration::from_millis(1050));
+    bench.next_poll();
+    bench.seen();
+    bench.answer(fresh("[1]", &[("cache-control", "max-age=2")]));
+    assert_eq!(bench.seen(), "status live, confirmed", "a longer one is told at once");
+    bench.poll(fresh("[1]", &[("cache-control", "max-age=2")]));
+    assert_eq!(bench.seen(), "confirmed");
+    bench.poll(fresh("[1]", &[("cache-control", "max-age=3, no-cache")]));
+    assert_eq!(bench.seen(), "status live, confirmed", "it may not be used without asking");
+    assert_eq!(bench.feed.fresh_within(), Duration::from_millis(1050));
+}
+
+#[test]
+fn a_304_prolongs_what_is_fresh() {
+    let list = [("cache-control", "max-age=10"), ("etag", "\"1\"")];
+    let mut bench = watched(Pace::steady(Duration::from_secs(1)), Wish::NONE, &list);
+    bench.poll(not_modified());
+    assert!(bench.feed.poll_timeout().unwrap() >= bench.now + Duration::from_secs(10));
+}
+
+#[test]
+fn the_most_demanding_subscriber_decides_and_its_leaving_restores() {
+    let mut bench = watched(Pace::steady(Duration::from_secs(1)), Wish::seconds(60), &[]);
+    assert_eq!(bench.feed.fresh_within(), Duration::from_secs(63));
+    bench.poll(json("[1]"));
+    bench.poll(json("[1]"));
+    let before = bench.now;
+    bench.next_poll();
+    assert!(bench.now.since(before) >= Duration::from_secs(57));
+    bench.seen();
+    bench.answer(json("[1]"));
+    // Half a minute later somebody wants it as fresh as it can be: what is there is too old.
+    bench.at(bench.now.since_start().as_millis() as u64 + 30_000);
+    bench.seen();
+    let demanding = Wish::seconds(1);
+    assert!(matches!(bench.feed.handle_subscribe(bench.now, demanding), Wait::Until(_)));
+    bench.drain();
+    assert_eq!(bench.seen(), "status live, fetch", "the others are told that it is fresher now");
+    bench.answer(json("[1]"));
+    assert!(bench.feed.poll_timeout().unwrap() <= bench.now + Duration::from_millis(1050));
+    // Another that is easily content changes nothing.
+    assert_eq!(bench.feed.handle_subscribe(bench.now, Wish::seconds(10)), Wait::Ready);
+    assert_eq!(bench.feed.fresh_within(), Duration::from_millis(1050));
+    bench.seen();
+    bench.feed.handle_unsubscribe(bench.now, demanding);
+    bench.drain();
+    assert_eq!(bench.seen(), "status live");
+    assert_eq!(bench.feed.fresh_within(), Duration::from_millis(10_500), "the next one decides");
+    bench.feed.handle_unsubscribe(bench.now, Wish::seconds(10));
+    bench.feed.handle_unsubscribe(bench.now, Wish::seconds(60));
+    assert_eq!(bench.feed.fresh_within(), Duration::from_secs(63), "the last one may come back");
+}
+
+#[test]
+fn a_reader_gets_what_the_route_promises_although_the_feed_runs_for_somebody_else() {
+    let mut bench = watched(Pace::steady(Duration::from_secs(1)), Wish::seconds(60), &[]);
+    bench.at(500);
+    assert_eq!(bench.read(false), Wait::Ready);
+    bench.at(20_000);
+    assert!(matches!(bench.read(false), Wait::Until(_)));
+}
+
+#[test]
+fn who_comes_while_the_origin_fails_does_not_hurry_the_next_try() {
+    let mut bench = watched(Pace::steady(Duration::from_secs(1)), Wish::seconds(60), &[]);
+    bench.poll(answered(503, &[("retry-after", "100")]));
+    let due = bench.feed.poll_timeout();
+    assert_eq!(bench.subscribe(), Wait::Ready, "the last good state, said to be stale");
+    assert_eq!(bench.feed.poll_timeout(), due);
+}
+
+#[test]
+fn a_request_that_waits_for_its_turn_is_no_slow_origin() {
+    let mut bench = Bench::watching("[1]");
+    let waited = Duration::from_secs(4);
+    for _ in 0..2 {
+        bench.next_poll();
+        let fetch = bench.fetching.take().unwrap();
+        let began = bench.now;
+        bench.now = bench.now + waited;
+        bench.seen();
+        let cost = Cost { waited, bytes: 0 };
+        bench.feed.handle_fetched(bench.now, fetch, cost, not_modified());
+        bench.drain();
+        assert_eq!(bench.feed.meta().unwrap().confirmed, began + waited, "when the request was sent");
+    }
+    assert_eq!(bench.seen(), "confirmed", "told once that it is less fresh");
+    assert!(bench.feed.fresh_within() >= waited + Duration::from_millis(500));
+    bench.next_poll();
+    assert!(bench.feed.poll_timeout().unwrap() >= bench.now + waited * 2, "not overdue before");
+}
+
+#[test]
+fn what_is_promised_is_never_exceeded() {
+    let mut random = crate::time::Jitter::new(11);
+    for seed in 0..200 {
+        let mut bench = watched(pace(1, 30), Wish::seconds(seed % 40), &[]);
+        let mut confirmed = bench.feed.meta().unwrap().confirmed;
+        for number in 0..60u64 {
+            let within = bench.feed.fresh_within();
+            bench.next_poll();
+            assert!(bench.now.since(confirmed) <= within, "{:?} of {within:?}", bench.now.since(confirmed));
+            confirmed = bench.now;
+            match random.bits() % 10 {
+                0..4 => bench.answer(json(&format!("[{number}]"))),
+                4..7 => bench.answer(json("[1]")),
+                7 => bench.answer(fresh("[1]", &[("cache-control", "max-age=100"), ("age", "7")])),
+                8 => bench.answer(fresh("[2]", &[("cache-control", "max-age=5")])),
+                _ => {
+                    let wish = Wish::seconds(random.bits() % 50);
+                    bench.answer(json("[3]"));
+                    bench.feed.handle_subscribe(bench.now, wish);
+                    bench.drain();
+                    if bench.fetching.is_some() {
+                        bench.answer(json("[3]"));
+                        confirmed = bench.now;
+                    }
+                }
+            }
+        }
+    }
+}

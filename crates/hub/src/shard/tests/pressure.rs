@@ -59,6 +59,7 @@ fn attach_narrow(
         start,
         admitted: Box::new(|| true),
         feed: FEED,
+        wish: Wish::NONE,
         port: port.clone(),
         head: version(1, false),
         status: live(1),

@@ -1,5 +1,7 @@
 //! The settings of `[[route]]`: which requests it is for, and how their resources are kept live.
 
+use std::time::Duration;
+
 use super::super::kind::{Kind, Section, Setting};
 use super::super::quantity::ByteSize;
 use super::{HOUR, MIB, MINUTE, time};
@@ -61,9 +63,32 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: time(5, 24 * HOUR),
         default: Some("500ms"),
         example: "\"500ms\"",
-        about: "How often the origin is asked while somebody subscribes, from the start of one fetch to the next.",
+        about: "How fresh the data is to be: the interval, from the start of one fetch to the next, at which the origin is \
+                asked for what changes about as often as that. There is no shorter one. See *How often the origin is asked*.",
         reason: "Feels live on a screen and is one conditional request, however many clients watch. At the least, 5 ms, \
                  that is 200 requests a second for each feed, and as many comparisons: for origins next door and few feeds.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "poll_max",
+        kind: Kind::TimeOrAuto(Duration::from_millis(5), Duration::from_millis(24 * HOUR)),
+        default: Some("auto"),
+        example: "\"1m\"",
+        about: "The longest interval, for what does not change. In between, the interval follows the changes. `auto` is twice \
+                `poll`; less than `poll` is an error.",
+        reason: "Subscribers are told it as `fresh_within_ms`, so it is not far from `poll` until you say that it may be. \
+                 Many resources that are quiet at most times are asked a tenth as often with a minute.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "obey_lifetime",
+        kind: Kind::Flag,
+        default: Some("true"),
+        example: "false",
+        about: "Whether an answer that the origin calls fresh (`Cache-Control`, `Expires`, less its `Age`) is left alone for \
+                so long, up to an hour, although `poll` is shorter.",
+        reason: "The origin knows when asking earlier is of no use, be it only because a cache before it would answer. Write \
+                 `false` where it says a lifetime for browsers and changes sooner.",
     },
     Setting {
         section: Section::Route,

@@ -58,9 +58,12 @@ fn the_example_means_what_it_says() {
     assert_eq!(config.origins[0].url.uri().to_string(), "http://127.0.0.1:9100/");
     assert_eq!(*config.origins[1].head_timeout, Duration::from_secs(5));
     let route = config.route("/quotes/SPY").unwrap();
-    assert_eq!(*route.live().unwrap().poll, Duration::from_millis(250));
+    assert_eq!(*route.live().unwrap().pace.poll, Duration::from_millis(250));
     assert_eq!(*route.live().unwrap().ignore_headers[0], "accept-language");
-    assert_eq!(*config.route("/quotes/SPY/trades").unwrap().live().unwrap().poll, Duration::from_secs(1));
+    assert_eq!(
+        *config.route("/quotes/SPY/trades").unwrap().live().unwrap().pace.poll,
+        Duration::from_secs(1)
+    );
     assert_eq!(config.route("/accounts").unwrap().origin.name.as_str(), "accounts");
     assert_eq!(config.route("/anything").unwrap().policy, RoutePolicy::PassThrough);
 }
@@ -111,7 +114,16 @@ fn what_is_not_written_has_its_documented_default() {
         ("host", config.routes[0].host.to_string()),
         ("mount", config.routes[0].mount.to_string()),
         ("live", config.routes[0].live().is_some().to_string()),
-        ("poll", shown(&live.poll)),
+        ("poll", shown(&live.pace.poll)),
+        (
+            "poll_max",
+            match *live.pace.poll_max {
+                OrAuto::Auto => "auto",
+                OrAuto::Set(_) => "set",
+            }
+            .to_owned(),
+        ),
+        ("obey_lifetime", live.pace.obey_lifetime.to_string()),
         ("linger", shown(&live.linger)),
         ("stale_if_error", shown(&live.stale_if_error)),
         ("heartbeat", shown(&live.heartbeat)),
@@ -456,7 +468,7 @@ fn one_origin_without_a_file() {
     let route = config.route("/any/path").unwrap();
     assert_eq!(route.origin.url.prefix(), "/v1");
     assert!(Arc::ptr_eq(&route.origin, &config.origins[0]));
-    assert_eq!(*route.live().unwrap().poll, Duration::from_millis(50));
+    assert_eq!(*route.live().unwrap().pace.poll, Duration::from_millis(50));
     assert_eq!(*route.live().unwrap().linger, Duration::from_secs(10));
 
     let options = SingleOrigin { poll: Some(Duration::from_millis(1)), ..SingleOrigin::default() };
