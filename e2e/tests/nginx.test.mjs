@@ -126,6 +126,40 @@ test('an nginx that stalls, and one that dies, leave streams stale until it is b
   assert.equal(await get(`${gateway.url}/quotes.json`), quotes(3));
 });
 
+test('what nginx calls fresh is left alone, unless the route says otherwise', async (t) => {
+  const server = await nginx(t, { server: 'expires 30m;' });
+  const put = (number) => ['obeyed', 'overruled'].forEach((name) => server.put(`${name}.json`, quotes(number)));
+  put(1);
+  const gateway = await Gateway.start(t, '--config', configFile(t, `
+    [[origin]]
+    name = "files"
+    url = "${server.url}"
+    [[route]]
+    path = "/obeyed.json"
+    origin = "files"
+    poll = "50ms"
+    [[route]]
+    path = "/overruled.json"
+    origin = "files"
+    poll = "50ms"
+    obey_lifetime = false
+  `));
+  const [obeyed, overruled] = ['obeyed', 'overruled'].map((name) => new NodeFollower(t, `${gateway.url}/${name}.json`));
+  const followers = [obeyed, overruled];
+  await followersUntil('both hold the first', followers, () => followers.every(({ statuses }) => statuses.length > 0));
+  assert.ok(obeyed.statuses[0].fresh_within_ms >= 29 * 60_000 && overruled.statuses[0].fresh_within_ms < 1000, 'streams are told');
+  for (let number = 2; number <= 4; number += 1) {
+    put(number);
+    await followersUntil(`${number} is seen`, followers, () => overruled.latest.data.number === number);
+  }
+  assert.equal(obeyed.latest.data.number, 1);
+  assert.equal(server.requests('/obeyed.json').length, 1);
+  // A reader that insists gets the newest, and so does the stream then.
+  const answer = await fetch(`${gateway.url}/obeyed.json`, { headers: { 'Accept-Language': '*', 'Cache-Control': 'no-cache' } });
+  assert.equal((await answer.json()).number, 4);
+  await followersUntil('the stream has it, too', followers, () => obeyed.latest.data.number === 4);
+});
+
 test('a limit of requests is obeyed as nginx states it', async (t) => {
   const server = await nginx(t, {
     http: 'limit_req_zone $binary_remote_addr zone=all:1m rate=60r/m; map $status $later { 429 2; }',
