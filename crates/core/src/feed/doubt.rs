@@ -19,6 +19,9 @@ use super::{Feed, InFlight, MIN_PATIENCE};
 use crate::failure::{Failure, FailureKind, Phase};
 use crate::time::Time;
 
+/// How long a failure is held back at the most, however rarely the origin is polled.
+const LONGEST_HELD: Duration = Duration::from_secs(5);
+
 /// How long a fall is remembered at the least, and for how many intervals.
 const MEMORY: (Duration, u32) = (Duration::from_secs(60), 20);
 
@@ -130,7 +133,7 @@ impl Feed {
         let due = asked.min(self.doubt.confirmed + self.fresh_within());
         let answered = next_try + self.answer_time;
         // Of a head that a write made invalid nobody may think that it holds.
-        if self.is_polling(now) && !self.invalidated && answered <= due + self.patience() {
+        if self.is_polling(now) && !self.invalidated && answered <= due + self.patience_with_failure() {
             return;
         }
         if let Some(failure) = self.doubt.untold.take() {
@@ -175,7 +178,11 @@ impl Feed {
     pub(super) fn overdue_at(&self, current: &InFlight) -> Option<Time> {
         let live = self.status.state == State::Live && self.meta.is_some();
         let asked = self.doubt.since.unwrap_or(current.started);
-        live.then(|| asked + self.patience())
+        let patience = match self.doubt.untold {
+            Some(_) => self.patience_with_failure(),
+            None => self.patience(),
+        };
+        live.then(|| asked + patience)
     }
 
     pub(super) fn notice_overdue(&mut self, now: Time) {
@@ -204,8 +211,17 @@ impl Feed {
 
     /// How long after the beginning of a poll something has to confirm the head.
     pub(super) fn patience(&self) -> Duration {
+        self.patience_of(self.schedule.target())
+    }
+
+    /// The same for one that failed, which is known and need not be waited for until the next poll would be due.
+    fn patience_with_failure(&self) -> Duration {
+        self.patience_of(self.schedule.target().min(LONGEST_HELD))
+    }
+
+    fn patience_of(&self, interval: Duration) -> Duration {
         // What has to wait for its turn at the gateway is not late at the origin.
-        self.schedule.target().max(MIN_PATIENCE).max(self.answer_time * 4) + self.schedule.waits() * 2
+        interval.max(MIN_PATIENCE).max(self.answer_time * 4) + self.schedule.waits() * 2
     }
 
     fn memory(&self) -> Duration {

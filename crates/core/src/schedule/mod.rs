@@ -41,6 +41,9 @@ const SPREAD: f64 = 0.05;
 /// at once.
 const TICKING: f64 = 0.5;
 
+/// The longest wait before the first retry.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+
 /// The longest wait between two tries at a failing origin that names no time of its own, where the interval is not longer.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
@@ -214,8 +217,11 @@ impl Schedule {
 
     /// The cycle failed: when the next one begins. `retry_after` is what the origin asked for, if it did.
     pub fn after_failure(&mut self, now: Time, retry_after: Option<Duration>) -> Time {
-        // The first retry is quick, so that a single failure need not be told.
-        let doubled = (self.pace.target / 2).saturating_mul(1 << self.failures.min(16));
+        let doubled = match self.failures {
+            // Quick, so that a single failure need not be told.
+            0 => (self.pace.target / 2).min(FIRST_RETRY),
+            failures => self.pace.target.saturating_mul(1 << (failures - 1).min(16)),
+        };
         self.failures = self.failures.saturating_add(1);
         // One that is asked rarely while it is well is not asked more often while it is not.
         let cap = MAX_BACKOFF.max(self.interval.max(self.pace.target));

@@ -287,13 +287,20 @@ fn failures_back_off_to_a_cap_and_a_success_forgets_them() {
     let mut longest = Duration::ZERO;
     for failure in 0..40u32 {
         let wait = schedule.after_failure(at(0), None).since_start();
-        let full = ms(250 * (1 << failure.min(16))).min(MAX_BACKOFF);
+        let full = ms(250 * (1 << failure.min(17))).min(MAX_BACKOFF);
         assert!(wait >= full / 2 && wait <= full, "failure {failure}: {wait:?} of {full:?}");
         longest = longest.max(wait);
     }
     assert!(longest > MAX_BACKOFF / 2);
     schedule.after_success(&plain(at(0), Saw::Same));
     assert!(schedule.after_failure(at(0), None) <= at(250), "the first retry is quick");
+}
+
+#[test]
+fn the_first_retry_is_quick_however_rarely_the_origin_is_asked() {
+    let mut schedule = Schedule::new(Pace::steady(s(3600)), 1);
+    assert!(schedule.after_failure(at(0), None) <= at(2000));
+    assert!(schedule.after_failure(at(0), None) >= at(1_800_000), "and the second is not");
 }
 
 #[test]

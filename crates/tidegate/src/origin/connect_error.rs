@@ -17,7 +17,7 @@ use super::tls_error::TlsError;
 pub(crate) enum ConnectError {
     /// The origin's name has no address that is known. Shared by everyone who waited for the same look-up.
     Resolve(Arc<io::Error>),
-    /// Every address may not be connected to, by the policy that was given.
+    /// There is no address that may be connected to, by the policy that was given.
     Guarded,
     /// An address was reached, and nobody listens there.
     Refused(Arc<io::Error>),
@@ -43,10 +43,8 @@ impl ConnectError {
     pub(super) fn kind(&self) -> FailureKind {
         match self {
             _ if self.is_own_limit() => FailureKind::Overloaded,
-            ConnectError::Resolve(_) => FailureKind::Unresolved,
-            ConnectError::Guarded | ConnectError::Refused(_) | ConnectError::Unreachable(_) => {
-                FailureKind::Unreachable
-            }
+            ConnectError::Resolve(_) | ConnectError::Guarded => FailureKind::Unresolved,
+            ConnectError::Refused(_) | ConnectError::Unreachable(_) => FailureKind::Unreachable,
             ConnectError::TimedOut => FailureKind::TimedOut(Phase::Connect),
             ConnectError::Tls(_) => FailureKind::Tls,
         }
@@ -70,7 +68,9 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ConnectError::Resolve(error) => write!(f, "its name has no known address: {error}"),
-            ConnectError::Guarded => f.write_str("its address is one that must not be connected to"),
+            ConnectError::Guarded => f.write_str(
+                "it has no address that may be connected to: it does not exist, or must not be reached from here",
+            ),
             ConnectError::Refused(error) | ConnectError::Unreachable(error) => error.fmt(f),
             ConnectError::TimedOut => f.write_str("no connection in time"),
             ConnectError::Tls(error) => error.fmt(f),

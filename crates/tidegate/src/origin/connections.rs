@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 
-use super::resolve::{Guard, Place, Resolve, System};
+use super::resolve::{Allow, Place, Resolve, System};
 
 /// How long a connection is used at most: what is new of a name takes effect within this time.
 pub const MAX_AGE: Duration = Duration::from_secs(300);
@@ -19,7 +19,7 @@ pub struct ConnectionSettings {
     /// Who knows the addresses of names.
     pub resolver: Arc<dyn Resolve>,
     /// Which addresses may be connected to; all if there is none.
-    pub guard: Option<Arc<dyn Guard>>,
+    pub guard: Option<Arc<dyn Allow>>,
     /// Who may vouch for it over TLS; the machine's roots if there is none.
     pub roots: Option<Arc<Vec<CertificateDer<'static>>>>,
     /// The certificate and key to show to an origin that asks for one.

@@ -49,7 +49,7 @@ pub(crate) use exchange::{Turn, no_body};
 pub(crate) use fields::{NAME, append_via, end_to_end, without_dot_segments};
 pub(crate) use incoming::Incoming;
 pub(crate) use media::form as form_of;
-pub use resolve::{Guard, Place, Resolve, Resolving};
+pub use resolve::{Allow, Place, Resolve, Resolving};
 
 use connect::{Book, Connector};
 use exchange::Link;

@@ -5,7 +5,7 @@
 //! to. Look-ups run beside connecting: one at a time for each name, whoever needs it waits for the same one, and nobody
 //! waits for long who has an older answer. A look-up that fails leaves that older answer in use.
 //!
-//! Invariant: what [`Guard`] refuses is never connected to. It sees the addresses themselves, each time that they are
+//! Invariant: what [`Allow`] refuses is never connected to. It sees the addresses themselves, each time that they are
 //! used, so a name cannot change its mind between the check and the connection.
 
 use std::fmt;
@@ -46,7 +46,7 @@ pub struct Place {
 }
 
 /// Which addresses may be connected to.
-pub trait Guard: fmt::Debug + Send + Sync {
+pub trait Allow: fmt::Debug + Send + Sync {
     /// Whether this one may.
     fn allows(&self, address: IpAddr) -> bool;
 }
@@ -76,7 +76,7 @@ impl Resolve for System {
 pub(super) struct Places {
     places: Vec<Known>,
     resolver: Arc<dyn Resolve>,
-    guard: Option<Arc<dyn Guard>>,
+    guard: Option<Arc<dyn Allow>>,
 }
 
 #[derive(Debug)]
@@ -110,7 +110,7 @@ impl Places {
     pub(super) fn new(
         places: Vec<Place>,
         resolver: Arc<dyn Resolve>,
-        guard: Option<Arc<dyn Guard>>,
+        guard: Option<Arc<dyn Allow>>,
     ) -> Places {
         let known = |place: Place| {
             let mut state = State::default();
@@ -139,13 +139,11 @@ impl Places {
         } else {
             all.await;
         }
-        let mut some = false;
         let mut failure = None;
         let mut addresses = Vec::with_capacity(self.places.len());
         for known in &self.places {
             let state = lock(&known.state);
             failure = failure.or_else(|| state.failure.clone());
-            some |= !state.addresses.is_empty();
             let mut allowed = state.addresses.clone();
             drop(state);
             allowed.retain(|address| self.allows(address.ip()));
@@ -154,10 +152,11 @@ impl Places {
         if addresses.iter().any(|place| !place.is_empty()) {
             return Ok(addresses);
         }
-        Err(match (some, failure) {
-            (true, _) => ConnectError::Guarded,
-            (false, Some(failure)) => ConnectError::Resolve(failure),
-            (false, None) => ConnectError::Resolve(Arc::new(no_address())),
+        // With a guard nobody learns which names exist behind it.
+        Err(match failure {
+            _ if self.guard.is_some() => ConnectError::Guarded,
+            Some(failure) => ConnectError::Resolve(failure),
+            None => ConnectError::Resolve(Arc::new(no_address())),
         })
     }
 

@@ -303,7 +303,7 @@ async fn stale_if_error() {
 #[tokio::test]
 async fn reads_while_the_polls_fail() {
     for (control, expected, says) in
-        [("max-age=0", 200, Some("hit; ttl=0; detail=stale-if-error")), ("no-cache", 504, None)]
+        [("max-age=0", 200, Some("; detail=stale-if-error")), ("no-cache", 504, None)]
     {
         let up = Cell::new(true);
         let is_up = up.clone();
@@ -323,7 +323,10 @@ async fn reads_while_the_polls_fail() {
         let response = get(gateway.address, "/q", &[]).await;
         assert_eq!((response.status, api.asked()), (expected, asked), "{control}");
         match says {
-            Some(says) => assert_eq!(status(&response), says),
+            Some(says) => {
+                let status = status(&response);
+                assert!(status.starts_with("hit; ttl=") && status.ends_with(says), "{status}");
+            }
             None => {
                 assert_eq!(response.field("cache-status"), None, "nobody was asked, and nothing was found")
             }

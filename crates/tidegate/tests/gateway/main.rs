@@ -20,6 +20,7 @@ mod leaving;
 mod moods;
 mod mount;
 mod neighbours;
+mod origins;
 mod pace;
 mod private_feeds;
 mod process;

@@ -62,6 +62,24 @@ fn a_failure_is_told_before_the_patience_ends() {
 }
 
 #[test]
+fn a_failure_of_what_is_asked_for_rarely_is_told_within_seconds() {
+    let mut bench = Bench::new();
+    let hour = Duration::from_secs(3600);
+    bench.feed.policy.pace = Pace::steady(hour);
+    bench.feed.schedule = Schedule::new(Pace::steady(hour), 1);
+    bench.subscribe();
+    bench.answer(json("[1]"));
+    bench.next_poll();
+    bench.seen();
+    let asked = bench.now;
+    bench.answer(away());
+    assert_eq!(bench.seen(), "failed");
+    bench.poll(away());
+    assert_eq!(bench.seen(), "status stale, failed");
+    assert!(bench.now <= asked + Duration::from_secs(5));
+}
+
+#[test]
 fn a_failure_whose_next_try_comes_too_late_is_told_at_once() {
     let mut bench = Bench::watching("[1]");
     bench.poll(answered(503, &[("retry-after", "7")]));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-use super::super::resolve::{Guard, Place, Resolve, Resolving};
+use super::super::resolve::{Allow, Place, Resolve, Resolving};
 use super::*;
 
 /// Answers every request on every connection with a document that names the server, until it is told to end.
@@ -238,7 +238,7 @@ async fn an_address_that_says_nothing_does_not_keep_the_next_waiting() {
 #[derive(Debug)]
 struct Not(IpAddr);
 
-impl Guard for Not {
+impl Allow for Not {
     fn allows(&self, address: IpAddr) -> bool {
         address != self.0
     }
@@ -251,9 +251,11 @@ async fn what_the_guard_refuses_is_not_connected_to() {
     let names = Arc::new(Names::default());
     names.say("origin.test", vec![Some(vec![server.address])]);
     let by_name = ConnectionSettings { resolver: names, ..ConnectionSettings::default() };
-    for connections in [by_name, at(vec![server.place()])] {
+    let unknown =
+        ConnectionSettings { resolver: Arc::new(Names::default()), ..ConnectionSettings::default() };
+    for connections in [by_name, at(vec![server.place()]), unknown] {
         let guarded = ConnectionSettings { guard: Some(Arc::new(Not(forbidden))), ..connections };
         let said = asked(&origin_at(guarded)).await;
-        assert!(said.contains("must not be connected to"), "{said}");
+        assert!(said.contains("no address that may be connected to"), "{said}");
     }
 }

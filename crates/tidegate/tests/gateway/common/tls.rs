@@ -39,6 +39,11 @@ impl Identity {
         format!("[tls]\ncertificate = \"{folder}/certificate.pem\"\nkey = \"{folder}/key.pem\"\n")
     }
 
+    /// The setting that has an origin trusted that shows it.
+    pub(crate) fn ca(&self) -> String {
+        format!("ca = \"{}/certificate.pem\"\n", self.folder.display())
+    }
+
     /// Whom it names.
     pub(crate) fn name() -> ServerName<'static> {
         "localhost".try_into().unwrap()
