@@ -1,14 +1,18 @@
 // Servers that we did not write, as origins. Each runs on a free port of loopback with files of its own, and is ended
 // by its process id; when a test fails, what its servers wrote is shown.
 
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { folder } from './gateway.mjs';
 import { freePort, Program } from './program.mjs';
 import { eventually, Hopeless } from './wait.mjs';
 
-const tool = (variable, path, name) => process.env[variable] ?? fileURLToPath(new URL(`../.tools/${path}/${name}`, import.meta.url));
+/** Where `./test` says that a program is; else where it put it; else wherever this machine has it. */
+function tool(variable, path, name) {
+  const taken = fileURLToPath(new URL(`../.tools/${path}/${name}`, import.meta.url));
+  return process.env[variable] ?? (existsSync(taken) ? taken : name);
+}
 const NGINX = tool('TIDEGATE_NGINX', 'usr/sbin', 'nginx');
 const PROMETHEUS = tool('TIDEGATE_PROMETHEUS', 'usr/bin', 'prometheus');
 const NATS_SERVER = tool('TIDEGATE_NATS_SERVER', 'usr/sbin', 'nats-server');
