@@ -1,18 +1,32 @@
-// A certificate of one's own for `localhost`, by the openssl that Debian has.
+// Certificates of one's own, by the openssl that Debian has.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { folder } from './gateway.mjs';
 import { Program } from './program.mjs';
 
-/** Gives the paths of the certificate and its key, in PEM. */
-export async function certificate(t) {
-  const path = folder(t);
-  const [cert, key] = [join(path, 'certificate.pem'), join(path, 'key.pem')];
+/** Makes a certificate and its key, in PEM; gives their paths. */
+async function make(path, subject, ...more) {
+  const [cert, key] = [join(path, `${subject}.pem`), join(path, `${subject}.key`)];
   const openssl = new Program('openssl', 'openssl', [
     'req', '-x509', '-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-days', '2',
-    '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', key, '-out', cert,
+    '-subj', `/CN=${subject}`, '-keyout', key, '-out', cert, ...more,
   ]);
   assert.equal((await openssl.ended()).code, 0, openssl.stderr);
   return { cert, key };
+}
+
+const HERE = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+
+/** A certificate for `localhost` that signs itself. */
+export function certificate(t) {
+  return make(folder(t), 'localhost', ...HERE);
+}
+
+/** An authority, and certificates that it signed: of `localhost`, and of a client named `gateway`. */
+export async function authority(t) {
+  const path = folder(t);
+  const ca = await make(path, 'authority', '-addext', 'keyUsage=critical,keyCertSign');
+  const signed = ['-CA', ca.cert, '-CAkey', ca.key, '-addext', 'basicConstraints=critical,CA:FALSE'];
+  return { ca: ca.cert, server: await make(path, 'localhost', ...signed, ...HERE), client: await make(path, 'gateway', ...signed) };
 }

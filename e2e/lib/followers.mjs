@@ -22,10 +22,11 @@ export class NodeFollower {
   #source;
   #data;
 
-  constructor(t, url, options = {}) {
+  /** `read` makes what is held of a snapshot's text; the other options are for `EventSource`. */
+  constructor(t, url, { read = JSON.parse, ...options } = {}) {
     this.#source = new EventSource(url, options);
     this.#source.addEventListener('open', () => (this.connects += 1));
-    this.#source.addEventListener('snapshot', (event) => this.#hold(event, () => JSON.parse(event.data)));
+    this.#source.addEventListener('snapshot', (event) => this.#hold(event, () => read(event.data)));
     this.#source.addEventListener('patch', (event) => this.#hold(event, () => {
       // Validating: an operation that does not fit the document is an error. Not mutating: states are kept.
       return jsonpatch.applyPatch(this.#data, JSON.parse(event.data), true, false).newDocument;

@@ -1,43 +1,17 @@
 // Origins that we did not write: a change made through their own interface is seen by a subscriber as a patch.
 
 import assert from 'node:assert/strict';
-import { fileURLToPath } from 'node:url';
-import { renameSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { followersUntil, NodeFollower, PythonFollower } from '../lib/followers.mjs';
-import { folder, Gateway } from '../lib/gateway.mjs';
-import { freePort, Program } from '../lib/program.mjs';
+import { configFile, Gateway } from '../lib/gateway.mjs';
+import { get, jsonServer, nats, prometheus, replaceFile, send } from '../lib/servers.mjs';
 import { assertHolds, holds } from '../lib/truth.mjs';
-import { eventually } from '../lib/wait.mjs';
-
-const JSON_SERVER = fileURLToPath(new URL('../node_modules/json-server/lib/cli/bin.js', import.meta.url));
-const PROMETHEUS = process.env.TIDEGATE_PROMETHEUS ?? 'prometheus';
-const get = async (url) => (await fetch(url)).text();
-const send = async (method, url, body) => {
-  const response = await fetch(url, { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
-  assert.ok(response.ok, `${method} ${url} answered ${response.status}`);
-  return response.json();
-};
-
-/** Starts a program that serves HTTP at a port of our choice, and waits until it answers at `path`. */
-async function serving(t, name, path, command, args) {
-  const port = await freePort();
-  const program = new Program(name, command, args(port));
-  t.after(() => program.stop());
-  const url = `http://127.0.0.1:${port}`;
-  await eventually(`${name} answers`, async () => {
-    if (program.end !== undefined) await program.wrote(/$never/);
-    return (await fetch(url + path)).ok;
-  });
-  return url;
-}
 
 test('json-server: what its REST interface changes reaches subscribers', async (t) => {
-  const file = join(folder(t), 'db.json');
-  const posts = [{ id: 1, title: 'first', price: 1.5 }, { id: 2, title: 'second', price: 2 }];
-  writeFileSync(file, JSON.stringify({ posts }));
-  const api = await serving(t, 'json-server', '/posts', process.execPath, (port) => [JSON_SERVER, '--quiet', '--host', '127.0.0.1', '--port', String(port), file]);
+  const { url: api } = await jsonServer(t, { posts: [{ id: 1, title: 'first', price: 1.5 }, { id: 2, title: 'second', price: 2 }] });
   const gateway = await Gateway.start(t, '--origin', api, '--poll', '100ms');
 
   const list = `${gateway.url}/posts`;
@@ -70,13 +44,11 @@ test('json-server: what its REST interface changes reaches subscribers', async (
 });
 
 test('Prometheus: a new target and a reload reach subscribers', async (t) => {
-  const files = folder(t);
-  const targets = (...addresses) => {
-    // As its documentation asks: written beside, then moved, so that it never reads half a file.
-    writeFileSync(join(files, 'next'), JSON.stringify([{ targets: addresses }]));
-    renameSync(join(files, 'next'), join(files, 'targets.json'));
-  };
-  const configuration = (interval) => writeFileSync(join(files, 'prometheus.yml'), `
+  let own, targets, configuration;
+  const { url: api } = await prometheus(t, (address, files) => {
+    own = address;
+    targets = (...addresses) => replaceFile(join(files, 'targets.json'), JSON.stringify([{ targets: addresses }]));
+    configuration = (interval) => writeFileSync(join(files, 'prometheus.yml'), `
 global:
   scrape_interval: ${interval}
 scrape_configs:
@@ -84,12 +56,8 @@ scrape_configs:
     file_sd_configs:
       - files: ['${join(files, 'targets.json')}']
 `);
-  let own = '';
-  targets();
-  configuration('1s');
-  const api = await serving(t, 'prometheus', '/-/ready', PROMETHEUS, (port) => {
-    own = `127.0.0.1:${port}`;
-    return [`--config.file=${join(files, 'prometheus.yml')}`, `--storage.tsdb.path=${join(files, 'data')}`, `--web.listen-address=${own}`, '--web.enable-lifecycle'];
+    targets();
+    configuration('1s');
   });
   targets(own);
   const gateway = await Gateway.start(t, '--origin', api, '--poll', '200ms');
@@ -97,7 +65,9 @@ scrape_configs:
   const active = new NodeFollower(t, `${gateway.url}/api/v1/targets?state=active`);
   const up = new PythonFollower(t, `${gateway.url}/api/v1/query?query=up`);
   const config = new NodeFollower(t, `${gateway.url}/api/v1/status/config`);
-  const followers = [active, up, config];
+  // Its own metrics are text, which is sent whole.
+  const metrics = new NodeFollower(t, `${gateway.url}/metrics`, { read: String });
+  const followers = [active, up, config, metrics];
   const health = () => active.latest?.data.data.activeTargets.map(({ labels, health }) => `${labels.instance} ${health}`) ?? [];
   await followersUntil('it scrapes itself', followers, () => health().includes(`${own} up`));
   await followersUntil('its query says so', followers, () => up.latest?.data.includes(`"${own}"`));
@@ -113,4 +83,48 @@ scrape_configs:
   await followersUntil('the reloaded configuration is seen', followers, () => config.latest.data.data.yaml.includes('scrape_interval: 2s'));
   assertHolds(config, await get(`${api}/api/v1/status/config`));
   for (const follower of [active, up]) assert.ok(follower.states.some(({ event }) => event === 'patch'), `${follower.name} was sent patches`);
+  const reloads = () => Number(metrics.latest.data.match(/^prometheus_config_last_reload_success_timestamp_seconds (\S+)$/m)[1]);
+  const first = reloads();
+  configuration('3s');
+  await fetch(`${gateway.url}/-/reload`, { method: 'POST' });
+  await followersUntil('the metrics say when it was reloaded', followers, () => reloads() > first);
+  assert.ok(metrics.states.every(({ event }) => event === 'snapshot'));
+});
+
+test('NATS: a client that comes and goes is seen in its monitoring, without its noise', async (t) => {
+  const server = await nats(t);
+  const config = (ignore) => configFile(t, `
+    [[origin]]
+    name = "nats"
+    url = "${server.url}"
+    [[route]]
+    path = "/**"
+    origin = "nats"
+    poll = "50ms"
+    ${ignore}
+  `);
+  const noise = 'ignore = ["$.now", "$.connections[*].uptime", "$.connections[*].idle", "$.connections[*].last_activity", "$.connections[*].rtt", "$.uptime", "$.cpu", "$.mem"]';
+  const noisy = await Gateway.start(t, '--config', config(''));
+  const quiet = await Gateway.start(t, '--config', config(noise));
+  const all = new NodeFollower(t, `${noisy.url}/connz`);
+  const connections = new NodeFollower(t, `${quiet.url}/connz?subs=1`);
+  const variables = new PythonFollower(t, `${quiet.url}/varz`);
+  const followers = [all, connections, variables];
+  const open = () => connections.latest?.data.connections.length;
+  await followersUntil('nobody is connected', followers, () => open() === 0 && variables.latest?.data.includes('"total_connections"'));
+  // Each answer has another time: everybody is told of each, unless the route says that it is no news.
+  await followersUntil('the time goes by', followers, () => all.states.length >= 10);
+  assert.equal(connections.states.length, 1, `only what counts is told: ${JSON.stringify(connections.states.slice(1))}`);
+
+  const client = connect(server.port, '127.0.0.1');
+  t.after(() => client.destroy());
+  client.write('CONNECT {"verbose":false,"name":"tidegate-e2e"}\r\nSUB tides 1\r\nPING\r\n');
+  await followersUntil('the client and what it subscribed to', followers, () => open() === 1 && connections.latest.data.connections[0].subscriptions_list?.includes('tides'));
+  assert.equal(connections.latest.data.connections[0].name, 'tidegate-e2e');
+  await followersUntil('the variables count it', followers, () => JSON.parse(variables.latest.data).total_connections === 1);
+  // What is told is whole: the time in it is that of an answer of the server's, and not the first one's.
+  assert.ok(connections.latest.data.now > connections.states[0].data.now);
+  client.destroy();
+  await followersUntil('it has left', followers, () => open() === 0);
+  assert.ok(variables.states.slice(1).every(({ event }) => event === 'patch'), 'a change of the big document is a patch');
 });

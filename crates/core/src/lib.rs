@@ -13,6 +13,7 @@ mod representation;
 pub mod schedule;
 pub mod sharing;
 mod time;
+mod validators;
 mod window;
 
 pub use tidegate_json as json;

@@ -3,35 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 
 use crate::document::Form;
 use crate::failure::{Failure, FailureKind, Phase};
 use crate::sharing::Vary;
 
-/// The origin's validators of one representation (RFC 9110 §8.8).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Validators {
-    /// `ETag`, as sent.
-    pub etag: Option<HeaderValue>,
-    /// `Last-Modified`, as sent.
-    pub last_modified: Option<HeaderValue>,
-}
-
-impl Validators {
-    /// The validators in an answer's header fields.
-    pub fn of(fields: &HeaderMap) -> Validators {
-        Validators {
-            etag: fields.get(header::ETAG).cloned(),
-            last_modified: fields.get(header::LAST_MODIFIED).cloned(),
-        }
-    }
-
-    /// Whether a conditional request can be made.
-    pub fn is_empty(&self) -> bool {
-        self.etag.is_none() && self.last_modified.is_none()
-    }
-}
+pub use crate::validators::Validators;
 
 /// A complete answer of the origin that can be a feed's next version.
 #[derive(Debug, Clone)]

@@ -1,8 +1,10 @@
 //! Test helpers: origins that do exactly what a test says, sinks that take exactly what a test allows, virtual time.
 
+mod moods;
 mod origin;
 mod pem;
 pub mod sim;
 
+pub use moods::{Mood, MoodyOrigin};
 pub use origin::{OriginConnection, RecordedRequest, ScriptedOrigin, ServedOrigin};
 pub use pem::pem;

@@ -368,7 +368,7 @@ impl Feed {
             // A resource that was gone is asked for in full, so that its return is seen as one. So is what plain
             // readers may not be given from memory, while they are the only ones: a 304 would be of no use to them.
             (Some(meta), State::Live | State::Stale) if self.subscribers > 0 || meta.control.storable => {
-                meta.validators.clone()
+                meta.validators.condition(&meta.fields)
             }
             _ => Validators::default(),
         };

@@ -71,9 +71,12 @@ impl Link {
     /// (RFC 9113 §8.7).
     pub(crate) async fn exchange(
         &self,
-        request: Request<Body>,
+        mut request: Request<Body>,
         upload: Option<watch::Receiver<Turn>>,
     ) -> Result<Response<Incoming>, Failure> {
+        // The URI says it: hyper writes it as `Host` by HTTP/1.1, and as `:authority` by HTTP/2, which takes the field's
+        // place (RFC 9113 §8.3.1). nginx refuses a request that has both.
+        request.headers_mut().remove(header::HOST);
         let empty = request.body().is_end_stream();
         let declared = request.extensions().get::<Repeatable>().map(|Repeatable(body)| body.clone());
         let safe = declared.is_some() || empty && matches!(*request.method(), Method::GET | Method::HEAD);

@@ -111,7 +111,6 @@ fn request_for(origin: &Inner, request: FetchRequest, own: &Own<'_>) -> Result<R
     // It follows from the content, which is the fetch's own.
     fields.remove(header::CONTENT_LENGTH);
     own.apply(&mut fields);
-    fields.insert(header::HOST, origin.host.clone());
     fields.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED));
     fields.entry(header::ACCEPT).or_insert(ACCEPT);
     // A client's own is there only where `Vary` names it.

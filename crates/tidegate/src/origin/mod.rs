@@ -44,8 +44,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Uri};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tidegate_hub::{FetchRequest, Fetched, Origin};
@@ -145,7 +145,6 @@ pub struct HttpOrigin(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) name: String,
     pub(crate) mount: Mount,
-    pub(crate) host: HeaderValue,
     pub(crate) link: Arc<Link>,
     budget: Budget,
     pub(crate) credentials: Credentials,
@@ -209,7 +208,6 @@ impl HttpOrigin {
         if path.query().is_some() {
             return Err(OriginError::Query);
         }
-        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| OriginError::Host)?;
         let link = |tls, scheme: &Scheme, authority: &Authority, connections| {
             let connector = connector(tls, scheme, authority, connections, connect_timeout)?;
             Ok(Link::new(connector, authority.to_string(), connect_timeout, head_timeout))
@@ -229,18 +227,8 @@ impl HttpOrigin {
         let patience = fetch::PATIENCE;
         let (link, mount) = (Arc::new(link), Mount::new(scheme, authority, path.path()));
         let redirects = None;
-        let inner = Inner {
-            name,
-            mount,
-            host,
-            link,
-            redirects,
-            budget,
-            credentials,
-            body_timeout,
-            patience,
-            max_body,
-        };
+        let inner =
+            Inner { name, mount, link, redirects, budget, credentials, body_timeout, patience, max_body };
         Ok(HttpOrigin(Arc::new(inner)))
     }
 

@@ -20,6 +20,8 @@ pub(crate) enum TlsError {
     UnknownIssuer,
     /// The certificate is of another host.
     WrongName,
+    /// The certificate is that of an authority, which no server may use as its own.
+    Authority,
     /// The certificate is refused for another reason: revoked, malformed, of another purpose.
     BadCertificate(String),
     /// What answers there does not speak TLS.
@@ -57,6 +59,8 @@ impl TlsError {
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                     TlsError::WrongName
                 }
+                // Only its text says so. It is what `openssl req -x509` makes unless told otherwise.
+                other if other.to_string().contains("CaUsedAsEndEntity") => TlsError::Authority,
                 other => TlsError::BadCertificate(other.to_string()),
             },
             // A record that is none: what a server without TLS sends.
@@ -93,6 +97,10 @@ impl fmt::Display for TlsError {
             TlsError::WrongName => f.write_str(
                 "its certificate is of another host; give the host that the certificate names in the origin's `url`, \
                  and where it is in `addresses`",
+            ),
+            TlsError::Authority => f.write_str(
+                "its certificate is that of an authority; give the server one of its own (where it signs itself: with \
+                 the extension `basicConstraints=CA:FALSE`)",
             ),
             TlsError::BadCertificate(reason) => write!(f, "its certificate is refused: {reason}"),
             TlsError::NotTls => f.write_str(

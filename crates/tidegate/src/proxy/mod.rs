@@ -79,7 +79,6 @@ pub async fn forward(
     let mut fields = fields::for_the_origin(&request, client, upgrade.as_ref());
     let own = inner.credentials.own().await?;
     own.apply(&mut fields);
-    fields.insert(header::HOST, inner.host.clone());
     if let (false, Ok(prefix)) = (inner.mount.outside().is_empty(), inner.mount.outside().parse()) {
         fields.insert(HeaderName::from_static("x-forwarded-prefix"), prefix);
     }

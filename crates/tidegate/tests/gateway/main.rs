@@ -19,6 +19,7 @@ mod forwarding;
 mod gzip;
 mod handover;
 mod leaving;
+mod moods;
 mod mount;
 mod neighbours;
 mod open;

@@ -48,7 +48,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         about: "A file with the certificates, in PEM form, of those who may vouch for an https origin. They take the place \
                 of this machine's roots. A relative path is taken from the folder of the configuration file.",
         reason: "Empty: this machine's roots. An API with a private authority is trusted by naming that one, and by nobody \
-                 else then. Verification cannot be switched off: for a certificate that signs itself, name that one.",
+                 else then. Verification cannot be switched off: for a certificate that signs itself, name that one, which \
+                 must say that it is no authority's (`CA:FALSE`).",
     },
     Setting {
         section: Section::Origin,

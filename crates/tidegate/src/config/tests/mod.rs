@@ -7,6 +7,7 @@ mod fields;
 mod limits;
 mod open;
 mod origin_tls;
+mod recipes;
 mod sharing;
 mod tls;
 

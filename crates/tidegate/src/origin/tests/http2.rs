@@ -33,7 +33,7 @@ async fn spoken(protocols: &[&str], http2: Http2) -> String {
 
 #[tokio::test]
 async fn what_is_spoken_follows_the_setting_and_the_offer() {
-    let (two, one) = ("HTTP/2.0 origin.test origin.test", "HTTP/1.1 none origin.test");
+    let (two, one) = ("HTTP/2.0 origin.test none", "HTTP/1.1 none origin.test");
     assert_eq!(spoken(BOTH, Http2::Auto).await, two);
     assert_eq!(spoken(&["http/1.1"], Http2::Auto).await, one);
     assert_eq!(spoken(&[], Http2::Auto).await, one);

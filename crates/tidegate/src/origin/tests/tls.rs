@@ -38,6 +38,10 @@ async fn certificates_that_are_not_taken_are_told_apart() {
         .await;
     let future = |params: &mut CertificateParams| params.not_before = rcgen::date_time_ymd(2999, 1, 1);
     check("origin.test", future, &is("is not valid yet; ")).await;
+    let authoritys = |params: &mut CertificateParams| {
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    };
+    check("origin.test", authoritys, &is("is that of an authority; ")).await;
 }
 
 #[tokio::test]
