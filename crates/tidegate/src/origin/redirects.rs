@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LOCATION, EXPIRES, HOST,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LINK, LOCATION, PRAGMA, SET_COOKIE, USER_AGENT, VARY, VIA,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LOCATION, EXPIRES, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, LINK, LOCATION, PRAGMA, SET_COOKIE, USER_AGENT, VARY, VIA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::Body as _;
@@ -141,7 +141,7 @@ async fn follow(
             link = known.link;
         }
         if !(is_home && now_home) {
-            fields = of_the_way_on(&fields, &next);
+            fields = of_the_way_on(&fields);
         }
         is_home = now_home;
         seen.push(uri);
@@ -183,17 +183,13 @@ fn next_hop(at: &Uri, location: &HeaderValue, from: &str) -> Result<Target, Fail
 }
 
 /// The fields for a host that is not the one before.
-fn of_the_way_on(fields: &HeaderMap, next: &Target) -> HeaderMap {
+fn of_the_way_on(fields: &HeaderMap) -> HeaderMap {
     let kept = HARMLESS.iter().chain([&IF_NONE_MATCH, &IF_MODIFIED_SINCE]);
     let mut harmless = HeaderMap::new();
     for name in kept {
         for value in fields.get_all(name) {
             harmless.append(name.clone(), value.clone());
         }
-    }
-    // An authority is visible ASCII.
-    if let Ok(host) = HeaderValue::from_str(next.authority()) {
-        harmless.insert(HOST, host);
     }
     harmless
 }

@@ -123,7 +123,9 @@ async fn whatever_an_origin_does_is_told_apart_heals_and_harms_nobody() {
 #[tokio::test]
 async fn a_limit_is_obeyed_and_a_resource_that_is_gone_comes_back() {
     let origin = MoodyOrigin::start().await;
-    let gateway = Setup::lively(origin.url()).start().await;
+    // A limit is the route's: whoever asks there has sent too many requests (RFC 6585 §4).
+    let other = "[[route]]\npath = \"/gone\"\norigin = \"api\"\npoll = \"50ms\"\n";
+    let gateway = Setup::lively(origin.url()).more(other).start().await;
     let mut limited = Screen::open(gateway.address, "/limited".to_owned()).await;
     let mut gone = Screen::open(gateway.address, "/gone".to_owned()).await;
     limited.status(|status| status["state"] == "live").await;
@@ -143,7 +145,7 @@ async fn a_limit_is_obeyed_and_a_resource_that_is_gone_comes_back() {
                 && status["retry_in_ms"].as_u64().is_some_and(|wait| wait > 3_000_000)
         })
         .await;
-    // It is left alone, though the other goes on.
+    // It is left alone, though the other route goes on.
     let asked = origin.asked("/limited");
     for number in 3..8 {
         origin.count_to(number);

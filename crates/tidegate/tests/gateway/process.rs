@@ -18,7 +18,7 @@ pub(crate) async fn started(arguments: &[&str]) -> (Child, std::net::SocketAddr)
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = within("it says where it listens", lines.next_line()).await.unwrap().unwrap();
-    let address = line.split("http://").nth(1).unwrap_or_else(|| panic!("{line}")).trim().parse().unwrap();
+    let address = line.split("://").nth(1).unwrap_or_else(|| panic!("{line}")).trim().parse().unwrap();
     // Read on, so that it never waits for somebody to take what it says.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     (child, address)

@@ -39,6 +39,18 @@ impl Identity {
         format!("[tls]\ncertificate = \"{folder}/certificate.pem\"\nkey = \"{folder}/key.pem\"\n")
     }
 
+    /// A configuration file beside them, of a gateway that shows it in front of this URL.
+    pub(crate) fn config(&self, url: &str) -> PathBuf {
+        let path = self.folder.join("tidegate.toml");
+        let text = format!(
+            "listen = \"127.0.0.1:0\"\n{}[[origin]]\nname = \"api\"\nurl = \"{url}\"\n[[route]]\npath = \"/**\"\n\
+             origin = \"api\"\n",
+            self.toml()
+        );
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
     /// The setting that has an origin trusted that shows it.
     pub(crate) fn ca(&self) -> String {
         format!("ca = \"{}/certificate.pem\"\n", self.folder.display())
