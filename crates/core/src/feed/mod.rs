@@ -220,9 +220,12 @@ impl Feed {
         if self.is_to_be_asked_again_soon() {
             self.schedule.forget_failures();
         }
-        let next = match succeeded || is_document(&settled) {
-            true => self.next_after(now, &current, cost, saw),
-            false => self.schedule.after_failure(now, retry_after),
+        let next = if succeeded {
+            self.next_after(now, &current, cost, saw)
+        } else if is_document(&settled) {
+            self.schedule.after_doubt(now)
+        } else {
+            self.schedule.after_failure(now, retry_after)
         };
         self.next_poll = Some(next);
         self.tell_in_time(now, if again { now } else { next });

@@ -215,6 +215,13 @@ impl Schedule {
         self.failures = 0;
     }
 
+    /// The cycle brought an answer that is not believed yet: when the next one begins. It says nothing about how often
+    /// the data changes, and nothing is spared by leaving it alone.
+    pub fn after_doubt(&mut self, now: Time) -> Time {
+        self.failures = 0;
+        now + self.jitter.scale(self.pace.target.min(FIRST_RETRY), 1.0, 1.0 + SPREAD)
+    }
+
     /// The cycle failed: when the next one begins. `retry_after` is what the origin asked for, if it did.
     pub fn after_failure(&mut self, now: Time, retry_after: Option<Duration>) -> Time {
         let doubled = match self.failures {

@@ -262,7 +262,8 @@ impl<F: PortFactory> Owner<F> {
             condition: plan.condition,
             end_to_end: plan.end_to_end,
             patient: plan.patient,
-            awaited: self.waiting.iter().any(|(fetch, _)| *fetch == plan.fetch),
+            // Whoever waits for an earlier one that was thrown away waits for this; and a writer looks at its own screen.
+            awaited: plan.end_to_end || self.waiting.iter().any(|(fetch, _)| *fetch <= plan.fetch),
             credentialed: self.request.is_credentialed(),
             scope: self.route.scope.clone(),
             took: self.took,

@@ -42,19 +42,22 @@ pub(super) async fn fetch(origin: &Inner, request: FetchRequest) -> Fetched {
         Ok(own) => own,
         Err(failure) => return without_answer(failure),
     };
-    let fetched = once(origin, request, &own).await;
-    let unauthorized =
-        matches!(&fetched.outcome, Outcome::Answered(answer) if answer.status == StatusCode::UNAUTHORIZED);
+    let mut is_home = true;
+    let fetched = once(origin, request, &own, &mut is_home).await;
+    // No other host was sent the token.
+    let unauthorized = is_home
+        && matches!(&fetched.outcome, Outcome::Answered(answer) if answer.status == StatusCode::UNAUTHORIZED);
     match again {
         Some(request) if unauthorized && credentials.refused(&own) => match credentials.own().await {
-            Ok(own) => once(origin, request, &own).await,
+            Ok(own) => once(origin, request, &own, &mut is_home).await,
             Err(failure) => without_answer(failure),
         },
         _ => fetched,
     }
 }
 
-async fn once(origin: &Inner, request: FetchRequest, own: &Own<'_>) -> Fetched {
+/// Asks once; and says whether it was the origin itself that answered, and not a host that it redirected to.
+async fn once(origin: &Inner, request: FetchRequest, own: &Own<'_>, is_home: &mut bool) -> Fetched {
     let patient = request.patient;
     let is_conditional = has_conditions(&request.method);
     let condition = if is_conditional { request.condition.clone() } else { Validators::default() };
@@ -67,11 +70,12 @@ async fn once(origin: &Inner, request: FetchRequest, own: &Own<'_>) -> Fetched {
         }
     };
     let is_condition_of = |uri: &Uri| ends.is_none_or(|(ends, asked)| ends.is_at(asked, uri, &condition));
-    let Arrived { mut response, uri, conditional } =
+    let Arrived { mut response, uri, conditional, is_home: by_the_origin } =
         match redirects::exchange(origin, request, None, is_condition_of).await {
             Ok(arrived) => arrived,
             Err(failure) => return without_answer(failure),
         };
+    *is_home = by_the_origin;
     if response.status() == StatusCode::NOT_MODIFIED && (condition.is_empty() || !conditional) {
         let detail = format!("{} answered 304 to a request without a condition", origin.link.authority());
         return failed(FailureKind::NotHttp, detail, 0);

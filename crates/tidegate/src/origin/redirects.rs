@@ -60,6 +60,8 @@ pub(crate) struct Arrived {
     pub(super) uri: Uri,
     /// Whether it was asked conditionally.
     pub(super) conditional: bool,
+    /// Whether the origin itself gave it, and not another host.
+    pub(super) is_home: bool,
 }
 
 /// Sends a request and waits for the head of the answer that is no redirect, or one that is not followed.
@@ -79,7 +81,7 @@ pub(crate) async fn exchange(
         _ => {
             let uri = request.uri().clone();
             let response = origin.link.exchange(request, upload).await?;
-            Ok(Arrived { response, uri, conditional: true })
+            Ok(Arrived { response, uri, conditional: true, is_home: true })
         }
     }
 }
@@ -114,7 +116,7 @@ async fn follow(
             if !seen.is_empty() {
                 passed.finish(response.headers_mut(), &uri, is_home);
             }
-            return Ok(Arrived { response, uri, conditional });
+            return Ok(Arrived { response, uri, conditional, is_home });
         };
         if seen.len() == redirects.most {
             let detail = format!("{from} redirects further, and {} redirects were followed", redirects.most);
@@ -237,8 +239,19 @@ impl Passed {
             // They are relative to that host, or meant for it.
             fields.remove(LINK);
             fields.remove(SET_COOKIE);
+            // What it says of how often it may be asked binds nobody who asks the origin.
+            let limits: Vec<_> = fields.keys().filter(|name| is_a_limit(name.as_str())).cloned().collect();
+            for name in limits {
+                fields.remove(name);
+            }
         }
     }
+}
+
+/// Whether a field says how often somebody may ask: those that the budget reads.
+fn is_a_limit(name: &str) -> bool {
+    name == "retry-after"
+        || ["ratelimit", "x-ratelimit", "x-rate-limit"].iter().any(|begin| name.starts_with(begin))
 }
 
 /// Gives an answer another lifetime.

@@ -284,3 +284,17 @@ fn what_is_not_expected_is_a_failure_and_changes_nothing() {
     bench.poll(json("[2]"));
     assert_eq!(bench.seen(), "publish 2 whole, status live, confirmed");
 }
+
+#[test]
+fn a_page_in_the_place_of_a_document_is_not_left_alone_for_as_long_as_the_document_was_fresh() {
+    let mut bench = Bench::new();
+    bench.subscribe();
+    bench.answer(fresh("[1]", &[("cache-control", "max-age=600")]));
+    bench.next_poll();
+    bench.answer(text(b"<html>"));
+    let asked = bench.now;
+    bench.next_poll();
+    assert!(bench.now <= asked + Duration::from_secs(3), "{:?} after {asked:?}", bench.now);
+    bench.answer(json("[1]"));
+    assert_eq!(bench.feed.status().state, State::Live);
+}

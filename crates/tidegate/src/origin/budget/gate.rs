@@ -174,11 +174,15 @@ impl Gate {
     /// A fetch that was sent came to its end.
     pub(super) fn end(&mut self, now: Time, ticket: Ticket, end: End) {
         let Some(fetch) = self.fetches.remove(&ticket) else { return };
-        if let Some(sent) = fetch.sent {
-            self.vacate(ticket, fetch.standing, sent);
-            if end.answered {
-                let factor = if now.since(sent) > self.usual { 1.0 + LEARNING } else { 1.0 - LEARNING };
-                self.usual = self.usual.mul_f64(factor).clamp(Duration::from_millis(1), LONGEST);
+        match fetch.sent {
+            // It was stopped, and came to its end before it heard of that.
+            None => self.queue.remove(ticket, fetch.standing),
+            Some(sent) => {
+                self.vacate(ticket, fetch.standing, sent);
+                if end.answered {
+                    let factor = if now.since(sent) > self.usual { 1.0 + LEARNING } else { 1.0 - LEARNING };
+                    self.usual = self.usual.mul_f64(factor).clamp(Duration::from_millis(1), LONGEST);
+                }
             }
         }
         match end.connected {

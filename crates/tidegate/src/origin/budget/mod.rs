@@ -102,7 +102,7 @@ impl Budget {
         let outcome = loop {
             match tokio::time::timeout_at(asked + patience, verdicts.recv()).await {
                 Ok(Some(Verdict::Go)) => {
-                    let waited = *waited.get_or_insert_with(|| asked.elapsed());
+                    let waited = *waited.insert(asked.elapsed());
                     tokio::select! {
                         biased;
                         fetched = fetch(request.clone()) => return place.leave(Fetched { waited, ..fetched }),
@@ -219,7 +219,8 @@ impl Shared {
             format!("{} allows no request for another {wait} s, so it was not asked.\n", self.authority);
         let fields = HeaderMap::from_iter([
             (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
-            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            // For all who wait, whoever they are: none of them is to ask past the budget. And to be kept by nobody.
+            (header::CACHE_CONTROL, HeaderValue::from_static("public, no-cache")),
             (header::RETRY_AFTER, HeaderValue::from(wait)),
         ]);
         Answer { status: StatusCode::TOO_MANY_REQUESTS, fields, body: body.into() }
