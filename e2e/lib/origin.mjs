@@ -69,7 +69,7 @@ export class Origin {
       this.notModified += 1;
       response.writeHead(304, { etag }).end();
     } else {
-      response.writeHead(200, { etag, 'content-type': 'application/json', 'cache-control': 'no-cache' }).end(this.#text);
+      response.writeHead(200, { etag, 'content-type': 'application/json', 'cache-control': 'max-age=0' }).end(this.#text);
     }
   }
 

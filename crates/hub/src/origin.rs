@@ -22,9 +22,7 @@ pub trait Origin: Send + Sync + 'static {
     fn fetch(&self, request: FetchRequest) -> Pin<Box<dyn Future<Output = Fetched> + Send>>;
 
     /// The resource that a target (path and query) names, as a URI: equal for equal resources of all origins.
-    fn resource(&self, target: &str) -> String {
-        target.to_owned()
-    }
+    fn resource(&self, target: &str) -> String;
 }
 
 /// One safe request on behalf of everyone who shares it.

@@ -32,6 +32,10 @@ impl Origin for Scripted {
             answered.await.unwrap_or_else(|_| away())
         })
     }
+
+    fn resource(&self, target: &str) -> String {
+        target.to_owned()
+    }
 }
 
 /// Answers at once, by the number of the request.
@@ -45,6 +49,10 @@ impl<F: Fn(u64) -> Fetched + Send + Sync + 'static> Origin for Prompt<F> {
     fn fetch(&self, _: FetchRequest) -> Pin<Box<dyn Future<Output = Fetched> + Send>> {
         let fetched = (self.0)(self.1.fetch_add(1, Ordering::Relaxed));
         Box::pin(async move { fetched })
+    }
+
+    fn resource(&self, target: &str) -> String {
+        target.to_owned()
     }
 }
 

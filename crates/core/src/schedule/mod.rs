@@ -41,6 +41,9 @@ const SPREAD: f64 = 0.05;
 /// at once.
 const TICKING: f64 = 0.5;
 
+/// Waits for a turn that count as none, in milliseconds.
+const NO_WAIT: u64 = 16;
+
 /// The longest wait before the first retry.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 
@@ -174,9 +177,10 @@ impl Schedule {
 
     /// How long a request waits for its turn before it is sent, at most, from what was seen lately.
     pub fn waits(&self) -> Duration {
-        // In steps, so that it is not another with each answer.
+        // In steps, so that it is not another with each answer; and nothing where it is no more than a busy machine adds by
+        // itself.
         let millis = (self.waits * 1000.0).ceil() as u64;
-        Duration::from_millis(if millis == 0 { 0 } else { millis.next_power_of_two() })
+        Duration::from_millis(if millis <= NO_WAIT { 0 } else { millis.next_power_of_two() })
     }
 
     /// How fresh the data is to be: the shortest interval.

@@ -21,6 +21,10 @@ impl Origin for NoOrigin {
     fn fetch(&self, _: FetchRequest) -> Pin<Box<dyn Future<Output = Fetched> + Send>> {
         unreachable!("the test makes the fetches")
     }
+
+    fn resource(&self, target: &str) -> String {
+        target.to_owned()
+    }
 }
 
 struct NoPort;

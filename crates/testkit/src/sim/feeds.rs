@@ -70,6 +70,10 @@ impl Origin for NeverAsked {
     fn fetch(&self, _: FetchRequest) -> Pin<Box<dyn Future<Output = Fetched> + Send>> {
         unreachable!("an owner decides that there be a fetch, it does not make it")
     }
+
+    fn resource(&self, target: &str) -> String {
+        target.to_owned()
+    }
 }
 
 pub(super) type SimOwner = Owner<SimPorts>;

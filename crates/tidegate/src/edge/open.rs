@@ -2,15 +2,13 @@
 //!
 //! Owns the way from such a request to the route that answers it: reading the URL, the allowlist, which of the client's
 //! header fields go on, and the origins, which are made when they are first asked for. What its answers may not do to the
-//! gateway's own site is in `restrict`. That a name leads to no private address is the connection's to check
+//! gateway's own site is in `origin/restrict.rs`. That a name leads to no private address is the connection's to check
 //! (`origin::PublicOnly`), because only there it is known what is connected to.
 //!
 //! Invariants:
 //! - Nothing but a `GET` or `HEAD` without content leaves here, with the fields of [`KEPT`] and those the operator names.
 //! - There are at most so many origins as configured. One in use is never let go.
 //! - What a client is told never depends on what there is in a network that may not be connected to.
-
-mod restrict;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -189,7 +187,7 @@ impl Gateway {
             Decided::Answer(response) => response.headers_mut(),
             Decided::Stream(_, head, _) => head.headers_mut(),
         };
-        restrict::answer(fields, open.kept.contains(&AUTHORIZATION));
+        crate::origin::restrict(fields, open.kept.contains(&AUTHORIZATION));
         decided
     }
 }

@@ -29,6 +29,10 @@ impl Origin for Expecting {
         let (asked, head) = (self.origin.fetch(request), self.head.clone());
         Box::pin(async move { head.judge(asked.await) })
     }
+
+    fn resource(&self, target: &str) -> String {
+        self.origin.resource(target)
+    }
 }
 
 impl Head {

@@ -121,9 +121,14 @@ impl Elsewhere {
         Arc::new(elsewhere)
     }
 
+    /// Whether the patterns allow a URL, wherever it leads.
+    pub(super) fn allows(&self, target: &Target) -> bool {
+        (self.allowed)(target)
+    }
+
     /// Whether a URL may be asked, as far as it can be known before its host is looked up.
     pub(crate) fn permits(&self, target: &Target) -> Result<(), Refusal> {
-        if !(self.allowed)(target) {
+        if !self.allows(target) {
             return Err(Refusal::NotAllowed);
         }
         match target.address() {

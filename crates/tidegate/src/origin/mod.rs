@@ -32,6 +32,7 @@ mod public;
 mod race;
 mod redirects;
 mod resolve;
+mod restrict;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,7 @@ pub(crate) use media::form as form_of;
 pub use public::PublicOnly;
 pub(crate) use redirects::exchange;
 pub use resolve::{Allow, Place, Resolve, Resolving};
+pub(crate) use restrict::answer as restrict;
 pub(crate) use target::Target;
 pub(crate) use trust::machine_tls;
 

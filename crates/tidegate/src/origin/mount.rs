@@ -155,8 +155,15 @@ impl Mount {
                 // Without it the cookie is for the host that the client asked: the gateway's.
                 continue;
             }
+            let is_path = name.eq_ignore_ascii_case("path");
+            let seen = is_path.then(|| self.cookie_path(value)).flatten();
+            // For a part of the origin that is not the API: at the gateway that may be another API's.
+            if is_path && seen.is_none() && !self.outside.is_empty() {
+                continue;
+            }
             written.push(';');
-            match name.eq_ignore_ascii_case("path").then(|| self.cookie_path(value)).flatten() {
+            // Browsers take one with this prefix for the whole host or not at all (RFC 6265bis §4.1.3.2).
+            match seen.filter(|_| !cookie.starts_with("__Host-")) {
                 Some(path) => written.push_str(&format!(" {name}={path}")),
                 None => written.push_str(part),
             }
@@ -324,7 +331,9 @@ mod tests {
             ("/v1", "/m", "a=1; path = /v1", "a=1; path=/m"),
             ("/v1", "/m", "a=1; Path=/", "a=1; Path=/m"),
             ("/v1", "", "a=1; Path=/", "a=1; Path=/"),
-            ("/v1", "/m", "a=1; Path=/other", "a=1; Path=/other"),
+            ("/v1", "/m", "a=1; Path=/other; Secure", "a=1; Secure"),
+            ("/v1", "", "a=1; Path=/other", "a=1; Path=/other"),
+            ("/v1", "/m", "__Host-a=1; Path=/; Secure", "__Host-a=1; Path=/; Secure"),
             ("", "/m", "a=1; Path=/", "a=1; Path=/m"),
             ("", "/m", "a=1; Path=/x", "a=1; Path=/m/x"),
             (

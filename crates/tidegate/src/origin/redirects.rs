@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LOCATION, EXPIRES, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, LINK, LOCATION, PRAGMA, SET_COOKIE, USER_AGENT, VARY, VIA,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_LOCATION, EXPIRES,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LINK, LOCATION, PRAGMA, USER_AGENT, VARY, VIA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::Body as _;
@@ -25,9 +25,10 @@ use tidegate_hub::Body;
 use tokio::sync::watch;
 
 use super::Inner;
-use super::elsewhere::{Elsewhere, Unavailable};
+use super::elsewhere::{Elsewhere, Refusal, Unavailable};
 use super::exchange::{Turn, no_body};
 use super::incoming::Incoming;
+use super::restrict;
 use super::target::{self, Target};
 
 /// The fields that may go on to another origin: none of them says who the client is.
@@ -123,8 +124,15 @@ async fn follow(
             return Err(Failure::new(FailureKind::TooManyRedirects, detail));
         }
         let next = next_hop(&uri, &location, from)?;
-        passed.note(response.headers());
+        // An answer to a client's own `Authorization` is that client's (RFC 9111 §3.5).
+        let is_authorized = fields.contains_key(AUTHORIZATION)
+            && !origin.credentials.names().any(|name| name == AUTHORIZATION);
+        passed.note(response.headers(), is_authorized);
         let now_home = home.as_ref().is_some_and(|home| home.origin() == next.origin());
+        if !redirects.elsewhere.allows(&next) {
+            // Also on the host that was asked first: a pattern may allow a part of it.
+            return Err(Elsewhere::failure(from, &next, Refusal::NotAllowed));
+        }
         if now_home {
             // The operator chose this host. What is outside of its part is asked nowhere.
             if !origin.mount.holds(next.path()) {
@@ -206,11 +214,15 @@ struct Passed {
 }
 
 impl Passed {
-    fn note(&mut self, fields: &HeaderMap) {
+    fn note(&mut self, fields: &HeaderMap, is_authorized: bool) {
         self.vary.extend(fields.get_all(VARY).iter().cloned());
-        self.is_for_one |= !caching::may_collapse(fields, false);
+        self.is_for_one |= !caching::may_collapse(fields, is_authorized);
         // What does not say may lead elsewhere the next time.
-        let lifetime = caching::lifetime(fields).unwrap_or_default();
+        let is_validated = fields
+            .get_all(CACHE_CONTROL)
+            .iter()
+            .any(|value| value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("no-cache")));
+        let lifetime = caching::lifetime(fields).filter(|_| !is_validated).unwrap_or_default();
         self.lifetime = Some(self.lifetime.map_or(lifetime, |shortest| shortest.min(lifetime)));
     }
 
@@ -238,7 +250,8 @@ impl Passed {
         if !is_home {
             // They are relative to that host, or meant for it.
             fields.remove(LINK);
-            fields.remove(SET_COOKIE);
+            // A browser takes it for an answer of the gateway's own site.
+            restrict(fields, false);
             // What it says of how often it may be asked binds nobody who asks the origin.
             let limits: Vec<_> = fields.keys().filter(|name| is_a_limit(name.as_str())).cloned().collect();
             for name in limits {
@@ -365,8 +378,8 @@ mod tests {
             ("no-store", "", "private"),
         ] {
             let mut passed = Passed::default();
-            passed.note(&fields("max-age=100"));
-            passed.note(&fields(way));
+            passed.note(&fields("max-age=100"), false);
+            passed.note(&fields(way), false);
             let mut last = fields(end);
             passed.finish(&mut last, &Uri::from_static("http://h/"), true);
             let found: Vec<_> =

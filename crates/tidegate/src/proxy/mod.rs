@@ -78,7 +78,10 @@ pub async fn forward(
     })?;
     let mut fields = fields::for_the_origin(&request, client, upgrade.as_ref());
     let own = inner.credentials.own().await?;
-    own.apply(&mut fields);
+    // What echoes a request is not to be sent secrets (RFC 9110 §9.3.8).
+    if request.method() != Method::TRACE {
+        own.apply(&mut fields);
+    }
     if let (false, Ok(prefix)) = (inner.mount.outside().is_empty(), inner.mount.outside().parse()) {
         fields.insert(HeaderName::from_static("x-forwarded-prefix"), prefix);
     }

@@ -26,6 +26,15 @@ async fn clients_with_different_credentials_share_what_the_gateway_reads() {
     assert_eq!(gateway.gateway.report().await.len(), 2);
 }
 
+/// What echoes a request echoes no secret (RFC 9110 §9.3.8).
+#[tokio::test]
+async fn a_trace_carries_none() {
+    let api = Api::serve(|request| ok(serde_json::json!({ "head": request.head }).to_string())).await;
+    let gateway = Setup::new(api.url()).origin("headers = { \"X-Api-Key\" = \"zq9key\" }\n").start().await;
+    let echoed = send(gateway.address, "TRACE", "/q", &[("Content-Length", "0")]).await;
+    assert!(echoed.status == 200 && !echoed.text().contains("zq9key"), "{echoed:?}");
+}
+
 #[tokio::test]
 async fn a_token_that_cannot_be_had_is_a_problem_without_secrets() {
     let (api, issuer) = (ScriptedOrigin::bind().await, ScriptedOrigin::bind().await);

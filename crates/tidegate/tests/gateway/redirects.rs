@@ -212,6 +212,20 @@ async fn every_hop_is_checked_like_a_url_that_a_client_names() {
 }
 
 #[tokio::test]
+async fn a_redirect_does_not_leave_what_the_patterns_allow_of_its_own_host() {
+    let api = Api::serve(|request| match request.line().1 {
+        "/public/go" => to("/admin"),
+        target => ok(format!("\"{target}\"")),
+    })
+    .await;
+    let more = format!("[open]\nallow = [\"{}/public/**\"]\nallow_private = [\"127.0.0.1\"]\n", api.url());
+    let gateway = Setup::new("http://127.0.0.1:9").more(&more).start().await;
+    assert_eq!(get(gateway.address, &at(&api, "/public/a"), &[]).await.status, 200);
+    assert_eq!(get(gateway.address, &at(&api, "/public/go"), &[]).await.status, 502);
+    assert!(api.requests().iter().all(|request| request.line().1 != "/admin"));
+}
+
+#[tokio::test]
 async fn a_route_does_not_leave_the_part_of_the_origin_that_it_is_for() {
     let api = Api::serve(|request| match request.line().1 {
         "/v1/a" => to("/v1/b"),

@@ -40,6 +40,9 @@ enum Decision {
 #[derive(Debug, Default)]
 struct State {
     token: Option<Token>,
+    /// One that the origin refused, which may have been for a reason of that one request: it is used until there is
+    /// another.
+    refused: Option<Token>,
     failures: u32,
     last: Option<Failure>,
     /// No new try before this.
@@ -61,7 +64,10 @@ impl State {
                 let due = now >= token.renew_at && now >= self.retry_at;
                 if due { Decision::Renew(token.value.clone()) } else { Decision::Use(token.value.clone()) }
             }
-            (_, Some(failure)) if now < self.retry_at => Decision::Fail(failure.clone()),
+            (_, Some(failure)) if now < self.retry_at => match &self.refused {
+                Some(old) if now < old.until => Decision::Use(old.value.clone()),
+                _ => Decision::Fail(failure.clone()),
+            },
             _ => Decision::Get,
         }
     }
@@ -92,7 +98,7 @@ impl State {
             Some(token) if token.value != *value => true,
             Some(token) if now.since(token.since) < TOO_YOUNG => false,
             _ => {
-                self.token = None;
+                self.refused = self.token.take().or(self.refused.take());
                 true
             }
         }

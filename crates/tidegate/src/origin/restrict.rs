@@ -34,7 +34,7 @@ const OF_THE_SITE: [HeaderName; 16] = [
 const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 
 /// Restricts an answer's fields. `may_ask`: whether it may ask for credentials, because they would reach it.
-pub(super) fn answer(fields: &mut HeaderMap, may_ask: bool) {
+pub(crate) fn answer(fields: &mut HeaderMap, may_ask: bool) {
     for name in OF_THE_SITE {
         fields.remove(name);
     }
