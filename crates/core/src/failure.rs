@@ -16,12 +16,14 @@ pub struct Failure {
     pub detail: String,
     /// When the origin asked to be asked again.
     pub retry_after: Option<Duration>,
+    /// It was not the origin that failed, but another host that it redirected to.
+    pub elsewhere: bool,
 }
 
 impl Failure {
     /// A failure without a wish of the origin's.
     pub fn new(kind: FailureKind, detail: impl Into<String>) -> Failure {
-        Failure { kind, detail: detail.into(), retry_after: None }
+        Failure { kind, detail: detail.into(), retry_after: None, elsewhere: false }
     }
 }
 

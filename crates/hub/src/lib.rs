@@ -36,7 +36,7 @@ pub use clock::Clock;
 pub use failures::FailureStats;
 pub use frame::{Coding, Frame};
 pub use hub::{Hub, HubLimits, Refused, Wanted};
-pub use origin::{Body, BoxError, FetchRequest, Fetched, Origin};
+pub use origin::{Awaited, Body, BoxError, FetchRequest, Fetched, Origin};
 pub use owner::{Current, FeedReport, Forwarded, Resume, Source};
 pub use problems::problem_of;
 pub use route::Route;

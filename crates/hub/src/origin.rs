@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use http_body_util::combinators::UnsyncBoxBody;
 use tidegate_core::{Outcome, Validators};
+use tokio::sync::watch;
 
 /// Any error of a body on its way.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -43,13 +44,42 @@ pub struct FetchRequest {
     /// Whether a slow body is waited for until the origin's time-out; otherwise it is handed on as it comes.
     pub patient: bool,
     /// Whether somebody waits for this fetch, and not only for news.
-    pub awaited: bool,
+    pub awaited: Awaited,
     /// Whether the fields from clients may say who they are: then what the origin allows is allowed to them alone.
     pub credentialed: bool,
     /// Names the route: fetches of different ones share the origin's budget fairly.
     pub scope: String,
     /// How long the feed's last fetch took, once it was sent; `None` before there was one.
     pub took: Option<Duration>,
+}
+
+/// Whether somebody waits for a fetch, which may come to be so while it stands in line.
+#[derive(Debug, Clone)]
+pub struct Awaited(watch::Receiver<bool>);
+
+impl Awaited {
+    /// Somebody does, or nobody ever will.
+    pub fn by_somebody(somebody: bool) -> Awaited {
+        Awaited::changing(somebody).1
+    }
+
+    /// The same, and where to say that somebody does from now on.
+    pub fn changing(somebody: bool) -> (watch::Sender<bool>, Awaited) {
+        let (sender, receiver) = watch::channel(somebody);
+        (sender, Awaited(receiver))
+    }
+
+    /// Whether somebody waits by now.
+    pub fn is_so(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Comes back as soon as somebody waits; never, if nobody ever does.
+    pub async fn becomes_so(&mut self) {
+        if self.0.wait_for(|somebody| *somebody).await.is_err() {
+            std::future::pending().await
+        }
+    }
 }
 
 /// What asking brought.

@@ -165,9 +165,11 @@ impl Feed {
 
     fn judge_answer(&mut self, now: Time, answer: Answer) -> Settled {
         let failure = Failure {
-            kind: FailureKind::Status(answer.status),
-            detail: format!("the origin answered {}", answer.status),
             retry_after: retry_after(&answer.fields),
+            ..Failure::new(
+                FailureKind::Status(answer.status),
+                format!("the origin answered {}", answer.status),
+            )
         };
         let refused = matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
         if self.window.is_empty() {

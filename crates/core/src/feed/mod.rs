@@ -186,7 +186,13 @@ impl Feed {
             debug_assert!(false, "only the fetch under way can end");
             return;
         };
-        if self.discards(&current) {
+        // When the origin said when to come back, it is not asked again before that for what may be newer.
+        let told_to_wait = match &outcome {
+            Outcome::Failed(failure) => failure.retry_after.is_some(),
+            Outcome::Answered(answer) => answer.passes() && retry_after(&answer.fields).is_some(),
+            _ => false,
+        };
+        if !told_to_wait && self.discards(&current) {
             self.repeat(now, &current);
             return;
         }
@@ -202,7 +208,7 @@ impl Feed {
             Some(before) if self.head().is_some_and(|head| head.position.offset == before) => Saw::Same,
             Some(_) => Saw::Changed,
         };
-        let again = current.again || (current.suspect && self.is_polling(now));
+        let again = current.again || (current.suspect && !told_to_wait && self.is_polling(now));
         let succeeded = matches!(settled, Settled::Confirmed);
         self.invalidated &= !succeeded || current.suspect;
         let retry_after = match &settled {

@@ -21,7 +21,7 @@ use tidegate_core::{
     Cost, Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName, Resumed,
     Serving, Settled, SharedRequest, State, Time, Update, Wait, Wish,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use self::messages::Refusal;
 pub use self::messages::{
@@ -30,7 +30,7 @@ pub use self::messages::{
 };
 use self::reads::is_outage;
 use crate::frame::Coding;
-use crate::origin::{Body, FetchRequest, Fetched};
+use crate::origin::{Awaited, Body, FetchRequest, Fetched};
 use crate::published::{Published, StatusView, patch_event};
 use crate::route::Route;
 use crate::shard::{FeedCommand, FeedId, Manner, NewSubscriber, Start, Step, SubscriberId};
@@ -77,6 +77,8 @@ pub struct Owner<F: PortFactory> {
     request: SharedRequest,
     head: Option<Arc<Published>>,
     waiting: Vec<(Fetching, Waiter)>,
+    /// Where the fetch under way is told that somebody waits for it.
+    awaited: Option<watch::Sender<bool>>,
     /// Subscribers on each shard, so that only those shards are told.
     shards: HashMap<ShardIndex, usize>,
     /// Steps to the present head, made once.
@@ -109,6 +111,7 @@ impl<F: PortFactory> Owner<F> {
             request,
             head: None,
             waiting: Vec::new(),
+            awaited: None,
             shards: HashMap::new(),
             steps: HashMap::new(),
             packs: false,
@@ -175,7 +178,7 @@ impl<F: PortFactory> Owner<F> {
                 let waiter = Waiter::Subscriber { own, id, shard, resume, coding, wish, reply };
                 match self.feed.handle_subscribe(now, wish) {
                     Wait::Ready => self.admit(waiter),
-                    Wait::Until(fetch) => self.waiting.push((fetch, waiter)),
+                    Wait::Until(fetch) => self.wait(fetch, waiter),
                 }
             }
             Message::Read { demand, asked, reply } => {
@@ -184,7 +187,7 @@ impl<F: PortFactory> Owner<F> {
                     Serving::After(fetch, why) => {
                         // A reader that is keyed anew is still asked for because of what came first.
                         let _ = asked.set(why);
-                        self.waiting.push((fetch, Waiter::Reader { own, demand, why, reply }));
+                        self.wait(fetch, Waiter::Reader { own, demand, why, reply });
                     }
                     serving => _ = reply.send(self.served(now, &demand, serving)),
                 }
@@ -252,8 +255,20 @@ impl<F: PortFactory> Owner<F> {
         }
     }
 
+    /// Has somebody wait for a fetch, or for one before it that is under way.
+    fn wait(&mut self, fetch: Fetching, waiter: Waiter) {
+        self.waiting.push((fetch, waiter));
+        if let Some(awaited) = &self.awaited {
+            awaited.send_replace(true);
+        }
+    }
+
     fn fetch(&mut self, now: Time, plan: FetchPlan) {
         self.asked = now;
+        // Whoever waits for an earlier one that was thrown away waits for this; and a writer looks at its own screen.
+        let somebody = plan.end_to_end || self.waiting.iter().any(|(fetch, _)| *fetch <= plan.fetch);
+        let (sender, awaited) = Awaited::changing(somebody);
+        self.awaited = Some(sender);
         let request = FetchRequest {
             method: self.request.method().clone(),
             target: self.request.target().to_owned(),
@@ -262,8 +277,7 @@ impl<F: PortFactory> Owner<F> {
             condition: plan.condition,
             end_to_end: plan.end_to_end,
             patient: plan.patient,
-            // Whoever waits for an earlier one that was thrown away waits for this; and a writer looks at its own screen.
-            awaited: plan.end_to_end || self.waiting.iter().any(|(fetch, _)| *fetch <= plan.fetch),
+            awaited,
             credentialed: self.request.is_credentialed(),
             scope: self.route.scope.clone(),
             took: self.took,

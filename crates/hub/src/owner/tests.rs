@@ -48,6 +48,7 @@ struct Bench {
     now: Time,
     fetching: Option<Fetching>,
     conditional: bool,
+    awaited: Option<Awaited>,
     told: Vec<&'static str>,
     retired: bool,
     staying: Vec<Receiver<Reply<Attached>>>,
@@ -94,6 +95,7 @@ impl Bench {
             now,
             fetching: None,
             conditional: false,
+            awaited: None,
             told: Vec::new(),
             retired: false,
             staying: Vec::new(),
@@ -106,6 +108,7 @@ impl Bench {
                 Action::Fetch(number, request) => {
                     assert!(self.fetching.replace(number).is_none(), "one fetch at a time");
                     self.conditional = !request.condition.is_empty();
+                    self.awaited = Some(request.awaited);
                 }
                 Action::Tell(_, FeedCommand::Attach(new)) => {
                     if !(new.admitted)() {
@@ -406,6 +409,21 @@ fn the_heads_validators_are_the_newest_that_the_origin_gave_for_it() {
     bench.pass(Duration::from_millis(600));
     bench.fetched(fresh("[ 1 ]", &[("etag", "\"2\"")]));
     assert_eq!(bench.validators().unwrap().etag.unwrap(), "\"2\"");
+}
+
+#[test]
+fn a_poll_is_told_that_somebody_came_to_wait_for_it() {
+    let mut bench = Bench::new(&[]);
+    bench.watch();
+    bench.fetched(fresh("[1]", &[]));
+    let awaited = |bench: &Bench| bench.awaited.as_ref().is_some_and(Awaited::is_so);
+    bench.pass(Duration::from_secs(1));
+    assert!(bench.fetching.is_some() && !awaited(&bench), "it is for news");
+    let _reader = bench.read(true);
+    assert!(awaited(&bench));
+    // The reader insists: it waits for the one that begins after it came.
+    bench.fetched(not_modified());
+    assert!(bench.fetching.is_some() && awaited(&bench));
 }
 
 #[test]

@@ -4,19 +4,18 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN};
+use http::header::{HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use rustls::ServerConfig;
 use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::negotiation::{self, Reading};
-use tidegate_core::{Answer, Asked, Failure, Position};
+use tidegate_core::{Asked, Position};
 use tidegate_hub::{
     Body, FeedCounters, FeedReport, FeedStats, Hub, Refused, Route, Subscription, Wanted, WayStats,
-    problem_of,
 };
-use tidegate_wire::{Blame, Problem, ProblemKind};
+use tidegate_wire::{Problem, ProblemKind};
 use tokio::sync::watch;
-use tracing::{debug, error};
+use tracing::debug;
 
 use super::admission::AdmissionLimits;
 use super::content::{self, Content, Reads};
@@ -25,7 +24,7 @@ use super::gate::Ending;
 use super::open::Open;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
 use super::writes::Write;
-use super::{answer, asked, cache_status, plain, stream};
+use super::{answer, asked, cache_status, plain, refusal, stream};
 use crate::config::{ByteSize, HostPattern, OrAuto, PathPattern};
 use crate::memory::Pressure;
 use crate::origin::{HttpOrigin, no_body, was_here};
@@ -288,11 +287,11 @@ impl Gateway {
                 let head = stream::head(subscription.content_type.clone(), coding);
                 return Decided::Stream(subscription, head, Ending::of(&live.fields, &live.content));
             }
-            Err(Refused::Raw(raw, unfit)) => stream::only_streams(passed_on(*raw), unfit),
+            Err(Refused::Raw(raw, unfit)) => stream::only_streams(refusal::passed_on(*raw), unfit),
             Err(Refused::Bypass) => {
                 stream::only_streams(self.forward_read(route, request, client).await, None)
             }
-            Err(refused) => self.refusal(refused),
+            Err(refused) => refusal::of(refused),
         };
         answer::vary(response.headers_mut(), "Accept");
         Decided::Answer(response)
@@ -319,45 +318,19 @@ impl Gateway {
                 let detail =
                     "nothing is kept that may be used, and `only-if-cached` forbids to ask the origin";
                 let problem = Problem::new(ProblemKind::NotKept).with_detail(detail);
-                (told(&problem), Some(cache_status::NOT_KEPT))
+                (refusal::told(&problem), Some(cache_status::NOT_KEPT))
             }
             // With `no-store` the answer is this reader's alone.
             Refused::NotKept => {
                 (self.forward_read(route, request, client).await, Some(cache_status::fwd(Forward::Miss)))
             }
-            refused => (self.refusal(refused), asked.map(cache_status::fwd)),
+            refused => (refusal::of(refused), asked.map(cache_status::fwd)),
         };
         if let Some(status) = status {
             answer::cache_status(response.headers_mut(), status);
         }
         answer::vary(response.headers_mut(), "Accept");
         response
-    }
-
-    fn refusal(&self, refused: Refused) -> Response<Body> {
-        let problem = match refused {
-            Refused::Failed(failure) => return failed(&failure),
-            Refused::Unconfirmed(failure) => return unconfirmed(&failure),
-            Refused::Answered(answer) => return answered(*answer),
-            Refused::Raw(raw, _) => return passed_on(*raw),
-            Refused::TooManyFeeds => Problem::new(ProblemKind::TooManyFeeds)
-                .with_detail("as many resources are watched as `max_feeds` allows"),
-            Refused::TooManyPrivateFeeds => Problem::new(ProblemKind::TooManyFeeds).with_detail(
-                "as many resources are watched for one caller each as `max_private_feeds` allows",
-            ),
-            Refused::TooManyStreams => Problem::new(ProblemKind::TooManyStreams)
-                .with_detail("as many streams are open as `max_streams` allows"),
-            Refused::TooManyOfFeed => Problem::new(ProblemKind::TooManyStreams)
-                .with_detail("as many streams of this resource are open as `max_streams_per_feed` allows"),
-            Refused::Closing => {
-                Problem::new(ProblemKind::ShuttingDown).with_detail("another instance will answer")
-            }
-            Refused::Lost | Refused::Bypass | Refused::NotKept => {
-                error!("a request was lost inside the gateway");
-                Problem::new(ProblemKind::Internal).with_detail("the gateway lost this request")
-            }
-        };
-        told(&problem)
     }
 
     /// Passes a request through that may change something.
@@ -391,7 +364,7 @@ impl Gateway {
                 response
             }
             // The write is dropped without an answer: it may have happened.
-            Err(failure) => failed(&failure),
+            Err(failure) => refusal::failed(&failure),
         }
     }
 
@@ -458,50 +431,6 @@ fn unknown_parameter(name: &str) -> Problem {
         .with_detail(format!("`{name}` is not one of the reserved parameters, which are {valid}"))
 }
 
-fn failed(failure: &Failure) -> Response<Body> {
-    let mut response = told(&problem_of(failure));
-    if let Some(wait) = failure.retry_after {
-        response.headers_mut().insert(http::header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
-    }
-    response
-}
-
-/// What may only be served confirmed, while it cannot be: 504, whatever the reason (RFC 9111 §5.2.2.2).
-fn unconfirmed(failure: &Failure) -> Response<Body> {
-    let mut problem = problem_of(failure);
-    problem.status = Some(http::StatusCode::GATEWAY_TIMEOUT.as_u16());
-    told(&problem)
-}
-
 pub(super) fn refused(problem: &Problem) -> Decided {
-    Decided::Answer(told(problem))
-}
-
-/// A problem as an answer. What the gateway refuses for load says when to come back, spread so that not all come at
-/// once.
-fn told(problem: &Problem) -> Response<Body> {
-    let overloaded = problem.known().is_some_and(|kind| {
-        kind.blame() == Blame::Gateway && kind.status() == http::StatusCode::SERVICE_UNAVAILABLE
-    });
-    let retry_after = overloaded.then(|| 1 + getrandom::u32().map_or(0, |bits| u64::from(bits % 5)));
-    answer::problem(problem, retry_after)
-}
-
-/// The origin's own answer, complete.
-fn answered(answer: Answer) -> Response<Body> {
-    let Answer { status, fields, body } = answer;
-    let mut response = Response::new(answer::full(body.clone()));
-    *response.status_mut() = status;
-    *response.headers_mut() = fields;
-    answer::via(response.headers_mut());
-    if !body.is_empty() {
-        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    }
-    response
-}
-
-/// The origin's own answer, on its way.
-fn passed_on(mut response: Response<Body>) -> Response<Body> {
-    answer::via(response.headers_mut());
-    response
+    Decided::Answer(refusal::told(problem))
 }

@@ -25,6 +25,7 @@ mod graphql;
 mod open;
 mod plain;
 mod query;
+mod refusal;
 pub mod refused_sockets;
 pub(crate) mod server;
 mod stream;

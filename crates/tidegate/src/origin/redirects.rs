@@ -111,7 +111,8 @@ async fn follow(
         *hop.method_mut() = method.clone();
         *hop.uri_mut() = uri.clone();
         *hop.headers_mut() = sent;
-        let mut response = link.exchange(hop, None).await?;
+        let asked = link.exchange(hop, None).await;
+        let mut response = asked.map_err(|failure| Failure { elsewhere: !is_home, ..failure })?;
         let from = link.authority();
         let Some(location) = location(&response) else {
             if !seen.is_empty() {

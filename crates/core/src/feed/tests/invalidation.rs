@@ -77,6 +77,22 @@ fn whatever_comes_of_a_fetch_from_before_the_write_is_thrown_away() {
     }
 }
 
+/// Whatever a write may have changed, an origin that said when to come back is not asked before.
+#[test]
+fn a_wish_to_be_left_alone_is_obeyed_after_a_write() {
+    let mut bench = Bench::watching("[1]");
+    bench.next_poll();
+    bench.seen();
+    bench.invalidate();
+    bench.answer(answered(503, &[("retry-after", "30")]));
+    assert_eq!(bench.seen(), "status stale, answered");
+    let asked = bench.now;
+    bench.next_poll();
+    assert!(bench.now >= asked + Duration::from_secs(30), "{:?}", bench.now);
+    bench.answer(json("[2]"));
+    assert!(!bench.feed.is_invalidated());
+}
+
 #[test]
 fn readers_after_a_write_wait_although_the_feed_is_watched() {
     let mut bench = Bench::watching("[1]");

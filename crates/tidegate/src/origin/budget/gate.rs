@@ -162,6 +162,17 @@ impl Gate {
         self.issued
     }
 
+    /// Somebody waits for this fetch from now on: it stands with those of its kind.
+    pub(super) fn is_awaited(&mut self, ticket: Ticket) {
+        let Some(fetch) = self.fetches.get_mut(&ticket) else { return };
+        let before = fetch.standing;
+        fetch.standing.awaited = true;
+        if fetch.sent.is_none() && !before.awaited {
+            self.queue.remove(ticket, before);
+            self.queue.push(ticket, fetch.standing);
+        }
+    }
+
     /// Nobody needs this fetch any more, sent or not.
     pub(super) fn leave(&mut self, ticket: Ticket) {
         let Some(fetch) = self.fetches.remove(&ticket) else { return };

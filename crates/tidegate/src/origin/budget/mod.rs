@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tidegate_core::{Answer, Failure, FailureKind, Outcome, Phase, Time};
-use tidegate_hub::{FetchRequest, Fetched};
+use tidegate_hub::{Awaited, FetchRequest, Fetched};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
@@ -95,49 +95,61 @@ impl Budget {
     where
         F: Future<Output = Fetched>,
     {
-        let asked = Instant::now();
-        let patience = if request.awaited { PATIENCE_OF_SOMEBODY } else { PATIENCE_OF_A_POLL };
-        let (place, mut verdicts) = self.ask(&request);
+        let mut line = self.stand(&request);
         let mut waited = None;
         let outcome = loop {
-            match tokio::time::timeout_at(asked + patience, verdicts.recv()).await {
-                Ok(Some(Verdict::Go)) => {
-                    let waited = *waited.insert(asked.elapsed());
+            match line.verdict().await {
+                Some(Verdict::Go) => {
+                    let waited = *waited.insert(line.waited());
                     tokio::select! {
                         biased;
-                        fetched = fetch(request.clone()) => return place.leave(Fetched { waited, ..fetched }),
+                        fetched = fetch(request.clone()) => return line.place.leave(Fetched { waited, ..fetched }),
                         // Broken off, and nothing was made of it yet: it is made anew in its turn.
-                        _ = verdicts.recv() => {}
+                        _ = line.verdicts.recv() => {}
                     }
                 }
                 // Only what was sent is stopped.
-                Ok(Some(Verdict::Stop)) => {}
-                Ok(Some(Verdict::Refused(Refusal::Down(failure)))) => break Outcome::Failed(failure),
-                Ok(Some(Verdict::Refused(Refusal::Paused(until)))) => {
+                Some(Verdict::Stop) => {}
+                Some(Verdict::Refused(Refusal::Down(failure))) => break Outcome::Failed(failure),
+                Some(Verdict::Refused(Refusal::Paused(until))) => {
                     break Outcome::Answered(self.0.answer(until.since(self.0.now())));
                 }
-                Ok(None) | Err(_) => break Outcome::Failed(self.0.too_late(patience, waited.is_some())),
+                None => {
+                    let patience = line.deadline - line.since;
+                    break Outcome::Failed(self.0.too_late(patience, waited.is_some()));
+                }
             }
         };
-        let waited = waited.unwrap_or_else(|| asked.elapsed());
+        let waited = waited.unwrap_or_else(|| line.since.elapsed());
         Fetched { outcome, raw: None, wire_bytes: 0, waited }
     }
 
     /// Stands in line. What comes of it is told, from when on it is.
-    fn ask(&self, request: &FetchRequest) -> (Place, UnboundedReceiver<Verdict>) {
+    fn stand(&self, request: &FetchRequest) -> Line {
+        let since = Instant::now();
+        let somebody = request.awaited.is_so();
         let ask = Ask {
             scope: &request.scope,
-            awaited: request.awaited,
+            awaited: somebody,
             account: request.credentialed.then(|| self.account(&request.fields)),
             took: request.took,
         };
-        let (sender, verdicts) = unbounded_channel();
+        let (sender, mut verdicts) = unbounded_channel();
         let mut state = self.0.state();
         let ticket = state.gate.ask(ask);
         state.fetches.insert(ticket, sender);
         drop(state);
         self.0.serve();
-        (Place { shared: self.0.clone(), ticket }, verdicts)
+        Line {
+            place: Place { shared: self.0.clone(), ticket },
+            at_once: verdicts.try_recv().ok(),
+            verdicts,
+            awaited: request.awaited.clone(),
+            somebody,
+            since,
+            has_waited: false,
+            deadline: since + if somebody { PATIENCE_OF_SOMEBODY } else { PATIENCE_OF_A_POLL },
+        }
     }
 
     fn account(&self, fields: &HeaderMap) -> Account {
@@ -148,7 +160,55 @@ impl Budget {
     }
 }
 
+/// A fetch that stands in line, or had its turn.
+struct Line {
+    place: Place,
+    verdicts: UnboundedReceiver<Verdict>,
+    /// What was decided when it was asked for.
+    at_once: Option<Verdict>,
+    awaited: Awaited,
+    /// Somebody waits for it.
+    somebody: bool,
+    since: Instant,
+    has_waited: bool,
+    deadline: Instant,
+}
+
+impl Line {
+    /// What is decided next; none where that comes too late for those who wait.
+    async fn verdict(&mut self) -> Option<Verdict> {
+        if let Some(verdict) = self.at_once.take() {
+            return Some(verdict);
+        }
+        self.has_waited = true;
+        loop {
+            tokio::select! {
+                biased;
+                verdict = tokio::time::timeout_at(self.deadline, self.verdicts.recv()) => {
+                    return verdict.ok().flatten();
+                }
+                () = self.awaited.becomes_so(), if !self.somebody => {
+                    self.somebody = true;
+                    self.deadline = self.deadline.min(Instant::now() + PATIENCE_OF_SOMEBODY);
+                    self.place.is_awaited();
+                }
+            }
+        }
+    }
+
+    /// How long it waited for its turn: not at all where it went at once, however late a busy machine let it hear of that.
+    fn waited(&self) -> Duration {
+        if self.has_waited { self.since.elapsed() } else { Duration::ZERO }
+    }
+}
+
 impl Place {
+    /// Somebody waits for it from now on.
+    fn is_awaited(&self) {
+        self.shared.state().gate.is_awaited(self.ticket);
+        self.shared.serve();
+    }
+
     /// Gives the place back, with what the fetch brought.
     fn leave(self, fetched: Fetched) -> Fetched {
         let end = end_of(&fetched, SystemTime::now());
@@ -260,6 +320,8 @@ fn end_of(fetched: &Fetched, now: SystemTime) -> End {
 /// Whether a failure came before or after there was a connection.
 fn connected(failure: &Failure) -> Option<Result<(), Failure>> {
     match failure.kind {
+        // It was the origin that led there.
+        _ if failure.elsewhere => Some(Ok(())),
         FailureKind::Unresolved
         | FailureKind::Unreachable
         | FailureKind::Tls

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
 use tidegate_core::{FailureKind, Outcome};
-use tidegate_hub::{FetchRequest, Fetched, Origin};
+use tidegate_hub::{Awaited, FetchRequest, Fetched, Origin};
 use tidegate_testkit::ScriptedOrigin;
 
 use super::super::tests::{fields, get, settings};
@@ -80,7 +80,7 @@ async fn a_wish_to_be_left_alone_is_told_without_asking_again() {
         connection.send(too_many).await;
     });
     assert!(matches!(asked.outcome, Outcome::Answered(_)), "{asked:?}");
-    let refused = origin.fetch(FetchRequest { awaited: true, ..get("/b") }).await;
+    let refused = origin.fetch(FetchRequest { awaited: Awaited::by_somebody(true), ..get("/b") }).await;
     let told = answer(&refused);
     assert_eq!(told.status, StatusCode::TOO_MANY_REQUESTS);
     let wait: u64 = told.fields[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
@@ -123,7 +123,7 @@ async fn taking(time: Duration) -> Fetched {
 async fn what_waits_for_too_long_is_told_so() {
     let budget = Budget::new("h", BudgetSettings { max_concurrent: 1, max_per_second: None });
     let hours = Duration::from_secs(7200);
-    let somebody = FetchRequest { awaited: true, ..get("/") };
+    let somebody = FetchRequest { awaited: Awaited::by_somebody(true), ..get("/") };
     let (held, refused, late) = tokio::join!(
         budget.run(get("/"), |_| taking(hours)),
         budget.run(somebody, |_| taking(hours)),
@@ -134,6 +134,28 @@ async fn what_waits_for_too_long_is_told_so() {
         assert_eq!(failure(&refused).kind, FailureKind::Overloaded);
         assert_eq!(refused.waited, patience);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_somebody_joins_is_somebodys() {
+    let budget = Budget::new("h", BudgetSettings { max_concurrent: 1, max_per_second: None });
+    let (joins, awaited) = Awaited::changing(false);
+    let (_, refused, ()) = tokio::join!(
+        budget.run(get("/"), |_| taking(Duration::from_secs(7200))),
+        budget.run(FetchRequest { awaited, ..get("/") }, |_| taking(Duration::ZERO)),
+        async {
+            taking(Duration::from_secs(5)).await;
+            joins.send_replace(true);
+        },
+    );
+    assert_eq!(refused.waited, Duration::from_secs(5) + PATIENCE_OF_SOMEBODY);
+}
+
+#[test]
+fn another_host_that_is_down_is_not_the_origin() {
+    let away = Failure::new(FailureKind::Unreachable, "nobody listens");
+    assert_eq!(connected(&away), Some(Err(away.clone())));
+    assert_eq!(connected(&Failure { elsewhere: true, ..away }), Some(Ok(())));
 }
 
 #[tokio::test(start_paused = true)]

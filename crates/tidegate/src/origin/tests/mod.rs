@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Response};
 use http_body_util::BodyExt;
 use tidegate_core::{FailureKind, Outcome, Validators};
-use tidegate_hub::{Body, FetchRequest, Fetched, Origin};
+use tidegate_hub::{Awaited, Body, FetchRequest, Fetched, Origin};
 use tidegate_testkit::{OriginConnection, ScriptedOrigin};
 
 use super::{BudgetSettings, ConnectionSettings, CredentialSettings, HttpOrigin, OriginSettings};
@@ -63,7 +63,7 @@ pub(super) fn get(target: &str) -> FetchRequest {
         condition: Validators::default(),
         end_to_end: false,
         patient: true,
-        awaited: false,
+        awaited: Awaited::by_somebody(false),
         credentialed: false,
         scope: String::from("test"),
         took: None,

@@ -79,6 +79,43 @@ fn feeds_that_hang_leave_half_of_their_routes_places_to_the_others() {
 }
 
 #[test]
+fn a_poll_that_somebody_joins_goes_before_other_polls() {
+    let mut gate = gate(1);
+    let first = gate.ask(POLL);
+    let polls = [gate.ask(POLL), gate.ask(POLL), gate.ask(POLL)];
+    assert_eq!(went(&mut gate, at(0)), [first]);
+    gate.is_awaited(polls[2]);
+    gate.is_awaited(first);
+    gate.end(at(1), first, answered());
+    assert_eq!(went(&mut gate, at(1)), [polls[2]]);
+    gate.end(at(2), polls[2], answered());
+    assert_eq!(went(&mut gate, at(2)), [polls[0]]);
+}
+
+#[test]
+fn one_that_ends_before_it_hears_that_it_was_stopped_holds_up_nobody() {
+    let mut gate = gate(2);
+    let slow = [gate.ask(POLL), gate.ask(POLL)];
+    assert_eq!(went(&mut gate, at(0)), slow);
+    let waiting = [gate.ask(POLL), gate.ask(POLL)];
+    let (mut now, mut stopped) = (at(0), None);
+    while stopped.is_none() {
+        now = gate.wake_at(now).expect("what is slow is looked for");
+        while let Some((ticket, verdict)) = gate.next(now) {
+            stopped = stopped.or((verdict == Verdict::Stop).then_some(ticket));
+            if verdict == Verdict::Go {
+                gate.end(now, ticket, answered());
+            }
+        }
+    }
+    let stopped = stopped.expect("the loop ended");
+    gate.end(now, stopped, answered());
+    gate.end(now, slow[usize::from(stopped == slow[0])], answered());
+    went(&mut gate, now);
+    assert_eq!(gate.queue.len(), 0, "{waiting:?} had their turn");
+}
+
+#[test]
 fn feeds_that_begin_to_hang_make_room_for_those_who_wait() {
     let mut gate = gate(16);
     let hanging: Vec<_> = (0..64).map(|_| gate.ask(POLL)).collect();
