@@ -1,4 +1,5 @@
-// Origins behind TLS: an authority of their own, a certificate asked of the gateway, HTTP/2, and several addresses.
+// Origins behind TLS and tokens: an authority of their own, a certificate asked of the gateway, OAuth 2.0, HTTP/2, and
+// several addresses.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -7,6 +8,7 @@ import { test } from 'node:test';
 import { authority } from '../lib/certificate.mjs';
 import { followersUntil, NodeFollower } from '../lib/followers.mjs';
 import { configFile, Gateway } from '../lib/gateway.mjs';
+import { protectedApi } from '../lib/oauth2.mjs';
 import { nginx } from '../lib/servers.mjs';
 
 const STREAM = { headers: { Accept: 'text/event-stream' } };
@@ -60,6 +62,29 @@ test('nginx that asks for a certificate of the gateway', async (t) => {
   assert.ok(server.requests('/a.json').every(({ client }) => client === 'CN=gateway'));
   const unknown = await before(t, server.tlsUrl, `ca = "${ca}"`);
   assert.equal((await fetch(`${unknown.url}/a.json`, STREAM)).status, 400, 'nginx\'s own answer to those without');
+});
+
+test('an API behind OAuth 2.0, whose clients need no token', async (t) => {
+  const api = await protectedApi(t, { id: 'gateway', secret: 'of-the-gateway' });
+  const settings = (secret) => `oauth2_token_url = "${api.url}/token"\noauth2_client_id = "gateway"\noauth2_client_secret = "${secret}"`;
+  const gateway = await before(t, api.url, settings('of-the-gateway'));
+  const follower = new NodeFollower(t, `${gateway.url}/orders`);
+  await seen(follower, 1);
+  assert.deepEqual([api.tokens.length, api.refused], [1, 0], 'one token serves all polls');
+  api.number = 22;
+  await seen(follower, 22);
+
+  // Whoever comes with a token of their own reads the same: it is not theirs that is sent.
+  const read = await fetch(`${gateway.url}/orders`, { headers: { Authorization: 'Bearer another' } });
+  assert.equal((await read.json()).number, 22);
+  assert.equal(api.tokens.length, 1);
+
+  // A secret that the issuer does not take is said without being shown.
+  const wrong = await before(t, api.url, settings('guessed-wrongly'));
+  const refused = await fetch(`${wrong.url}/orders`);
+  const text = await refused.text();
+  assert.equal(refused.status, 502);
+  assert.ok(text.includes('invalid_client') && !text.includes('guessed-wrongly'), text);
 });
 
 test('many feeds share a few connections to an HTTP/2 server, also after it went away in order', async (t) => {

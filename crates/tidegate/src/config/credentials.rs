@@ -8,7 +8,7 @@ use std::fmt;
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::error::Problem;
-use super::read::{Fields, Reader};
+use super::read::{At, Fields, Reader};
 use super::url::OriginUrl;
 use super::value::{HeaderError, Sourced, ValueError};
 
@@ -85,10 +85,13 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Crede
     let audience = reader.value(fields, "oauth2_audience", text);
     let in_body = reader.value(fields, "oauth2_secret_in_body", super::route::parse_flag);
     let token_url = token_url?;
+    let says_nothing =
+        |secret: &Option<At<Secret>>| secret.as_ref().is_some_and(|at| at.value.reveal().is_empty());
     let Some(url) = (*token_url.value).clone() else {
         let mut right = true;
-        for key in OF_A_TOKEN {
-            if let Some(span) = fields.key_span(key) {
+        let empty = [says_nothing(&id), says_nothing(&client_secret), false, false, false];
+        for (key, empty) in OF_A_TOKEN.into_iter().zip(empty) {
+            if let (Some(span), false) = (fields.key_span(key), empty) {
                 reader.report(&span, Problem::Needs { key, needed: "oauth2_token_url" });
                 right = false;
             }
@@ -96,8 +99,9 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Crede
         return right.then_some(CredentialConfig { headers: headers?, oauth2: None });
     };
     let mut right = true;
-    for needed in ["oauth2_client_id", "oauth2_client_secret"] {
-        if fields.key_span(needed).is_none() {
+    for (needed, written) in [("oauth2_client_id", &id), ("oauth2_client_secret", &client_secret)] {
+        // A variable that is unset may leave one empty, which is as good as none.
+        if says_nothing(written) {
             let span = token_url.span.clone().unwrap_or_default();
             reader.report(&span, Problem::Needs { key: "oauth2_token_url", needed });
             right = false;

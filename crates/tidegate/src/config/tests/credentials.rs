@@ -70,6 +70,10 @@ fn what_is_wrong_with_credentials() {
         &["t:4:20 `oauth2_token_url` needs `oauth2_client_secret` beside it"],
     );
     check(
+        "oauth2_token_url = \"http://id.test\"\noauth2_client_id = \"me\"\noauth2_client_secret = \"${UNSET:-}\"",
+        &["t:4:20 `oauth2_token_url` needs `oauth2_client_secret` beside it"],
+    );
+    check(
         "oauth2_token_url = \"ftp://id.test\"",
         &["t:4:20 `oauth2_token_url`: \"ftp://id.test\" is not an http or https URL"],
     );

@@ -195,8 +195,10 @@ fn every_example_and_default_is_accepted_where_it_is_documented() {
                     others.map(|l| format!("{l}\n")).collect::<String>() + &line
                 }
             };
-            // All of these or none.
-            let tokens = match setting.key.starts_with("oauth2_") && line != "oauth2_token_url = \"\"\n" {
+            // All three of these or none: empty is as good as not written.
+            let of_all_three = ["oauth2_token_url", "oauth2_client_id", "oauth2_client_secret"];
+            let is_none = value == "\"\"" && of_all_three.contains(&setting.key);
+            let tokens = match setting.key.starts_with("oauth2_") && !is_none {
                 true => {
                     "oauth2_token_url = \"http://i\"\noauth2_client_id = \"a\"\noauth2_client_secret = \"b\"\n"
                 }

@@ -29,9 +29,13 @@ fn blocks(page: &str) -> Vec<(&str, String)> {
 fn every_recipe_is_a_configuration() {
     let folder = Folder::new();
     let (certificate, key) = pair();
-    for (name, text) in
-        [("authority.pem", &certificate), ("gateway.pem", &certificate), ("gateway.key", &key)]
-    {
+    let secret = String::from("of the gateway\n");
+    for (name, text) in [
+        ("authority.pem", &certificate),
+        ("gateway.pem", &certificate),
+        ("gateway.key", &key),
+        ("orders.secret", &secret),
+    ] {
         folder.write(name, text);
     }
     let recipes = blocks(PAGE);
