@@ -11,6 +11,7 @@ pub mod logging;
 pub mod memory;
 pub mod origin;
 pub mod proxy;
+mod replay;
 pub mod serve;
 pub mod signals;
 pub mod watch;

@@ -5,21 +5,20 @@
 //! the request is passed through after all.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, RANGE, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
-use tidegate_hub::{Body, BoxError};
+use tidegate_hub::Body;
 use tokio::time::timeout;
 
 use super::{answer, graphql};
 use crate::proxy;
+use crate::replay::replayed;
 
 /// Which requests of a route are reads.
 #[derive(Debug, Clone, Default)]
@@ -149,42 +148,6 @@ async fn gather(mut body: Body, limit: usize) -> Gathered {
         return Gathered::Whole(content.freeze());
     }
     frames.push_front(Frame::data(content.freeze()));
-    let replay = Replay { frames, rest: body }.boxed_unsync();
+    let replay = replayed(frames, body);
     if over { Gathered::OverLimit(replay) } else { Gathered::WithTrailers(replay) }
-}
-
-/// A body of which a part was taken in already.
-struct Replay {
-    frames: VecDeque<Frame<Bytes>>,
-    rest: Body,
-}
-
-impl http_body::Body for Replay {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.frames.pop_front() {
-            Some(frame) => Poll::Ready(Some(Ok(frame))),
-            None => Pin::new(&mut self.rest).poll_frame(context),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.frames.is_empty() && self.rest.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let read: usize = self.frames.iter().filter_map(Frame::data_ref).map(Bytes::len).sum();
-        let rest = self.rest.size_hint();
-        let mut hint = SizeHint::new();
-        hint.set_lower(rest.lower().saturating_add(read as u64));
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(upper.saturating_add(read as u64));
-        }
-        hint
-    }
 }

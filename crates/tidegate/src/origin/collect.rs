@@ -3,19 +3,18 @@
 //! Invariant: what [`Gathered::into_body`] yields is the origin's body from its first byte, whatever happened since.
 
 use std::io::{self, ErrorKind};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response, Version, header};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use tidegate_core::FailureKind;
-use tidegate_hub::{Body, BoxError};
+use tidegate_hub::Body;
 use tokio::time::Instant;
 
 use super::cause;
 use super::incoming::Incoming;
+use crate::replay::replayed;
 
 /// The most that is set aside on the word of a `Content-Length`.
 const RESERVE: u64 = 1 << 20;
@@ -75,7 +74,7 @@ pub(super) fn snug(bytes: BytesMut) -> Bytes {
 impl Gathered {
     /// The body as the origin sent it, from its first byte: what was taken in, then the rest as it comes.
     pub(super) fn into_body(self) -> Body {
-        Replay { taken: self.bytes, rest: self.rest }.boxed_unsync()
+        replayed([Frame::data(self.bytes)], self.rest)
     }
 }
 
@@ -95,41 +94,5 @@ pub(super) fn how_broken(error: &hyper::Error, sized: bool) -> FailureKind {
         // What stands where the size of a chunk should.
         Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) => FailureKind::NotHttp,
         _ => FailureKind::Truncated,
-    }
-}
-
-struct Replay {
-    taken: Bytes,
-    rest: Incoming,
-}
-
-impl http_body::Body for Replay {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if !self.taken.is_empty() {
-            let taken = std::mem::take(&mut self.taken);
-            return Poll::Ready(Some(Ok(Frame::data(taken))));
-        }
-        Pin::new(&mut self.rest).poll_frame(context).map_err(Into::into)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.taken.is_empty() && self.rest.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let taken = self.taken.len() as u64;
-        let rest = self.rest.size_hint();
-        let mut hint = SizeHint::new();
-        hint.set_lower(rest.lower().saturating_add(taken));
-        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(taken)) {
-            hint.set_upper(upper);
-        }
-        hint
     }
 }
