@@ -34,7 +34,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         example: "\"/market\"",
         about: "The path under which clients see the API, which the origin does not know: it is taken off the request's path \
                 before the path of the origin's URL is put in front, and put back in `Location`, `Content-Location`, `Link` \
-                and the paths of cookies. `path` has to begin with it. The origin is told in `X-Forwarded-Prefix`, where a \
+                and the paths of cookies (those with the prefix `__Host-` keep `/`, or browsers would refuse them). `path` has to begin with it. The origin is told in `X-Forwarded-Prefix`, where a \
                 request is passed through.",
         reason: "Most APIs are seen where they are; several behind one host need a path each.",
     },
