@@ -128,11 +128,11 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
 
   const subscribe = (callback: () => void): (() => void) => on('change', () => callback());
 
-  const receive = (kind: string, text: string, id: string | undefined): void => {
+  const receive = (kind: string, text: string, id: string | undefined, read = json ? parse : String): void => {
     if (ended) return; // by whoever was told of an event in the same chunk
     try {
       if (kind === 'status') return receiveStatus(JSON.parse(text));
-      const update = advance(view.data, position, kind, text, id, json ? parse : String);
+      const update = advance(view.data, position, kind, text, id, read);
       if (!update) return;
       position = id;
       version += 1;

@@ -73,6 +73,7 @@ export type LiveErrorCode =
   | 'silence' // nothing arrived for `silenceMs`, not even a heartbeat
   | 'bad-data' // an event that cannot be read
   | 'patch-failed' // a patch that does not fit the data; a fresh snapshot follows
+  | 'protocol' // the gateway closed a shared connection for what it was sent
   | 'hidden' // no failure: let go of because nobody sees the page, see the option `hidden`
   | 'headers'; // the `headers` function threw
 
