@@ -55,7 +55,7 @@ interface StatusEvent {
 export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
   checkOptions(options);
   const { now } = hostOf(options);
-  const { signal, parse = JSON.parse } = options;
+  const { signal, parse = JSON.parse, mode } = options;
   /** Subscribers are those who listen to `change`. */
   const listeners = new Set<{ kind: string; callback: (event: never) => void }>();
   /** That of the data; undefined when continuity is lost. */
@@ -175,7 +175,10 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
         bytes += more;
       },
       event: receive,
-      settled: flush,
+      settled() {
+        flush();
+        if (mode === 'first' && position) close();
+      },
       failed(error, retryAt, lastHeardAt) {
         const { problem, final, message, httpStatus } = error;
         if (final) finalError = error;

@@ -99,7 +99,7 @@ export class LiveError extends Error {
 
   override readonly name = 'LiveError';
 
-  constructor(code: LiveErrorCode, message: string, details: LiveErrorDetails = {}) {
+  constructor(code: LiveErrorCode, message: string, details?: LiveErrorDetails) {
     super(message);
     Object.assign(this, { code, final: false }, details);
   }

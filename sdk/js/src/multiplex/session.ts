@@ -129,7 +129,6 @@ export class Session {
     } else {
       const exact = options.parse !== undefined && subscription.json;
       sink.event(event, exact ? dataText(text, message) : '', message.id, exact ? undefined : () => data);
-      if (options.mode === 'first' && sink.position() !== undefined) sink.ended();
     }
   }
 
