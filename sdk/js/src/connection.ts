@@ -42,7 +42,7 @@ export interface Connection {
 /** An attempt that brings something after so long was a success, and the next failure is a first one. */
 const HEALTHY_MS = 5000;
 
-const silence = (): LiveError => new LiveError('silence', 'nothing arrives');
+const silence = (): LiveError => new LiveError('silence');
 
 /** Begins, and keeps at it until it is closed or finally refused. */
 export function keep(way: Way, options: ConnectOptions, host: Host, owner: ConnectionOwner): Connection {
@@ -94,7 +94,7 @@ export function keep(way: Way, options: ConnectOptions, host: Host, owner: Conne
       return owner.failed(error, undefined, heardAt);
     }
     const jitter = fullJitter(failures++, retryMs, maxRetryMs, host.random());
-    const delay = host.network.online() ? waitMs + jitter : Math.max(waitMs, maxRetryMs);
+    const delay = offlineAt === undefined ? waitMs + jitter : Math.max(waitMs, maxRetryMs);
     notBefore = now + waitMs;
     retryIn(delay);
     owner.failed(error, now + delay, heardAt);
@@ -139,7 +139,7 @@ export function keep(way: Way, options: ConnectOptions, host: Host, owner: Conne
 
   const pause = (): void => {
     rest();
-    owner.failed(new LiveError('hidden', 'nobody sees the page'), undefined, lastHeardAt);
+    owner.failed(new LiveError('hidden'), undefined, lastHeardAt);
   };
 
   const unlisten = host.network.listen((signal: NetworkSignal) => {
@@ -152,7 +152,7 @@ export function keep(way: Way, options: ConnectOptions, host: Host, owner: Conne
     if (signal === 'offline') {
       // `offline` is a hint: a stream that still delivers is left alone, and tries go on, but seldom.
       offlineAt = now;
-      if (!current && cancelRetry) retryIn(maxRetryMs);
+      if (!current && cancelRetry) retryIn(Math.max(maxRetryMs, notBefore - now));
       return;
     }
     const wentAt = offlineAt;
