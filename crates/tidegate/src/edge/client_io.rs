@@ -1,6 +1,6 @@
 //! A client's connection, plain or over TLS, and how it leaves for a shard.
 
-use std::io::{self, ErrorKind, IoSlice, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -179,6 +179,23 @@ impl Secure for Encrypted {
         }
         // An answer to what came, such as new keys; what does not go now goes with what follows.
         self.pass_on(socket).map(|_| ())
+    }
+
+    fn read(&mut self, mut socket: &mut dyn Socket, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.tls.reader().read(buffer) {
+                // Decrypted before.
+                Ok(read) if read > 0 => return Ok(read),
+                Ok(_) => return Ok(0),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+            if self.tls.read_tls(&mut socket)? == 0 {
+                return Ok(0);
+            }
+            self.tls.process_new_packets().map_err(invalid)?;
+            self.pass_on(socket)?;
+        }
     }
 
     fn finish(&mut self, socket: &mut dyn Socket) -> io::Result<bool> {

@@ -283,7 +283,7 @@ impl Gateway {
             return refused(&Problem::new(ProblemKind::BadRequest).with_detail(detail));
         };
         let coding = stream::coding(&live.fields);
-        let interest = Interest { resume, coding, wish, terms: Terms::USUAL };
+        let interest = Interest { resume, coding, wish, terms: Terms::USUAL, carrier: None };
         let mut response = match self.hub.subscribe(wanted, interest).await {
             Ok(subscription) => {
                 let head = stream::head(subscription.content_type.clone(), coding);
