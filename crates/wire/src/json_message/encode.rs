@@ -1,13 +1,22 @@
-//! JSON messages: what lines of NDJSON, WebSocket messages and multiplexed events say.
-//!
-//! A message is written without its opening brace, so that a prefix can name the subscription in front of bytes that
-//! everybody shares.
+//! Writing messages.
 
 use std::time::Duration;
 
 use tidegate_core::Form;
 
 use crate::format::{Kind, Update};
+
+/// The names of events that a stream of a single resource does not have.
+pub mod event_type {
+    /// A subscription exists.
+    pub const OPEN: &str = "open";
+    /// A subscription was refused, or a message could not be read.
+    pub const ERROR: &str = "error";
+    /// A subscription has ended.
+    pub const END: &str = "end";
+    /// The connection is alive.
+    pub const HEARTBEAT: &str = "heartbeat";
+}
 
 /// The message that keeps a connection alive.
 pub const HEARTBEAT: &[u8] = br#""event":"heartbeat"}"#;
