@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING, UPGRADE};
-use http::uri::PathAndQuery;
+use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -39,9 +39,7 @@ fn named_once(uri: &mut Uri, fields: &mut HeaderMap) -> Result<(), &'static str>
     }
     let host = match (uri.authority(), host) {
         // RFC 9113 §8.3.1: two that differ are malformed, and a user has no place there.
-        (Some(authority), Some(host))
-            if !authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()) =>
-        {
+        (Some(authority), Some(host)) if !is_same(authority.as_str(), host, uri.scheme()) => {
             return Err("`:authority` and `Host` name two hosts");
         }
         (Some(authority), _) if authority.as_str().contains('@') => {
@@ -52,16 +50,19 @@ fn named_once(uri: &mut Uri, fields: &mut HeaderMap) -> Result<(), &'static str>
     };
     let Some(host) = host else { return Err("the request has neither `:authority` nor `Host`") };
     fields.insert(HOST, host);
-    // The first was held to what came; others may say something else to whoever is next.
-    if fields.get_all(CONTENT_LENGTH).iter().count() > 1 {
-        return Err("the request has more than one `Content-Length`");
-    }
     // `CONNECT` has no path, and is refused later.
     if let Some(path) = uri.path_and_query() {
         *uri = Uri::from(PathAndQuery::clone(path));
     }
     join_cookies(fields);
     Ok(())
+}
+
+/// Whether both name the same host, where a scheme's usual port may be left out (RFC 3986 §6.2.3).
+fn is_same(authority: &str, host: &HeaderValue, scheme: Option<&Scheme>) -> bool {
+    let usual = if scheme == Some(&Scheme::HTTPS) { ":443" } else { ":80" };
+    let bare = |host: &str| host.strip_suffix(usual).unwrap_or(host).to_ascii_lowercase();
+    host.to_str().is_ok_and(|host| bare(authority) == bare(host))
 }
 
 /// Puts cookies that came on several lines on one, as everybody else expects them (RFC 9113 §8.2.3).
@@ -122,11 +123,11 @@ mod tests {
         check("a:443", &[], Ok(("a:443", "a:443")));
         check("/p", &[], Err("the request has neither `:authority` nor `Host`"));
         check("http://a/", &[("host", "b")], Err("`:authority` and `Host` name two hosts"));
-        check("http://a/", &[("host", "a:80")], Err("`:authority` and `Host` name two hosts"));
+        check("http://a/", &[("host", "a:80")], Ok(("/", "a")));
+        check("https://a:443/", &[("host", "a")], Ok(("/", "a:443")));
+        check("https://a/", &[("host", "a:80")], Err("`:authority` and `Host` name two hosts"));
         check("http://u@a/", &[], Err("`:authority` names a user"));
         check("http://a/", &[("host", "a"), ("host", "a")], Err("the request has more than one `Host`"));
-        let twice = [("content-length", "1"), ("content-length", "2")];
-        check("http://a/", &twice, Err("the request has more than one `Content-Length`"));
     }
 
     #[test]
