@@ -13,12 +13,13 @@ use crate::clock::Clock;
 use crate::feed_task::FeedTask;
 use crate::frame::Coding;
 use crate::origin::Body;
-use crate::owner::{Attached, Current, FeedReport, Message, Reason, Reply, Resume};
+use crate::owner::{Attached, Current, FeedReport, Message, Newcomer, Reason, Reply, Resume};
 use crate::registry::{Delivery, Registry};
 use crate::route::Route;
 use crate::shard::{Command, SubscriberId};
 use crate::stats::{WayCounters, WayStats};
 use crate::subscription::{Announced, Subscription};
+use crate::terms::Terms;
 
 /// The hub's limits.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +77,19 @@ pub struct Wanted<'a> {
     pub asked: Asked<'a>,
 }
 
+/// What somebody wants of a live resource.
+#[derive(Debug, Clone, Copy)]
+pub struct Interest {
+    /// Where it wants to go on.
+    pub resume: Resume,
+    /// How its stream is coded.
+    pub coding: Coding,
+    /// How old it lets its data become.
+    pub wish: Wish,
+    /// On which terms it is served.
+    pub terms: Terms,
+}
+
 /// Feeds, shards and their limits. Cheap to clone.
 #[derive(Clone)]
 pub struct Hub {
@@ -102,24 +116,19 @@ impl Hub {
         self.registry.clock
     }
 
-    /// Subscribes, for somebody with this wish. Comes back when the stream can begin or is refused.
-    pub async fn subscribe(
-        &self,
-        wanted: Wanted<'_>,
-        resume: Resume,
-        coding: Coding,
-        wish: Wish,
-    ) -> Result<Subscription, Refused> {
+    /// Subscribes. Comes back when the stream can begin or is refused.
+    pub async fn subscribe(&self, wanted: Wanted<'_>, interest: Interest) -> Result<Subscription, Refused> {
+        let Interest { resume, coding, wish, terms } = interest;
         let permit = self.streams.clone().try_acquire_owned().map_err(|_| Refused::TooManyStreams)?;
         let id = SubscriberId(self.registry.next_id());
         let shard = self.registry.next_shard();
         // Before the channel of the answer, so that it is dropped after it.
         let announced = Announced::new(id, self.registry.shard(shard).clone());
-        let attached: Attached = self
-            .ask(wanted, true, |reply| Message::Subscribe { id, shard, resume, coding, wish, reply })
-            .await?;
+        let newcomer = Newcomer { id, shard, resume, coding, wish, terms };
+        let message = |reply| Message::Subscribe { newcomer: newcomer.clone(), reply };
+        let Attached { content_type, is_current } = self.ask(wanted, true, message).await?;
         let ways = self.ways.clone();
-        Ok(Subscription { announced, permit, coding, ways, content_type: attached.content_type })
+        Ok(Subscription { announced, permit, coding, ways, content_type, is_current })
     }
 
     /// The current representation, once. What is refused comes with why the origin was asked, if it was.

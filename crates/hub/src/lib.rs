@@ -12,6 +12,7 @@
 //! design promises are tested with thousands of clients in virtual time.
 
 mod clock;
+mod encoded;
 mod failures;
 mod feed_task;
 mod frame;
@@ -30,12 +31,14 @@ mod socket;
 mod splits;
 mod stats;
 mod subscription;
+mod terms;
 mod unproven;
 
 pub use clock::Clock;
+pub use encoded::Encoded;
 pub use failures::FailureStats;
 pub use frame::{Coding, Frame};
-pub use hub::{Hub, HubLimits, Refused, Wanted};
+pub use hub::{Hub, HubLimits, Interest, Refused, Wanted};
 pub use origin::{Awaited, Body, BoxError, FetchRequest, Fetched, Origin};
 pub use owner::{Current, FeedReport, Forwarded, Resume, Source};
 pub use problems::problem_of;
@@ -43,3 +46,4 @@ pub use route::Route;
 pub use socket::{Connection, Secure, Socket};
 pub use stats::{FeedCounters, FeedStats, Way, WayStats};
 pub use subscription::{CountedBody, Subscription};
+pub use terms::{Rate, Terms};

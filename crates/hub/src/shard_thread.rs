@@ -9,12 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use mio::{Events, Poll, Token, Waker};
 use tidegate_core::{Offset, Wish};
+use tidegate_wire::Kind;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clock::Clock;
 use crate::owner::{Message, PortFactory, ShardIndex};
-use crate::shard::{Command, FeedCommand, FeedId, FeedPort, Shard, Sink, SubscriberId, Written};
+use crate::shard::{Command, FeedCommand, FeedPort, Shard, Sink, SubscriberId, ViewId, Written};
 use crate::slot::{Notify, SlotSink};
 use crate::socket::SocketSink;
 
@@ -54,19 +55,19 @@ impl Sink for Transport {
 
 /// Speaks to the owner of a feed from a shard.
 pub(crate) struct Port {
-    feed: FeedId,
+    view: ViewId,
     shard: ShardIndex,
     owner: UnboundedSender<Message>,
 }
 
 impl FeedPort for Port {
-    fn request_step(&self, from: Offset) {
+    fn request_step(&self, from: Offset, kind: Kind) {
         // An owner that is gone has ended all its streams.
-        let _ = self.owner.send(Message::StepFrom(self.feed, self.shard, from));
+        let _ = self.owner.send(Message::StepFrom(self.view, self.shard, from, kind));
     }
 
     fn unsubscribed(&self, wish: Wish) {
-        let _ = self.owner.send(Message::Unsubscribed(self.feed, self.shard, wish));
+        let _ = self.owner.send(Message::Unsubscribed(self.view, self.shard, wish));
     }
 }
 
@@ -76,8 +77,8 @@ pub(crate) struct Ports(pub(crate) UnboundedSender<Message>);
 impl PortFactory for Ports {
     type Port = Port;
 
-    fn port(&self, feed: FeedId, shard: ShardIndex) -> Port {
-        Port { feed, shard, owner: self.0.clone() }
+    fn port(&self, view: ViewId, shard: ShardIndex) -> Port {
+        Port { view, shard, owner: self.0.clone() }
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Subscription {
     pub(crate) ways: Arc<WayCounters>,
     /// The media type of the representation.
     pub content_type: Option<HeaderValue>,
+    /// The client has the newest version already.
+    pub is_current: bool,
 }
 
 impl Subscription {
