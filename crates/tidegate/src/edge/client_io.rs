@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use super::http2::ALPN;
+
 /// A client's connection.
 #[derive(Debug)]
 pub(super) enum ClientIo {
@@ -20,6 +22,28 @@ pub(super) enum ClientIo {
 }
 
 impl ClientIo {
+    /// Whether both ends agreed on HTTP/2 (ALPN).
+    pub(super) fn agreed_on_http2(&self) -> bool {
+        match self {
+            ClientIo::Plain(_) => false,
+            ClientIo::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(ALPN),
+        }
+    }
+
+    /// Has the kernel hold no more than about so many bytes that it has not sent yet, where it knows how.
+    pub(super) fn hold_unsent(&self, bytes: usize) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            let socket = match self {
+                ClientIo::Plain(socket) => socket,
+                ClientIo::Tls(stream) => stream.get_ref().0,
+            };
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            socket2::SockRef::from(socket).set_tcp_notsent_lowat(bytes)?;
+        }
+        Ok(())
+    }
+
     /// Gives it to a shard, which lets the kernel hold `send_buffer` bytes of it. `keep` lives as long as it does.
     pub(super) fn into_connection(self, send_buffer: usize, keep: Box<dyn Send>) -> io::Result<Connection> {
         let (socket, secure) = match self {

@@ -42,6 +42,8 @@ pub struct Gateway {
     pub(super) cors: Cors,
     pub(super) tunnels: Tunnels,
     pub(super) head_timeout: Duration,
+    /// Requests that a connection of HTTP/2 may have at once; 0 where the gateway does not speak it.
+    pub(super) max_h2_streams: u32,
     /// What the kernel may hold of a stream, in bytes.
     pub(super) send_buffer: usize,
     pub(super) tls: Option<Arc<ServerConfig>>,
