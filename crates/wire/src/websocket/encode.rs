@@ -51,8 +51,9 @@ pub fn pong(content: &[u8]) -> Bytes {
 
 /// The closing frame. The reason is cut at a character to what a control frame may hold.
 pub fn close(code: CloseCode, reason: &str) -> Bytes {
-    let most = reason.floor_char_boundary(MOST_CONTROL - 2);
-    frame(FIN | CLOSE, &[&code.number().to_be_bytes()[..], reason[..most].as_bytes()].concat())
+    let ends = reason.char_indices().map(|(start, character)| start + character.len_utf8());
+    let most = ends.take_while(|end| *end <= MOST_CONTROL - 2).last().unwrap_or(0);
+    frame(FIN | CLOSE, &[&code.number().to_be_bytes()[..], &reason.as_bytes()[..most]].concat())
 }
 
 #[cfg(test)]
