@@ -6,6 +6,7 @@
 //!   7396 merge patch where one can say exactly what changed.
 //! - [`Delta`], [`Rewound`]: many versions kept as what each lacks of the next; [`advance_to()`] leads from any of them to
 //!   the newest.
+//! - [`Selection`]: the part of a document that a reader wants, as a document.
 //! - [`FieldControls`], [`Identities`], [`JsonPath`]: which differences count, and what identifies a row.
 //! - [`Value`], [`parse()`], [`Patch`], [`apply_in_place()`]: trees, for those who hold them. [`Number`] keeps its text:
 //!   `1.10` stays `1.10`.
@@ -60,6 +61,7 @@ mod pointer;
 mod properties;
 mod prove;
 mod search;
+mod select;
 mod strings;
 mod value;
 mod write;
@@ -81,4 +83,5 @@ pub use patch::{Op, OpError, Patch, PatchError};
 pub use path::{JsonPath, ParsePathError, Reached, Step, location};
 pub use pointer::{ParsePointerError, Pointer};
 pub use prove::{Unproven, prove};
+pub use select::{ParseSelectionError, SelectError, Selection};
 pub use value::{Object, Value};
