@@ -3,7 +3,7 @@
 //! - [`Document`]: a text, checked and indexed. [`advance()`] takes the text that came after it, and says what leads there:
 //!   nothing, an RFC 6902 patch that was proven, or the whole. [`diff()`] does for two documents, and [`prove()`] proves.
 //! - [`apply()`] applies a patch to a document; [`compose()`] makes one patch of several; [`merge_patch()`] makes an RFC
-//!   7396 merge patch where one can say exactly what changed.
+//!   7396 merge patch where one can say exactly what changed, and proves it; [`apply_merge()`] applies one.
 //! - [`Delta`], [`Rewound`]: many versions kept as what each lacks of the next; [`advance_to()`] leads from any of them to
 //!   the newest.
 //! - [`Selection`]: the part of a document that a reader wants, as a document.
@@ -76,7 +76,7 @@ pub use delta::{Delta, Rewound};
 pub use document::Document;
 pub use fields::{FieldControls, Tolerance};
 pub use identities::{Identities, NotLocal};
-pub use merge::merge_patch;
+pub use merge::{apply_merge, merge_patch};
 pub use number::{Number, ParseNumberError, equal_numerically};
 pub use parse::{MAX_DEPTH, ParseError, ParseErrorKind, parse};
 pub use patch::{Op, OpError, Patch, PatchError};
