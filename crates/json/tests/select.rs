@@ -6,10 +6,13 @@ mod shared;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use serde_json_path::PathElement;
-use tidegate_json::{Document, MAX_DEPTH, Pointer, SelectError, Selection, Value};
+use tidegate_json::{
+    Change, Document, Identities, MAX_DEPTH, Pointer, SelectError, Selection, Value, apply, apply_merge,
+    diff, merge_patch, prove,
+};
 
-use shared::documents;
 use shared::spelling::{Spelling, spell};
+use shared::{documents, pairs};
 
 fn document(text: &str) -> Document {
     Document::parse(text.to_owned(), MAX_DEPTH).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -173,6 +176,25 @@ proptest! {
             prop_assert_eq!(&selected.to_value(), expected, "{} of {}", pointer, value);
             prop_assert!(selected.is_compact() || pointer.is_root());
             prop_assert_eq!(&selected, &document(&shown(&selected)));
+        }
+    }
+
+    #[test]
+    fn what_was_selected_has_patches_like_any_document((old, new) in pairs(), path in paths()) {
+        let selection = Selection::parse(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let select = |text: &str| selection.of(&document(text), 1 << 16);
+        let (Ok(old), Ok(new)) = (select(&old.text), select(&new.text)) else { return Ok(()) };
+        let change = diff(&old, &new, &Identities::default());
+        match change {
+            Change::None => prop_assert_eq!(&old, &new),
+            Change::Patch(patch) => {
+                prop_assert_eq!(prove(&old, &patch, &new), Ok(()));
+                prop_assert_eq!(apply(&old, &patch), Ok(new.clone()));
+            }
+            Change::Whole => prop_assert_ne!(&old, &new),
+        }
+        if let Some(patch) = merge_patch(&old, &new) {
+            prop_assert_eq!(apply_merge(&old, &patch), Ok(new));
         }
     }
 

@@ -19,7 +19,8 @@ pub(super) struct Filter {
     /// Selects, in an object with the children as the array `c` and the document as `r`, the children that pass.
     query: JsonPath,
     asks_root: bool,
-    /// How often it may look at each value of what it is asked of.
+    /// How often it is taken to look at each value of what it is asked of: only part of a usual filter looks further than
+    /// at a member.
     pub(super) weight: usize,
 }
 
@@ -34,7 +35,7 @@ impl Filter {
         let text = format!("$.c[{rewritten}]");
         let text = for_library(&text)?;
         let query = JsonPath::parse(&text).map_err(refused)?;
-        Ok(Filter { query, asks_root, weight: 1 + own.len() / 8 })
+        Ok(Filter { query, asks_root, weight: 1 + own.len() / 16 })
     }
 
     /// The places of the children of a container that pass, in order. `scope` keeps the copy of the document.

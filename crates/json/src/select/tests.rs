@@ -184,6 +184,12 @@ fn known_by_one_text() {
 }
 
 #[test]
+fn threads_share_selections() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&selection("$[?@.a]"));
+}
+
+#[test]
 fn the_whole_is_shared() {
     let board = document(" [1, 2] ");
     let whole = Selection::whole().of(&board, 0).expect("the whole has no limit");
