@@ -7,6 +7,7 @@ pub mod caching;
 mod document;
 mod failure;
 mod feed;
+mod mode;
 pub mod negotiation;
 mod position;
 mod representation;
@@ -24,6 +25,7 @@ pub use feed::{
     Cause, Cost, Ended, Expect, Feed, FetchPlan, Fetching, Meta, Output, Policy, Resumed, Serving, Settled,
     State, Status, Unproven, Update, Wait,
 };
+pub use mode::{Mode, ParseModeError};
 pub use position::{Binding, Epoch, Offset, ParsePositionError, Position};
 pub use representation::{Answer, Outcome, Representation, Unfit, Validators, retry_after};
 pub use schedule::{Pace, Wish};
@@ -31,4 +33,4 @@ pub use sharing::{
     Asked, CookieNames, IgnoredQuery, PartName, SharedRequest, SharingKey, SharingPolicy, SharingRules, Vary,
 };
 pub use time::{Jitter, Time};
-pub use window::{Version, Window, WindowLimits};
+pub use window::{Version, Window, WindowLimits, merge_between};

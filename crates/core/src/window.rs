@@ -69,6 +69,15 @@ impl Version {
     }
 }
 
+/// The merge patch (RFC 7396) between two versions, where there is one that says exactly what changed and is shorter than
+/// the whole. Costs a comparison of their texts.
+pub fn merge_between(old: &Version, new: &Version) -> Option<Bytes> {
+    match (&old.document, &new.document) {
+        (Document::Json(old), Document::Json(new)) => json::merge_patch(old, new),
+        _ => None,
+    }
+}
+
 /// An older version, as far as it is kept.
 #[derive(Debug)]
 struct Past {

@@ -64,6 +64,15 @@ impl Feed {
         })
     }
 
+    /// The merge patch (RFC 7396) from the version at `from` to the head, where there is one that says exactly what
+    /// changed and is shorter than the whole. Costs parsing the older text and a comparison.
+    pub fn merge_from(&self, from: Offset) -> Option<Bytes> {
+        let Document::Json(head) = self.head()?.document() else { return None };
+        let (body, Form::Json) = self.window.body_of(from)? else { return None };
+        let old = json::Document::parse(body, self.policy.max_depth).ok()?;
+        json::merge_patch(&old, head)
+    }
+
     /// The net effect since a version; none where that is not known, or the whole is shorter.
     fn composed_since(&self, from: Offset) -> Option<Bytes> {
         // Text is never patched, not even with nothing: whoever reads a stream of text need not know what a patch is.

@@ -8,13 +8,15 @@ use tidegate_core::{
     Answer, Binding, Epoch, Failure, Fetching, Offset, Outcome, Position, State, Unfit, Unproven, Validators,
     Vary, Wish,
 };
+use tidegate_wire::Kind;
 use tokio::sync::oneshot;
 
 use crate::frame::Coding;
 use crate::origin::{Body, FetchRequest};
 use crate::published::Published;
-use crate::shard::{FeedCommand, FeedId, FeedPort, SubscriberId};
+use crate::shard::{FeedCommand, FeedId, FeedPort, SubscriberId, ViewId};
 use crate::stats::FeedStats;
+use crate::terms::Terms;
 
 /// Numbers a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +50,8 @@ pub enum Reply<T> {
 pub struct Attached {
     /// The media type of the representation.
     pub content_type: Option<http::HeaderValue>,
+    /// It has the newest version already.
+    pub is_current: bool,
 }
 
 /// How a plain reader's representation was come by.
@@ -94,20 +98,29 @@ pub struct Forwarded {
 /// Why the origin is asked for a plain reader; empty while, or where, it is not.
 pub type Reason = Arc<OnceLock<Forward>>;
 
+/// Somebody who wants a stream.
+#[derive(Debug, Clone)]
+pub struct Newcomer {
+    /// Its name.
+    pub id: SubscriberId,
+    /// Its shard.
+    pub shard: ShardIndex,
+    /// Where it wants to go on.
+    pub resume: Resume,
+    /// How its stream is coded.
+    pub coding: Coding,
+    /// How old it lets its data become.
+    pub wish: Wish,
+    /// On which terms it is served.
+    pub terms: Terms,
+}
+
 /// What an owner is asked.
 pub enum Message {
     /// Somebody wants the stream. Its connection comes to the shard by itself, once it was told that it may begin.
     Subscribe {
-        /// The subscriber's name.
-        id: SubscriberId,
-        /// Its shard.
-        shard: ShardIndex,
-        /// What it said in `Last-Event-ID`.
-        resume: Resume,
-        /// How its stream is coded.
-        coding: Coding,
-        /// How old it lets its data become.
-        wish: Wish,
+        /// Who, and what exactly.
+        newcomer: Newcomer,
         /// Where the answer goes.
         reply: oneshot::Sender<Reply<Attached>>,
     },
@@ -123,9 +136,9 @@ pub enum Message {
     /// The resource was written to, or may have been: what was asked of the origin before may be older than that.
     Invalidated,
     /// A subscriber with this wish left its shard.
-    Unsubscribed(FeedId, ShardIndex, Wish),
-    /// A shard needs the step from a version to the head.
-    StepFrom(FeedId, ShardIndex, Offset),
+    Unsubscribed(ViewId, ShardIndex, Wish),
+    /// A shard needs the step of this kind from a version to the head.
+    StepFrom(ViewId, ShardIndex, Offset, Kind),
     /// Which validators the origin gave for a version.
     ValidatorsAt(Position, oneshot::Sender<Option<Validators>>),
     /// How the feed is doing.
@@ -185,8 +198,8 @@ pub enum Action<P> {
 pub trait PortFactory {
     /// The port's type.
     type Port: FeedPort;
-    /// A port for this feed and shard.
-    fn port(&self, feed: FeedId, shard: ShardIndex) -> Self::Port;
+    /// A port for this view and shard.
+    fn port(&self, view: ViewId, shard: ShardIndex) -> Self::Port;
 }
 
 /// What makes one lineage different from every other.

@@ -7,11 +7,11 @@
 //! Invariants: one owner per feed, one queue of messages, in order; everybody who waits is answered exactly once.
 
 mod messages;
+mod outlet;
 mod reads;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,45 +19,32 @@ use http::{Response, StatusCode, header};
 use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::{
     Cost, Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName, Resumed,
-    Serving, Settled, SharedRequest, State, Time, Update, Wait, Wish,
+    Serving, Settled, SharedRequest, State, Time, Update, Version, Wait, Wish, merge_between,
 };
+use tidegate_wire::Kind;
 use tokio::sync::{oneshot, watch};
 
 use self::messages::Refusal;
 pub use self::messages::{
-    Action, Attached, Current, FeedReport, Forwarded, Lineage, Message, PortFactory, Reason, Reply, Resume,
-    ShardIndex, Source, outcome_name,
+    Action, Attached, Current, FeedReport, Forwarded, Lineage, Message, Newcomer, PortFactory, Reason, Reply,
+    Resume, ShardIndex, Source, outcome_name,
 };
+use self::outlet::Outlet;
 use self::reads::is_outage;
-use crate::frame::Coding;
+use crate::encoded::Encoded;
 use crate::origin::{Awaited, Body, FetchRequest, Fetched};
-use crate::published::{Published, StatusView, patch_event};
+use crate::published::{Published, StatusView};
 use crate::route::Route;
-use crate::shard::{FeedCommand, FeedId, Manner, NewSubscriber, Start, Step, SubscriberId};
+use crate::shard::{FeedCommand, FeedId, Manner, NewSubscriber, Start, Step, ViewId};
 use crate::stats::FeedCounters;
-
-/// Steps to the present head that are kept for others who stand at the same version.
-const MOST_STEPS: usize = 256;
+use crate::terms::Terms;
 
 /// How often it is looked for subscribers who left while they waited.
 const LOOK_FOR_DEPARTED: Duration = Duration::from_millis(100);
 
 enum Waiter {
-    Subscriber {
-        own: bool,
-        id: SubscriberId,
-        shard: ShardIndex,
-        resume: Resume,
-        coding: Coding,
-        wish: Wish,
-        reply: oneshot::Sender<Reply<Attached>>,
-    },
-    Reader {
-        own: bool,
-        demand: Demand,
-        why: Forward,
-        reply: oneshot::Sender<Reply<Current>>,
-    },
+    Subscriber { own: bool, newcomer: Newcomer, reply: oneshot::Sender<Reply<Attached>> },
+    Reader { own: bool, demand: Demand, why: Forward, reply: oneshot::Sender<Reply<Current>> },
 }
 
 impl Waiter {
@@ -75,16 +62,10 @@ pub struct Owner<F: PortFactory> {
     feed: Feed,
     route: Arc<Route>,
     request: SharedRequest,
-    head: Option<Arc<Published>>,
+    outlet: Outlet,
     waiting: Vec<(Fetching, Waiter)>,
     /// Where the fetch under way is told that somebody waits for it.
     awaited: Option<watch::Sender<bool>>,
-    /// Subscribers on each shard, so that only those shards are told.
-    shards: HashMap<ShardIndex, usize>,
-    /// Steps to the present head, made once.
-    steps: HashMap<Offset, Step>,
-    /// Some of its subscribers want gzip: what they get is packed here, not on their shards.
-    packs: bool,
     /// When it was last looked for subscribers who left while they waited.
     looked: Time,
     counters: Arc<FeedCounters>,
@@ -109,12 +90,9 @@ impl<F: PortFactory> Owner<F> {
             counters: Arc::new(FeedCounters::within(route.counters.clone())),
             route,
             request,
-            head: None,
+            outlet: Outlet::new(ViewId::whole(id)),
             waiting: Vec::new(),
             awaited: None,
-            shards: HashMap::new(),
-            steps: HashMap::new(),
-            packs: false,
             looked: Time::default(),
             ports,
             actions: Vec::new(),
@@ -173,9 +151,10 @@ impl<F: PortFactory> Owner<F> {
             Message::Subscribe { reply, .. } if self.feed.subscribers() >= self.route.max_streams => {
                 let _ = reply.send(Reply::Full);
             }
-            Message::Subscribe { id, shard, resume, coding, wish, reply } => {
+            Message::Subscribe { newcomer, reply } => {
                 let own = !self.feed.is_fetching();
-                let waiter = Waiter::Subscriber { own, id, shard, resume, coding, wish, reply };
+                let wish = newcomer.wish;
+                let waiter = Waiter::Subscriber { own, newcomer, reply };
                 match self.feed.handle_subscribe(now, wish) {
                     Wait::Ready => self.admit(waiter),
                     Wait::Until(fetch) => self.wait(fetch, waiter),
@@ -193,8 +172,12 @@ impl<F: PortFactory> Owner<F> {
                 }
             }
             Message::Invalidated => self.feed.handle_invalidated(now),
-            Message::Unsubscribed(id, shard, wish) if id == self.id => self.unsubscribed(now, shard, wish),
-            Message::StepFrom(id, shard, from) if id == self.id => self.step_from(shard, from),
+            Message::Unsubscribed(view, shard, wish) if view.feed == self.id => {
+                self.unsubscribed(now, shard, wish);
+            }
+            Message::StepFrom(view, shard, from, kind) if view.feed == self.id => {
+                self.step_from(shard, from, kind);
+            }
             // About an earlier feed of this owner: its subscribers were all let go when it ended.
             Message::Unsubscribed(..) | Message::StepFrom(..) => {}
             Message::ValidatorsAt(position, reply) => {
@@ -227,13 +210,9 @@ impl<F: PortFactory> Owner<F> {
             match output {
                 Output::Fetch(plan) => self.fetch(now, plan),
                 Output::Publish(version) => {
-                    let head = Arc::new(Published::new(version));
-                    if self.packs {
-                        head.pack();
-                    }
+                    let head = Arc::new(self.published(version));
                     self.counters.published();
-                    self.head = Some(head.clone());
-                    self.steps.clear();
+                    self.outlet.publish(head.clone());
                     self.tell_all(|id| FeedCommand::Publish(id, head.clone()));
                 }
                 Output::Unproven(unproven) => {
@@ -248,7 +227,7 @@ impl<F: PortFactory> Owner<F> {
                 Output::End(ended) => {
                     let status = self.last_status(now, ended);
                     self.tell_all(|id| FeedCommand::End(id, status.clone()));
-                    self.shards.clear();
+                    self.outlet.end();
                 }
                 Output::Retire => self.actions.push(Action::Retire),
             }
@@ -285,9 +264,22 @@ impl<F: PortFactory> Owner<F> {
         self.actions.push(Action::Fetch(plan.fetch, request));
     }
 
-    fn tell_all(&mut self, command: impl Fn(FeedId) -> FeedCommand<F::Port>) {
-        for shard in self.shards.keys() {
-            self.actions.push(Action::Tell(*shard, command(self.id)));
+    /// A new head of the whole, with what leads there.
+    fn published(&self, version: Arc<Version>) -> Published {
+        let before = self.outlet.head.as_ref();
+        let merge = before
+            .filter(|_| self.outlet.merges())
+            .and_then(|before| merge_between(before.version(), &version));
+        let published = Published::new(version, before.map(|before| before.offset()));
+        match merge {
+            Some(merge) => published.with_merge(merge),
+            None => published,
+        }
+    }
+
+    fn tell_all(&mut self, command: impl Fn(ViewId) -> FeedCommand<F::Port>) {
+        for shard in self.outlet.shards() {
+            self.actions.push(Action::Tell(shard, command(self.outlet.id)));
         }
     }
 
@@ -308,11 +300,11 @@ impl<F: PortFactory> Owner<F> {
 
     /// Attaches a subscriber to its shard, at the position that it can prove.
     fn admit(&mut self, waiter: Waiter) {
-        let (Waiter::Subscriber { id, shard, resume, coding, wish, reply, .. }, Some(head)) =
-            (waiter, self.head.clone())
+        let (Waiter::Subscriber { newcomer, reply, .. }, Some(head)) = (waiter, self.outlet.head.clone())
         else {
             return;
         };
+        let Newcomer { id, shard, resume, coding, wish, terms } = newcomer;
         let content_type = self.feed.meta().and_then(|meta| meta.fields.get(header::CONTENT_TYPE).cloned());
         let start = match resume {
             Resume::Nowhere => Start::Fresh,
@@ -322,26 +314,20 @@ impl<F: PortFactory> Owner<F> {
                 Resumed::Unproven => Start::Unproven,
             },
         };
-        if coding == Coding::Gzip {
-            self.packs = true;
-            match start {
-                Start::At(offset) if offset == head.offset() => {}
-                Start::At(offset) if offset.next() == head.offset() => head.pack(),
-                // It gets a step, packed when it is made.
-                Start::At(_) => {}
-                Start::Fresh | Start::Unproven => _ = head.snapshot_event().segment(),
-            }
-        }
-        *self.shards.entry(shard).or_default() += 1;
+        self.outlet.attached(shard, start, terms, coding);
+        let is_current = start == Start::At(head.offset());
         self.counters.streamed();
         let subscriber = NewSubscriber {
             id,
             start,
-            admitted: Box::new(move || reply.send(Reply::Have(Attached { content_type })).is_ok()),
+            admitted: Box::new(move || {
+                reply.send(Reply::Have(Attached { content_type, is_current })).is_ok()
+            }),
             manner: Manner { heartbeat: self.route.heartbeat, conflate: self.route.conflate },
-            feed: self.id,
+            view: self.outlet.id,
+            terms,
             wish,
-            port: self.ports.port(self.id, shard),
+            port: self.ports.port(self.outlet.id, shard),
             head,
             status: self.status_view(),
             counters: self.counters.clone(),
@@ -350,12 +336,7 @@ impl<F: PortFactory> Owner<F> {
     }
 
     fn unsubscribed(&mut self, now: Time, shard: ShardIndex, wish: Wish) {
-        if let Some(count) = self.shards.get_mut(&shard) {
-            *count -= 1;
-            if *count == 0 {
-                self.shards.remove(&shard);
-            }
-            self.packs &= !self.shards.is_empty();
+        if self.outlet.detached(shard) {
             self.feed.handle_unsubscribe(now, wish);
         }
     }
@@ -368,17 +349,17 @@ impl<F: PortFactory> Owner<F> {
         self.looked = now;
         let left = |waiter: &Waiter| matches!(waiter, Waiter::Subscriber { reply, .. } if reply.is_closed());
         for (_, waiter) in self.waiting.extract_if(.., |(_, waiter)| left(waiter)) {
-            if let Waiter::Subscriber { wish, .. } = waiter {
-                self.feed.handle_unsubscribe(now, wish);
+            if let Waiter::Subscriber { newcomer, .. } = waiter {
+                self.feed.handle_unsubscribe(now, newcomer.wish);
             }
         }
     }
 
     fn refuse(&mut self, now: Time, waiter: Waiter, how: Refusal) {
         match waiter {
-            Waiter::Subscriber { wish, reply, .. } => {
+            Waiter::Subscriber { newcomer, reply, .. } => {
                 let _ = reply.send(how.into_reply());
-                self.feed.handle_unsubscribe(now, wish);
+                self.feed.handle_unsubscribe(now, newcomer.wish);
             }
             Waiter::Reader { reply, .. } => {
                 let _ = reply.send(how.into_reply());
@@ -400,7 +381,7 @@ impl<F: PortFactory> Owner<F> {
                 }
                 (Settled::Confirmed, waiter) => self.admit(waiter),
                 (Settled::Failed(_), waiter @ Waiter::Subscriber { .. })
-                    if self.head.is_some() && self.feed.status().state != State::Gone =>
+                    if self.outlet.head.is_some() && self.feed.status().state != State::Gone =>
                 {
                     self.admit(waiter);
                 }
@@ -420,7 +401,9 @@ impl<F: PortFactory> Owner<F> {
                 }
                 // The last good state is worth more to a stream than an answer that ends it for good.
                 (Settled::Answered(answer), waiter @ Waiter::Subscriber { .. })
-                    if answer.passes() && self.head.is_some() && self.feed.status().state != State::Gone =>
+                    if answer.passes()
+                        && self.outlet.head.is_some()
+                        && self.feed.status().state != State::Gone =>
                 {
                     self.admit(waiter);
                 }
@@ -453,10 +436,10 @@ impl<F: PortFactory> Owner<F> {
         match settled {
             Settled::Confirmed | Settled::Split(_) => None,
             Settled::Failed(failure) => Some(failure.kind),
-            Settled::Answered(answer) if self.head.is_some() || is_error(answer.status) => {
+            Settled::Answered(answer) if self.outlet.head.is_some() || is_error(answer.status) => {
                 Some(FailureKind::Status(answer.status))
             }
-            Settled::Unfit(unfit) if self.head.is_some() => Some(unfit.as_failure().kind),
+            Settled::Unfit(unfit) if self.outlet.head.is_some() => Some(unfit.as_failure().kind),
             Settled::Answered(_) | Settled::Unfit(_) => None,
         }
     }
@@ -468,26 +451,33 @@ impl<F: PortFactory> Owner<F> {
         }
     }
 
-    fn step_from(&mut self, shard: ShardIndex, from: Offset) {
-        if self.steps.len() >= MOST_STEPS {
-            self.steps.clear();
-        }
+    fn step_from(&mut self, shard: ShardIndex, from: Offset, kind: Kind) {
         let feed = &self.feed;
-        let step = self.steps.entry(from).or_insert_with(|| match feed.update_from(from) {
-            Some(Update::Patch { to, patch }) => {
-                Step::Patch(to.position.offset, patch_event(to.position, &patch))
-            }
-            Some(Update::None | Update::Snapshot(_)) | None => Step::Snapshot,
+        let step = self.outlet.step(from, kind, || match kind {
+            Kind::Merge => merge_since(feed, from),
+            _ => patch_since(feed, from),
         });
-        if self.packs {
-            match (&*step, &self.head) {
-                (Step::Patch(_, frame), _) => _ = frame.segment(),
-                (Step::Snapshot, Some(head)) => _ = head.snapshot_event().segment(),
-                (Step::Snapshot, None) => {}
-            }
-        }
-        self.actions.push(Action::Tell(shard, FeedCommand::Step(self.id, from, step.clone())));
+        self.actions.push(Action::Tell(shard, FeedCommand::Step(self.outlet.id, from, kind, step)));
     }
+}
+
+/// The step by a patch.
+fn patch_since(feed: &Feed, from: Offset) -> Step {
+    match feed.update_from(from) {
+        Some(Update::Patch { to, patch }) => {
+            Step::To(Arc::new(Encoded::step(Kind::Patch, from, to.position, patch)))
+        }
+        Some(Update::None | Update::Snapshot(_)) | None => Step::Snapshot,
+    }
+}
+
+/// The step by a merge patch.
+fn merge_since(feed: &Feed, from: Offset) -> Step {
+    let step = feed
+        .head()
+        .zip(feed.merge_from(from))
+        .map(|(head, merge)| Step::To(Arc::new(Encoded::step(Kind::Merge, from, head.position, merge))));
+    step.unwrap_or(Step::Snapshot)
 }
 
 /// The names of the fields that tell a key from others, of `Cookie` those of the cookies.

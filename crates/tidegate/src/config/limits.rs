@@ -25,6 +25,8 @@ pub struct Limits {
     pub max_connections: Sourced<usize>,
     /// The most connections of one address at once; of IPv6, of one /64 network.
     pub max_connections_per_address: Sourced<usize>,
+    /// The most requests, streams included, of one connection of HTTP/2 at once; 0 where it is not spoken.
+    pub max_h2_streams: Sourced<usize>,
     /// The most connections that are accepted in a second.
     pub max_connects_per_second: Sourced<usize>,
     /// The most bytes of a stream that the system holds for a slow client.
@@ -58,6 +60,7 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit
     let connections = reader.count_or_auto(fields, "max_connections");
     let per_address = reader.count_or_auto(fields, "max_connections_per_address");
     let per_second = reader.count(fields, "max_connects_per_second");
+    let max_h2_streams = reader.count(fields, "max_h2_streams");
     let send_buffer = reader.size(fields, "send_buffer");
     let max_pinned = reader.size(fields, "max_pinned");
     let memory = reader.size_or_auto(fields, "memory");
@@ -86,6 +89,7 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit
         max_connections: max_connections.value,
         max_connections_per_address: per_address.value,
         max_connects_per_second: per_second?.value,
+        max_h2_streams: max_h2_streams?.value,
         send_buffer: send_buffer?.value,
         max_pinned: max_pinned?.value,
         memory: memory?.value,

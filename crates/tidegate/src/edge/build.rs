@@ -128,6 +128,9 @@ impl Gateway {
             Some(open) => Some(self::open(open, max_body, window, max_streams, considered, &totals)?),
             None => None,
         };
+        // The setting's most is far below.
+        let max_h2_streams = u32::try_from(*config.limits.max_h2_streams).unwrap_or(u32::MAX);
+        let tls = config.tls.as_ref().map(|tls| tls::server_config(tls, max_h2_streams > 0));
         Ok(Gateway {
             hub,
             routes,
@@ -136,8 +139,9 @@ impl Gateway {
             cors: Cors::new(config.cors.clone()),
             tunnels: Tunnels::default(),
             head_timeout: *config.limits.request_head_timeout,
+            max_h2_streams,
             send_buffer: in_memory(*config.limits.send_buffer),
-            tls: config.tls.as_ref().map(tls::server_config).transpose().map_err(BuildError::Tls)?,
+            tls: tls.transpose().map_err(BuildError::Tls)?,
             limits: (&config.limits).into(),
             memory: *config.limits.memory,
             pressure: OnceLock::new(),

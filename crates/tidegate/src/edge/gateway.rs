@@ -11,7 +11,8 @@ use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::negotiation::{self, Reading};
 use tidegate_core::{Asked, Position};
 use tidegate_hub::{
-    Body, FeedCounters, FeedReport, FeedStats, Hub, Refused, Route, Subscription, Wanted, WayStats,
+    Body, FeedCounters, FeedReport, FeedStats, Hub, Interest, Refused, Route, Subscription, Terms, Wanted,
+    WayStats,
 };
 use tidegate_wire::{Problem, ProblemKind};
 use tokio::sync::watch;
@@ -41,6 +42,8 @@ pub struct Gateway {
     pub(super) cors: Cors,
     pub(super) tunnels: Tunnels,
     pub(super) head_timeout: Duration,
+    /// Requests that a connection of HTTP/2 may have at once; 0 where the gateway does not speak it.
+    pub(super) max_h2_streams: u32,
     /// What the kernel may hold of a stream, in bytes.
     pub(super) send_buffer: usize,
     pub(super) tls: Option<Arc<ServerConfig>>,
@@ -282,7 +285,8 @@ impl Gateway {
             return refused(&Problem::new(ProblemKind::BadRequest).with_detail(detail));
         };
         let coding = stream::coding(&live.fields);
-        let mut response = match self.hub.subscribe(wanted, resume, coding, wish).await {
+        let interest = Interest { resume, coding, wish, terms: Terms::USUAL, carrier: None };
+        let mut response = match self.hub.subscribe(wanted, interest).await {
             Ok(subscription) => {
                 let head = stream::head(subscription.content_type.clone(), coding);
                 return Decided::Stream(subscription, head, Ending::of(&live.fields, &live.content));

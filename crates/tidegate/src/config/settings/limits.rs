@@ -90,6 +90,18 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         section: Section::Limits,
+        key: "max_h2_streams",
+        kind: Kind::Count(0, 10_000),
+        default: Some("100"),
+        example: "100",
+        about: "How many requests a connection of HTTP/2 may have at once, streams included; a client asks for more when \
+                one of them ends. With 0 the gateway speaks HTTP/1.1 alone, also over TLS.",
+        reason: "RFC 9113 advises no fewer, and a page needs far fewer. One address may have as many streams as \
+                 `max_connections_per_address` times this. An HTTP/2 client that reads one stream costs several times \
+                 the memory of one on HTTP/1.1, whose socket serves the stream alone.",
+    },
+    Setting {
+        section: Section::Limits,
         key: "send_buffer",
         kind: Kind::Size(ByteSize(4 * KIB), ByteSize(64 * MIB)),
         default: Some("128 KiB"),

@@ -96,6 +96,7 @@ fn what_is_not_written_has_its_documented_default() {
         ("max_streams_per_feed", auto(&config.limits.max_streams_per_feed, 10_000)),
         ("max_connections", auto(&config.limits.max_connections, 16_384)),
         ("max_connections_per_address", auto(&config.limits.max_connections_per_address, 16_384)),
+        ("max_h2_streams", config.limits.max_h2_streams.to_string()),
         ("max_connects_per_second", config.limits.max_connects_per_second.to_string()),
         ("send_buffer", config.limits.send_buffer.to_string()),
         ("max_pinned", config.limits.max_pinned.to_string()),
