@@ -141,5 +141,6 @@ pub(super) fn read_text(value: &RawValue) -> Option<String> {
 
 /// A name that somebody made up, for an error's text.
 pub(super) fn short(name: &str) -> &str {
-    &name[..name.floor_char_boundary(64)]
+    let most = (0..=name.len().min(64)).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
+    &name[..most]
 }
