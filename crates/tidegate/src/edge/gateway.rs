@@ -308,7 +308,7 @@ impl Gateway {
             Some(carrier) => (Terms { format: carrier.format(), ..Terms::USUAL }, Coding::Identity),
             None => (Terms::USUAL, coding),
         };
-        let interest = Interest { resume, coding, wish, terms, carrier };
+        let interest = Interest { resume, coding, wish, terms, selection: None, carrier };
         let mut response = match self.hub.subscribe(wanted, interest).await {
             Ok(subscription) => {
                 let head = stream::head(subscription.content_type.clone(), coding);
