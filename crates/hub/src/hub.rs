@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Response;
 use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::{
@@ -137,15 +138,17 @@ impl Hub {
         Ok(Subscription { announced, permit, coding, ways, content_type, is_current })
     }
 
-    /// Has a connection carry several subscriptions, whose messages are written in this format.
+    /// Has a connection carry several subscriptions, whose messages are written in this format. `read`: what was read of it
+    /// before, and not heard yet.
     pub fn carry(
         &self,
         connection: Connection,
+        read: Bytes,
         format: Format,
         limits: CarrierLimits,
         listener: Box<dyn Listener>,
     ) -> Arc<Carrier> {
-        let pipe = Pipe::Socket(SocketSink::new(connection, ()));
+        let pipe = Pipe::Socket(SocketSink::new(connection, ()), read);
         let (id, shard) = (self.registry.next_id(), self.registry.next_shard());
         self.carrier(id, shard, pipe, format, limits, listener)
     }
