@@ -11,6 +11,7 @@
 //! The pure parts ([`owner`], [`shard`]) take the time as an argument and do no I/O, so that the properties that the
 //! design promises are tested with thousands of clients in virtual time.
 
+mod carrier;
 mod clock;
 mod encoded;
 mod failures;
@@ -34,6 +35,7 @@ mod subscription;
 mod terms;
 mod unproven;
 
+pub use carrier::{Carrier, CarrierLimits, Listener, Seat, SeatError};
 pub use clock::Clock;
 pub use encoded::Encoded;
 pub use failures::FailureStats;
@@ -43,6 +45,7 @@ pub use origin::{Awaited, Body, BoxError, FetchRequest, Fetched, Origin};
 pub use owner::{Current, FeedReport, Forwarded, Resume, Source};
 pub use problems::problem_of;
 pub use route::Route;
+pub use slot::StreamBody;
 pub use socket::{Connection, Secure, Socket};
 pub use stats::{FeedCounters, FeedStats, Way, WayStats};
 pub use subscription::{CountedBody, Subscription};

@@ -111,7 +111,7 @@ impl Drop for SlotSink {
 }
 
 /// The connection's side: the body of a streaming answer.
-pub(crate) struct StreamBody {
+pub struct StreamBody {
     slot: Arc<Slot>,
     id: SubscriberId,
     shard: Box<dyn Notify>,

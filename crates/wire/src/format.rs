@@ -82,6 +82,11 @@ impl Format {
         }
     }
 
+    /// Whether several subscriptions share a connection.
+    pub fn is_carried(self) -> bool {
+        matches!(self, Format::Multiplexed | Format::WebSocket)
+    }
+
     /// An update.
     pub fn update(self, update: Update<'_>) -> Bytes {
         match self {

@@ -8,6 +8,7 @@
 //!   are what the others than [`sse`] are made of.
 //! - [`gzip`]: streams that are compressed once for all their readers.
 //! - [`Message`]: a received event by its meaning in this protocol.
+//! - [`request`]: what a client asks for where several subscriptions share a connection.
 //! - [`Status`]: whether the data of a stream is live, and since when.
 //! - [`Problem`]: problem details (RFC 9457) with a closed set of codes, each with its blame.
 
@@ -17,6 +18,7 @@ pub mod gzip;
 pub mod json_message;
 mod message;
 pub mod problem;
+pub mod request;
 pub mod sse;
 mod status;
 mod timestamp;

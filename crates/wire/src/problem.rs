@@ -131,6 +131,10 @@ kinds! {
     UnknownParameter = "unknown-parameter", BAD_REQUEST, Client, "Unknown reserved query parameter";
     /// The request is not valid.
     BadRequest = "bad-request", BAD_REQUEST, Client, "The request is not valid";
+    /// The request opens no WebSocket. Its status depends on why.
+    NotAHandshake = "not-a-handshake", BAD_REQUEST, Client, "No valid WebSocket handshake";
+    /// Pages of this origin may not do this.
+    OriginNotAllowed = "origin-not-allowed", FORBIDDEN, Client, "Not for pages of this origin";
     /// The request's content is over the limit.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, Client, "The request's content is too large";
     /// The request's content did not come in time.

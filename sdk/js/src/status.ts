@@ -1,5 +1,6 @@
 /** Reading a `status` event (docs/PROTOCOL.md, «Status»). Unknown members and states are a later version's: ignored. */
 
+import { isPlain } from './share.ts';
 import { LiveError, type Problem } from './types.ts';
 
 /** What the gateway says about the resource. */
@@ -16,26 +17,21 @@ export function readStatus(text: string): StreamStatus | undefined {
   let status: unknown;
   try {
     status = JSON.parse(text);
-  } catch (cause) {
-    throw new LiveError('bad-data', 'a status event cannot be parsed', { cause });
+  } catch {
+    // said below, with what is no object
   }
-  if (!isObject(status)) throw new LiveError('bad-data', 'a status event is no JSON object');
-  const { state } = status;
+  if (!isPlain(status)) throw new LiveError('bad-data', 'a status cannot be read');
+  const { state, cause } = status;
   if (state !== 'live' && state !== 'stale' && state !== 'gone') return undefined;
-  const since = typeof status.since === 'string' ? Date.parse(status.since) : Number.NaN;
   return {
     state,
-    since: Number.isNaN(since) ? undefined : since,
+    since: Date.parse(`${status.since}`) || undefined,
     freshWithinMs: number(status.fresh_within_ms),
-    cause: isObject(status.cause) ? status.cause : undefined,
+    cause: isPlain(cause) ? cause : undefined,
     retryInMs: number(status.retry_in_ms),
   };
 }
 
 function number(value: unknown): number | undefined {
   return typeof value === 'number' ? value : undefined;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

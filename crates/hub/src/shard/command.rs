@@ -29,6 +29,10 @@ pub trait Sink {
     /// Nothing follows what was given. True once all of it was passed on, so that the connection can be let go of;
     /// else it is to be called again when there is room.
     fn finish(&mut self) -> io::Result<bool>;
+
+    /// Its subscriber is let go of, with the rest of a frame that went in part. Of use where others write to the same
+    /// connection.
+    fn abandon(&mut self, _rest: Option<Bytes>) {}
 }
 
 /// What became of a write.

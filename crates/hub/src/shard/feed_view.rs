@@ -263,7 +263,7 @@ impl<P: FeedPort> FeedView<P> {
         if let Some((updates, joined)) = self.joined.get(&(from, format)) {
             return Some((*updates, joined.clone()));
         }
-        if format == Format::WebSocket || format == Format::Multiplexed {
+        if format.is_carried() {
             // Each message has a prefix of its own.
             return None;
         }

@@ -252,7 +252,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             answered: false,
             heartbeat_due: false,
             unproven: start == Start::Unproven,
-            heartbeat: manner.heartbeat,
+            heartbeat: if terms.format.is_carried() { Duration::MAX } else { manner.heartbeat },
             last_sent: now,
             ending,
         });
@@ -353,13 +353,16 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
 
     /// Lets go of a subscriber.
     fn remove(&mut self, key: usize) {
-        let Some(subscriber) = self.subscribers.try_remove(key) else { return };
+        let Some(mut subscriber) = self.subscribers.try_remove(key) else { return };
         self.names.remove(&subscriber.id);
         if let Some(pin) = subscriber.pin {
             self.pins.release(pin);
         }
         let (left, feed) = (subscriber.ending.is_none(), subscriber.view);
         let (place, wish) = (subscriber.place, subscriber.wish);
+        if let Some(sink) = &mut subscriber.sink {
+            sink.abandon(subscriber.pending.take().map(|(frame, gone)| frame.slice(gone..)));
+        }
         // Its socket and its place among the streams are free before its feed's owner hears that it left.
         drop(subscriber);
         if left {

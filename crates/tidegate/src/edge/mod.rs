@@ -14,6 +14,7 @@ pub(crate) mod answer;
 pub(crate) mod asked;
 mod build;
 mod cache_status;
+mod carried;
 mod client_io;
 mod connection;
 mod content;

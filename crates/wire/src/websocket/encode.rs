@@ -2,52 +2,8 @@
 
 use bytes::Bytes;
 
-const FIN: u8 = 0x80;
-const CONTINUATION: u8 = 0x0;
-const TEXT: u8 = 0x1;
-const CLOSE: u8 = 0x8;
-const PING: u8 = 0x9;
-const PONG: u8 = 0xa;
-
-/// The most bytes of a control frame's content (RFC 6455 §5.5).
-const MOST_CONTROL: usize = 125;
-
-/// Why a connection is closed (RFC 6455 §7.4.1, and the IANA registry).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CloseCode {
-    /// 1000: the other side wished it.
-    Normal,
-    /// 1002: the client broke the protocol.
-    Protocol,
-    /// 1003: binary messages are not understood.
-    Unsupported,
-    /// 1007: text that is not UTF-8.
-    NotUtf8,
-    /// 1008: a limit was broken, which the reason names.
-    Policy,
-    /// 1009: a message is too big.
-    TooBig,
-    /// 1012: the gateway restarts; the reason says when to come back.
-    Restart,
-    /// 1013: the gateway has too much to do; the reason says when to come back.
-    TryAgainLater,
-}
-
-impl CloseCode {
-    /// Its number.
-    pub fn number(self) -> u16 {
-        match self {
-            CloseCode::Normal => 1000,
-            CloseCode::Protocol => 1002,
-            CloseCode::Unsupported => 1003,
-            CloseCode::NotUtf8 => 1007,
-            CloseCode::Policy => 1008,
-            CloseCode::TooBig => 1009,
-            CloseCode::Restart => 1012,
-            CloseCode::TryAgainLater => 1013,
-        }
-    }
-}
+use super::CloseCode;
+use super::opcode::{CLOSE, CONTINUATION, FIN, MOST_CONTROL, PING, PONG, TEXT};
 
 fn frame(first: u8, content: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(content.len() + 10);

@@ -1,13 +1,22 @@
-//! JSON messages: what lines of NDJSON, WebSocket messages and multiplexed events say.
-//!
-//! A message is written without its opening brace, so that a prefix can name the subscription in front of bytes that
-//! everybody shares.
+//! Writing messages.
 
 use std::time::Duration;
 
 use tidegate_core::Form;
 
 use crate::format::{Kind, Update};
+
+/// The names of events that a stream of a single resource does not have.
+pub mod event_type {
+    /// A subscription exists.
+    pub const OPEN: &str = "open";
+    /// A subscription was refused, or a message could not be read.
+    pub const ERROR: &str = "error";
+    /// A subscription has ended.
+    pub const END: &str = "end";
+    /// The connection is alive.
+    pub const HEARTBEAT: &str = "heartbeat";
+}
 
 /// The message that keeps a connection alive.
 pub const HEARTBEAT: &[u8] = br#""event":"heartbeat"}"#;
@@ -34,6 +43,12 @@ pub fn status(json: &str, retry: Option<Duration>) -> Vec<u8> {
 /// A message of any event; `data` is JSON on one line.
 pub fn event(name: &str, data: &str) -> Vec<u8> {
     format!(r#""event":"{name}","data":{data}}}"#).into_bytes()
+}
+
+/// A refusal: `problem` is problem details in JSON, and `retry_in` when the same request may be made again, if ever.
+pub fn error(problem: &str, retry_in: Option<Duration>) -> Vec<u8> {
+    let retry_in = retry_in.map(|it| format!(r#","retry_in_ms":{}"#, it.as_millis())).unwrap_or_default();
+    format!(r#""event":"error","data":{problem}{retry_in}}}"#).into_bytes()
 }
 
 /// JSON text on one line: line ends stand only between tokens, where a space will do.
@@ -72,5 +87,8 @@ mod tests {
         assert_eq!(text(None), r#""event":"status","data":{}}"#);
         assert_eq!(text(Some(Duration::from_millis(1397))), r#""event":"status","retry":1397,"data":{}}"#);
         assert_eq!(String::from_utf8(event("end", "{}")).unwrap(), r#""event":"end","data":{}}"#);
+        let retry_in = Some(Duration::from_millis(1200));
+        let expected = r#""event":"error","data":{},"retry_in_ms":1200}"#;
+        assert_eq!(String::from_utf8(error("{}", retry_in)).unwrap(), expected);
     }
 }
