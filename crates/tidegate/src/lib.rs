@@ -5,6 +5,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod demo;
+mod describe;
 pub mod edge;
 pub mod expect;
 pub mod logging;
