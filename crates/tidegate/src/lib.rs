@@ -8,6 +8,7 @@ pub mod demo;
 mod describe;
 pub mod edge;
 pub mod expect;
+pub mod init;
 pub mod logging;
 pub mod memory;
 pub mod origin;
