@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Response;
 use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::{
-    Answer, Asked, Failure, Position, SharedRequest, SharingRules, Unfit, Validators, Vary, Wish,
+    Answer, Asked, Failure, Identity, Position, SharedRequest, SharingRules, Unfit, Validators, Vary, Wish,
 };
 use tokio::sync::{Semaphore, oneshot};
 
@@ -74,6 +74,8 @@ pub struct Wanted<'a> {
     pub route: &'a Arc<Route>,
     /// What was asked.
     pub asked: Asked<'a>,
+    /// Who asks, where the route divides callers by what a verifier vouches for.
+    pub identity: Option<&'a Identity>,
 }
 
 /// Feeds, shards and their limits. Cheap to clone.
@@ -225,6 +227,7 @@ impl Hub {
             let rules = SharingRules {
                 scope: &wanted.route.scope,
                 policy: &wanted.route.sharing,
+                identity: wanted.identity,
                 vary,
                 nonce: self.registry.next_id(),
             };
