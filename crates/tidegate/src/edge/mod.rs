@@ -22,6 +22,7 @@ mod door;
 mod gate;
 mod gateway;
 mod graphql;
+mod identity;
 mod open;
 mod plain;
 mod query;
