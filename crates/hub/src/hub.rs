@@ -121,7 +121,8 @@ impl Hub {
             .ask(wanted, true, |reply| Message::Subscribe { id, shard, resume, coding, wish, reply })
             .await?;
         let ways = self.ways.clone();
-        Ok(Subscription { announced, permit, coding, ways, content_type: attached.content_type })
+        let content_type = attached.content_type;
+        Ok(Subscription { announced, permit, coding, ways, until: None, content_type })
     }
 
     /// The current representation, once. What is refused comes with why the origin was asked, if it was.

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tidegate_core::{Offset, Position, State, Status, Time, Version};
 use tidegate_wire::sse::Event;
-use tidegate_wire::{self as wire, Continuity};
+use tidegate_wire::{self as wire, Continuity, Problem};
 use tokio::sync::OnceCell;
 
 use crate::clock::Clock;
@@ -123,6 +123,19 @@ impl StatusView {
     /// The first `status` event of one stream; it also says when to come back should the stream break.
     pub fn first_event(&self, now: Time, clock: &Clock, unproven: bool, retry: Duration) -> Bytes {
         Event::status(&self.on_the_wire(now, clock, unproven).to_json()).retry(retry).encode()
+    }
+
+    /// The last `status` event of a stream that ends for a reason of its own, which takes the place of the feed's cause.
+    pub fn last_event(
+        &self,
+        now: Time,
+        clock: &Clock,
+        unproven: bool,
+        retry: Duration,
+        because: Problem,
+    ) -> Bytes {
+        let status = wire::Status { cause: Some(because), ..self.on_the_wire(now, clock, unproven) };
+        Event::status(&status.to_json()).retry(retry).encode()
     }
 }
 

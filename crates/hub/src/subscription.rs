@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::HeaderValue;
 use http_body::Frame;
+use tidegate_core::Time;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::frame::Coding;
@@ -53,6 +54,8 @@ pub struct Subscription {
     pub(crate) permit: OwnedSemaphorePermit,
     pub(crate) coding: Coding,
     pub(crate) ways: Arc<WayCounters>,
+    /// When the stream has to end, if its client is somebody only until then.
+    pub until: Option<Time>,
     /// The media type of the representation.
     pub content_type: Option<HeaderValue>,
 }
@@ -66,9 +69,9 @@ impl Subscription {
     /// Begins the stream on a connection of its own, which the shard serves from now on: first `head`, that of the
     /// answer, then what there is. `way` is for the statistics.
     pub fn connect(self, connection: Connection, head: Bytes, way: Way) {
-        let Subscription { announced, permit, coding, ways, .. } = self;
+        let Subscription { announced, permit, coding, ways, until, .. } = self;
         ways.count(way);
-        let opening = Opening { head, coding };
+        let opening = Opening { head, coding, until };
         announced.connect(|_, _| Transport::Socket(SocketSink::new(connection, permit)), opening);
     }
 
@@ -76,7 +79,7 @@ impl Subscription {
     pub fn into_body(self) -> CountedBody {
         self.ways.count(Way::Through);
         let mut body = None;
-        let opening = Opening { head: Bytes::new(), coding: self.coding };
+        let opening = Opening { head: Bytes::new(), coding: self.coding, until: self.until };
         self.announced.connect(
             |id, shard| {
                 let (sink, stream) = slot(id, shard.clone());

@@ -314,7 +314,9 @@ impl Gateway {
         };
         let coding = stream::coding(&live.fields);
         let mut response = match self.hub.subscribe(wanted, resume, coding, wish).await {
-            Ok(subscription) => {
+            Ok(mut subscription) => {
+                let clock = self.hub.clock();
+                subscription.until = live.caller.remaining.map(|remaining| clock.now() + remaining);
                 let head = stream::head(subscription.content_type.clone(), coding);
                 return Decided::Stream(subscription, head, Ending::of(&live.fields, &live.content));
             }

@@ -18,6 +18,7 @@ mod fields;
 mod forwarding;
 mod gzip;
 mod handover;
+mod identity;
 mod leaving;
 mod moods;
 mod mount;
