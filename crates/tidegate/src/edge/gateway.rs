@@ -186,7 +186,7 @@ impl Gateway {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut decided = match guard.admit(&mut request, now) {
             Ok(caller) => self.answer_on(route, request, client, &caller).await,
-            Err(refusal) => Decided::Answer(refusal),
+            Err(refusal) => Decided::Answer(*refusal),
         };
         match &mut decided {
             Decided::Answer(response) if response.status().is_informational() => {}

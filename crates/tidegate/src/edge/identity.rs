@@ -87,7 +87,11 @@ impl Guard {
     ///
     /// # Errors
     /// The answer that refuses it.
-    pub(super) fn admit(&self, request: &mut Request<Body>, now: Duration) -> Result<Caller, Response<Body>> {
+    pub(super) fn admit(
+        &self,
+        request: &mut Request<Body>,
+        now: Duration,
+    ) -> Result<Caller, Box<Response<Body>>> {
         if is_preflight(request) {
             let kept = |name: &HeaderName| OF_A_PREFLIGHT.contains(name) || name.as_str().starts_with("sec-");
             let sent = std::mem::take(request.headers_mut());
@@ -96,7 +100,7 @@ impl Guard {
             *request.body_mut() = no_body();
             return Ok(Caller::default());
         }
-        self.known(request, now).map_err(|denied| self.refuse(&denied))
+        self.known(request, now).map_err(|denied| Box::new(self.refuse(&denied)))
     }
 
     fn known(&self, request: &mut Request<Body>, now: Duration) -> Result<Caller, Denied> {
