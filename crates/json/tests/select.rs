@@ -81,7 +81,7 @@ fn filters() -> BoxedStrategy<String> {
     let operator = prop::sample::select(vec!["==", "!=", "<", "<=", ">", ">="]);
     let test = prop_oneof![
         3 => (comparable(), operator, comparable()).prop_map(|(a, operator, b)| format!("{a} {operator} {b}")),
-        1 => prop::sample::select(vec!["@", "@.id", "@.*", "@[*][0]", "@[?@.id]", "@[1:]", "$.rows[0]", "$"])
+        1 => prop::sample::select(vec!["@", "@.id", "@.é", "@['in/ner']", "@.*", "@[*][0]", "@[?@.id]", "@[1:]", "$.rows[0]", "$"])
             .prop_map(str::to_owned),
     ];
     let test = (test, any::<bool>()).prop_map(|(test, not)| if not { format!("!({test})") } else { test });
@@ -200,7 +200,7 @@ proptest! {
 
     #[test]
     fn any_text_is_a_selection_or_an_error_with_a_place(
-        text in "\\PC{0,20}|/[~/01a\u{e9}]{0,9}|\\$[\\[\\]().?@$*'\"\\\\=<!&|,a0-9:, -]{0,20}",
+        text in "\\PC{0,20}|/[~/01a\u{e9}]{0,9}|\\$[\\[\\]().?@$*'\"\\\\=<!&|,a0-9:, \u{e9}-]{0,20}|\\$\\[\\?(@|@\\.\u{e9}|\\$|\\[|\\]|\\.a|'\u{e9}'|==| |\\(|\\)|length\\(|\\?|\\*|0|,){0,12}\\]",
         value in documents(),
     ) {
         match Selection::parse(&text) {

@@ -125,6 +125,10 @@ kinds! {
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, Gateway, "The gateway is overloaded";
     /// A stream was demanded of something that cannot be one.
     NotStreamable = "not-streamable", NOT_ACCEPTABLE, Client, "This resource cannot be streamed";
+    /// Parts of this representation cannot be selected, or not these.
+    NotSelectable = "not-selectable", NOT_ACCEPTABLE, Client, "This part cannot be selected";
+    /// As many parts of the resource are watched as may be.
+    TooManySelections = "too-many-selections", SERVICE_UNAVAILABLE, Gateway, "Too many selections of this resource";
     /// Nothing is kept that may be used, and the request says `only-if-cached`.
     NotKept = "not-kept", GATEWAY_TIMEOUT, Client, "Nothing is kept for this request";
     /// A reserved query parameter that does not exist.

@@ -14,9 +14,7 @@ import { type ConnectOptions, LiveError, type NetworkSignal } from './types.ts';
 export interface Attempt {
   /** Aborted when the attempt is abandoned; then nothing that it brings counts. */
   readonly signal: AbortSignal;
-  /** The other side has accepted. */
-  opened(): void;
-  /** Something arrived. */
+  /** Something arrived. Throws where the attempt is abandoned: to be called after each wait. */
   heard(): void;
   /** The other side names the base of the wait before the next try. */
   retry(ms: number): void;
@@ -29,10 +27,8 @@ export type Way = (attempt: Attempt) => Promise<void>;
 export interface ConnectionOwner {
   /** A try begins. */
   connecting(): void;
-  /** It is lost, or was refused. `retryAt` is undefined when the error is final. */
+  /** It is lost, or was refused. `retryAt` is undefined when nothing will be tried by itself. */
   failed(error: LiveError, retryAt: number | undefined, lastHeardAt: number): void;
-  /** It was let go of, because the page is hidden. */
-  paused(lastHeardAt: number): void;
 }
 
 /** What {@link keep} returns. */
@@ -43,16 +39,18 @@ export interface Connection {
   use(way: Way): void;
 }
 
-/** An attempt that has lasted this long was a success, and the next failure is a first one. */
+/** An attempt that brings something after so long was a success, and the next failure is a first one. */
 const HEALTHY_MS = 5000;
+
+const silence = (): LiveError => new LiveError('silence', 'nothing arrives');
 
 /** Begins, and keeps at it until it is closed or finally refused. */
 export function keep(way: Way, options: ConnectOptions, host: Host, owner: ConnectionOwner): Connection {
   const { silenceMs = 45_000, maxRetryMs = 30_000, hidden, pauseAfterMs = 60_000 } = options;
   let current: AbortController | undefined;
-  let openedAt: number | undefined;
-  let closed = false;
-  let paused = false;
+  let beganAt: number;
+  /** Closed, or let go of while the page is hidden. */
+  let resting = false;
   let failures = 0;
   let retryMs = DEFAULT_RETRY_MS;
   let lastHeardAt = host.now();
@@ -64,17 +62,19 @@ export function keep(way: Way, options: ConnectOptions, host: Host, owner: Conne
   let cancelPause: (() => void) | undefined;
 
   const connect = (): void => {
-    if (closed || paused || current) return;
+    if (resting || current) return;
     stopRetry();
     const { signal } = (current = new AbortController());
-    openedAt = undefined;
-    lastHeardAt = host.now();
+    beganAt = lastHeardAt = host.now();
     watch(silenceMs);
     owner.connecting();
     const attempt: Attempt = {
       signal,
-      opened: () => (openedAt ??= host.now()),
-      heard: () => (lastHeardAt = host.now()),
+      heard() {
+        signal.throwIfAborted();
+        lastHeardAt = host.now();
+        if (lastHeardAt - beganAt >= HEALTHY_MS) failures = 0;
+      },
       retry: (ms) => (retryMs = ms),
     };
     way(attempt).then(
@@ -87,17 +87,15 @@ export function keep(way: Way, options: ConnectOptions, host: Host, owner: Conne
     const error = cause instanceof LiveError ? cause : new LiveError('network', `${(cause as Error).message}`, { cause });
     const now = host.now();
     const heardAt = lastHeardAt;
+    const { final, waitMs = 0 } = error;
     abandon();
-    if (error.final) {
+    if (final) {
       close();
-      owner.failed(error, undefined, heardAt);
-      return;
+      return owner.failed(error, undefined, heardAt);
     }
-    if (openedAt && now - openedAt >= HEALTHY_MS) failures = 0;
     const jitter = fullJitter(failures++, retryMs, maxRetryMs, host.random());
-    const { waitMs = 0 } = error;
-    notBefore = now + waitMs;
     const delay = host.network.online() ? waitMs + jitter : Math.max(waitMs, maxRetryMs);
+    notBefore = now + waitMs;
     retryIn(delay);
     owner.failed(error, now + delay, heardAt);
   };
@@ -129,15 +127,19 @@ export function keep(way: Way, options: ConnectOptions, host: Host, owner: Conne
     cancelWatchdog = host.setTimer(() => {
       const left = lastHeardAt + silenceMs - host.now();
       if (left > 0) watch(left);
-      else fail(new LiveError('silence', `nothing arrived for ${silenceMs} ms`));
+      else fail(silence());
     }, ms);
   };
 
-  const pause = (): void => {
-    paused = true;
+  const rest = (): void => {
+    resting = true;
     stopRetry();
     abandon();
-    owner.paused(lastHeardAt);
+  };
+
+  const pause = (): void => {
+    rest();
+    owner.failed(new LiveError('hidden', 'nobody sees the page'), undefined, lastHeardAt);
   };
 
   const unlisten = host.network.listen((signal: NetworkSignal) => {
@@ -150,31 +152,29 @@ export function keep(way: Way, options: ConnectOptions, host: Host, owner: Conne
     if (signal === 'offline') {
       // `offline` is a hint: a stream that still delivers is left alone, and tries go on, but seldom.
       offlineAt = now;
-      if (!current && cancelRetry && !paused) retryIn(maxRetryMs);
+      if (!current && cancelRetry) retryIn(maxRetryMs);
       return;
     }
     const wentAt = offlineAt;
     if (signal === 'online') offlineAt = undefined;
     else {
       cancelPause?.();
-      paused = false;
+      resting = false;
     }
     if (current) {
       // Timers stand still while a machine sleeps, and a socket may not have survived the way through `offline`.
       const cut = signal === 'online' && wentAt !== undefined && lastHeardAt <= wentAt;
       if (!cut && now - lastHeardAt < silenceMs) return;
-      fail(new LiveError('silence', 'the connection did not survive the pause'));
+      fail(silence());
     }
     if (now >= notBefore) connect();
     else if (!cancelRetry) retryIn(notBefore - now);
   });
 
   const close = (): void => {
-    closed = true;
     unlisten();
-    stopRetry();
     cancelPause?.();
-    abandon();
+    rest();
   };
 
   connect();

@@ -1,6 +1,6 @@
 /** The host's clock, timers and network signals: the one place that touches globals, so that tests touch none. */
 
-import type { ConnectOptions, NetworkSignal, NetworkSignals } from './types.ts';
+import type { ConnectOptions, NetworkSignals } from './types.ts';
 
 /** Everything that a live resource takes from outside. */
 export interface Host {
@@ -35,16 +35,12 @@ function setGlobalTimer(callback: () => void, ms: number): () => void {
 const browserNetwork: NetworkSignals = {
   online: () => globalThis.navigator?.onLine !== false,
   listen(callback) {
-    const leave: (() => void)[] = [];
-    const on = (target: EventTarget | undefined, type: string, signal: () => NetworkSignal): void => {
-      const listener = (): void => callback(signal());
-      target?.addEventListener?.(type, listener);
-      leave.push(() => target?.removeEventListener?.(type, listener));
-    };
-    for (const type of ['online', 'offline'] as const) on(globalThis as unknown as EventTarget, type, () => type);
-    on(globalThis.document, 'visibilitychange', () => globalThis.document.visibilityState);
-    return () => {
-      for (const go of leave) go();
-    };
+    const leaving = new AbortController();
+    for (const type of ['online', 'offline', 'visibilitychange'] as const) {
+      // The last one is fired at the document, and bubbles (WHATWG HTML, «page visibility»).
+      const listener = (): void => callback(type === 'visibilitychange' ? document.visibilityState : type);
+      globalThis.addEventListener?.(type, listener, leaving);
+    }
+    return () => leaving.abort();
   },
 };

@@ -7,7 +7,7 @@
 
 import type { Way } from './connection.ts';
 import type { Host } from './host.ts';
-import { discard, request, withParameters } from './request.ts';
+import { request } from './request.ts';
 import type { Sink } from './sink.ts';
 import { LiveError, type LiveOptions } from './types.ts';
 
@@ -31,22 +31,18 @@ export function longPoll(
   // Well within the silence that counts as a dead connection: 25 s of 45.
   const wait = `${Math.max(1, Math.floor(((options.silenceMs ?? 45_000) * 5) / 9000))}`;
 
-  return async ({ signal, opened, heard }) => {
+  return async ({ signal, heard }) => {
     let told: string | undefined;
     for (;;) {
       if (host.now() >= until) return back();
       const after = sink.position();
       const began = host.now();
-      const target = withParameters(url, { after, wait: after && wait });
-      const response = await request(target, options, host, signal, '*/*');
-      if (signal.aborted) return discard(response.body);
-      const { status, headers } = response;
-      opened();
+      const response = await request(url, options, host, signal, '*/*', undefined, { after, wait: after && wait });
       heard();
+      const { status, headers } = response;
       let changed = false;
       if (status === 200) {
         const body = await response.arrayBuffer();
-        if (signal.aborted) return;
         heard();
         const id = positionOf(headers.get('etag'));
         changed = id !== undefined && id !== after;
@@ -56,17 +52,15 @@ export function longPoll(
       } else if (status === 204) {
         return sink.ended();
       } else if (status !== 304) {
-        discard(response.body);
         throw new LiveError('not-a-stream', `the answer to a read is ${status}`, { final: true, httpStatus: status });
       }
       const state = (headers.get('cache-status') ?? '').includes('stale-if-error') ? 'stale' : 'live';
-      if (state !== told && !signal.aborted) {
+      if (state !== told) {
         told = state;
         const since = new Date(host.now() - 1000 * Number(headers.get('age') ?? 0) || host.now()).toISOString();
         sink.event('status', JSON.stringify({ state, since }), undefined);
       }
-      if (!signal.aborted) sink.settled();
-      if (signal.aborted) return; // closed by whoever was told
+      sink.settled();
       if (options.mode === 'first') return sink.ended();
       // Nobody waited for us: something on the way drops the wish, or hides the tag.
       if (!changed && host.now() - began < PAUSE_MS) await pause(host, signal);

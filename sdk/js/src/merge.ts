@@ -8,18 +8,18 @@
 import { setMember } from './patch.ts';
 import { isPlain, share } from './share.ts';
 
-/** Applies a merge patch and returns the new document: RFC 7396 §2, `MergePatch`. It cannot fail. */
+/** Applies a merge patch and returns the new document. It cannot fail. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
-  if (!isPlain(patch)) return share(target, patch);
-  const before = isPlain(target) ? target : {};
-  let after = before;
+  return share(target, merge(target, patch));
+}
+
+/** RFC 7396 §2, `MergePatch`. What the patch does not name is the target's own. */
+function merge(target: unknown, patch: unknown): unknown {
+  if (!isPlain(patch)) return patch;
+  const result = isPlain(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
-    const there = Object.hasOwn(before, key);
-    const next = value === null ? undefined : mergePatch(there ? before[key] : undefined, value);
-    if (value === null ? !there : there && Object.is(next, before[key])) continue;
-    if (after === before) after = { ...before };
-    if (value === null) delete after[key];
-    else setMember(after, key, next);
+    if (value === null) delete result[key];
+    else setMember(result, key, merge(Object.hasOwn(result, key) ? result[key] : undefined, value));
   }
-  return after;
+  return result;
 }

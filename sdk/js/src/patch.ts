@@ -16,13 +16,14 @@ export type Operation =
 
 /** Thrown when a patch cannot be applied; the document is as it was. */
 export class PatchError extends Error {
-  /** The index of the operation that failed; -1 where the patch itself is not an array. */
-  readonly index: number;
+  override readonly name = 'PatchError';
 
-  constructor(index: number, message: string) {
-    super(`operation ${index}: ${message}`);
-    this.name = 'PatchError';
-    this.index = index;
+  /** `index` is that of the operation that failed; -1 where the patch itself is not an array. */
+  constructor(
+    readonly index: number,
+    operation: unknown,
+  ) {
+    super(`operation ${index} does not fit: ${JSON.stringify(operation)?.slice(0, 200)}`);
   }
 }
 
@@ -37,22 +38,21 @@ export function applyPatch(document: unknown, patch: unknown): unknown {
   let own = new Set<unknown>();
   let index = -1;
 
-  const fail: (what: string) => never = (what) => {
-    throw new PatchError(index, what);
+  const fail: () => never = () => {
+    throw new PatchError(index, (patch as unknown[] | null)?.[index] ?? patch);
   };
 
   /** The reference tokens of a pointer, unescaped (RFC 6901 §4). */
   const tokens = (pointer: unknown): string[] =>
     typeof pointer !== 'string' || /^[^/]|~(?![01])/.test(pointer)
-      ? fail('no pointer')
+      ? fail()
       : pointer.split('/').map((token) => token.replace(/~[01]/g, (escape) => (escape === '~1' ? '/' : '~')));
 
-  // `hasOwn`, because a key such as `constructor` would otherwise be found in every object; and an array's length is
-  // none of its items.
+  // Enumerable and its own: a key such as `constructor` is in every object, and an array's length is none of its items.
   const child = (value: unknown, token: string): unknown =>
-    isContainer(value) && Object.hasOwn(value, token) && !(token === 'length' && Array.isArray(value))
+    isContainer(value) && isOwn.call(value, token)
       ? value[token]
-      : fail(`nothing at ${token}`);
+      : fail();
 
   const get = (pointer: unknown): unknown => tokens(pointer).reduce<unknown>(child, top);
 
@@ -63,7 +63,7 @@ export function applyPatch(document: unknown, patch: unknown): unknown {
     let at = top;
     for (const token of path) {
       let next = child(at, token);
-      if (!isContainer(next)) fail('no way through a value');
+      if (!isContainer(next)) fail();
       else if (!own.has(next)) {
         next = Array.isArray(next) ? next.slice() : { ...next };
         own.add(next);
@@ -78,41 +78,43 @@ export function applyPatch(document: unknown, patch: unknown): unknown {
     const [from, key] = holder(pointer);
     child(from, key);
     // RFC 6902 §4.2 asks only that the target exists; a document without a root is not JSON.
-    if (from === top) fail('the root stays');
+    if (from === top) fail();
     if (Array.isArray(from)) from.splice(+key, 1);
     else delete from[key];
   };
 
-  const apply = ({ op, path, from, value }: Container): void => {
+  const step = ({ op, path, from, value }: Container): void => {
     if (op === 'move' || op === 'copy') {
       value = get(from);
       if (op === 'copy') own = new Set(); // it stands in two places now: what is ours in it is copied before writing
       else if (from === path) return; // the root would be removed and lost
-      else if (`${path}`.startsWith(`${from}/`)) fail('a move into itself');
+      else if (`${path}`.startsWith(`${from}/`)) fail();
       else remove(from);
     } else if (op === 'remove') {
       return remove(path);
     } else if (value === undefined) {
-      fail('no value'); // JSON has no undefined
+      fail(); // JSON has no undefined
     } else if (op === 'test') {
-      return equal(get(path), value) ? undefined : fail('another value');
+      return equal(get(path), value) ? undefined : fail();
     }
     const [into, key] = holder(path);
     if (op === 'replace') setMember(into, key, share(child(into, key), value));
-    else if (!/^(add|move|copy)$/.test(`${op}`)) fail('no operation');
+    else if (!/^(add|move|copy)$/.test(`${op}`)) fail();
     else if (Array.isArray(into)) {
       const at = key === '-' ? into.length : /^(0|[1-9]\d*)$/.test(key) ? +key : NaN;
-      if (!(at <= into.length)) fail('no index');
+      if (!(at <= into.length)) fail();
       into.splice(at, 0, value);
     } else setMember(into, key, value);
   };
 
-  for (const operation of Array.isArray(patch) ? patch : fail('no array')) {
+  for (const operation of Array.isArray(patch) ? patch : fail()) {
     index += 1;
-    apply(operation ?? fail('no operation'));
+    step(operation ?? fail());
   }
   return top[''];
 }
+
+const isOwn = Object.prototype.propertyIsEnumerable;
 
 /** Sets a member, whatever its name; an array's item by its index. */
 export function setMember(object: Container, key: string, value: unknown): void {

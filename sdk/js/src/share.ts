@@ -18,7 +18,9 @@ export function share(previous: unknown, next: unknown): unknown {
   }
   if (isPlain(next) && isPlain(previous)) return shareMembers(previous, next);
   // Values of a class come from a `parse` hook (decimals, dates). They are compared by what they say, never taken apart.
-  return sameInstance(previous, next) ? previous : next;
+  return saying(next) && saying(previous) && next.constructor === previous.constructor && Object.is(next.toJSON(), previous.toJSON())
+    ? previous
+    : next;
 }
 
 function shareMembers(previous: Record<string, unknown>, next: Record<string, unknown>): Record<string, unknown> {
@@ -40,11 +42,6 @@ export function isPlain(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** Whether two instances of one class give the same JSON; without a `toJSON` of their own they cannot be compared. */
-function sameInstance(left: unknown, right: unknown): boolean {
-  return hasJson(left) && hasJson(right) && left.constructor === right.constructor && Object.is(left.toJSON(), right.toJSON());
-}
-
-function hasJson(value: unknown): value is { toJSON(): unknown } {
+function saying(value: unknown): value is { toJSON(): unknown } {
   return typeof (value as { toJSON?: unknown } | null | undefined)?.toJSON === 'function';
 }

@@ -12,14 +12,12 @@ export interface Sink {
   opened(transport: LiveTransport, contentType: string | null): void;
   /** Bytes were read. */
   read(bytes: number): void;
-  /** An event was read. A {@link LiveError} thrown here ends the attempt and leads to a retry. */
+  /** An event was read. An error thrown here ends the attempt and leads to a retry. Nothing counts after the end. */
   event(type: string, data: string, id: string | undefined): void;
   /** All events that arrived together were handed over. */
   settled(): void;
-  /** It is lost, or was refused. `retryAt` is undefined when the error is final. */
+  /** It is lost, or was refused. `retryAt` is undefined when nothing will be tried by itself. */
   failed(error: LiveError, retryAt: number | undefined, lastHeardAt: number): void;
-  /** It was let go of, because the page is hidden. */
-  paused(lastHeardAt: number): void;
   /** It has come to its end, as it should. */
   ended(): void;
 }

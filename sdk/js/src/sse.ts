@@ -7,65 +7,45 @@
 
 import { LiveError } from './types.ts';
 
-/** One dispatched event. */
-export interface SseEvent {
-  /** The `event` field, `message` where the stream named none. */
-  readonly type: string;
-  /** The `data` lines joined by LF. */
-  readonly data: string;
-  /** The event's own `id` field; undefined where it carried none. */
-  readonly id: string | undefined;
-}
-
-/** What a parser reports while it is fed. */
-export interface SseSink {
-  /** Called for each dispatched event. */
-  event(event: SseEvent): void;
-  /** Called for each valid `retry` field, in milliseconds. */
-  retry(ms: number): void;
-}
-
 /**
- * An incremental parser of one event stream: call the result with the next bytes. An event that the stream's end cuts
- * short is never dispatched. `limit` bounds the characters that one event may hold;
+ * An incremental parser of one event stream: call the result with the next bytes. `onEvent` is called for each event
+ * with its name (`message` where it has none), its data lines joined by LF, and its own id; `onRetry` for each valid
+ * `retry` field. An event that the stream's end cuts short is never dispatched. `limit` bounds the characters that one event may hold;
  * one that grows beyond it throws a `bad-data` error.
  */
-export function sseParser(sink: SseSink, limit: number): (chunk: Uint8Array) => void {
+export function sseParser(
+  onEvent: (type: string, data: string, id: string | undefined) => void,
+  onRetry: (ms: number) => void,
+  limit: number,
+): (chunk: Uint8Array) => void {
   // The decoder drops one leading BOM, replaces invalid UTF-8, and holds back a code point cut by a chunk's end.
   const decoder = new TextDecoder();
   let pending = '';
   let afterCr = false;
   let type = '';
-  let data: string[] = [];
-  let size = 0;
+  let data: string | undefined;
   let id: string | undefined;
 
-  const check = (more: number): void => {
-    if (size + more > limit) throw new LiveError('bad-data', 'an event is too large');
+  const check = (): void => {
+    if ((data ?? '').length + pending.length > limit) throw new LiveError('bad-data', 'an event is too large');
   };
 
   const endLine = (line: string): void => {
     if (line === '') {
-      const event = { type: type || 'message', data: data.join('\n'), id };
-      // The standard's data buffer has an LF after each line: it is empty only where there was no `data` line at all.
-      const dispatched = data.length > 0;
+      const event = [type || 'message', data, id] as const;
       type = '';
-      data = [];
-      size = 0;
-      id = undefined;
-      if (dispatched) sink.event(event);
+      data = id = undefined;
+      // The standard's data buffer has an LF after each line: it is empty only where there was no `data` line at all.
+      if (event[1] !== undefined) onEvent(event[0], event[1], event[2]);
       return;
     }
-    const colon = line.indexOf(':');
-    const name = colon < 0 ? line : line.slice(0, colon); // empty: a comment, such as the heartbeat
-    const value = colon < 0 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);
+    const [, name, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []; // without a name: a comment, the heartbeat
     if (name === 'event') type = value;
     else if (name === 'data') {
-      data.push(value);
-      size += value.length + 1;
-      check(0);
-    } else if (name === 'id') id = value.includes('\0') ? id : value;
-    else if (name === 'retry' && /^\d+$/.test(value)) sink.retry(+value);
+      data = data === undefined ? value : `${data}\n${value}`;
+      check();
+    } else if (name === 'id' && !value.includes('\0')) id = value;
+    else if (name === 'retry' && /^\d+$/.test(value)) onRetry(+value);
   };
 
   return (chunk) => {
@@ -81,6 +61,6 @@ export function sseParser(sink: SseSink, limit: number): (chunk: Uint8Array) => 
       pending = '';
     }
     pending += rest;
-    check(pending.length);
+    check();
   };
 }

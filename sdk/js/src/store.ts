@@ -8,11 +8,10 @@
 
 import { hostOf } from './host.ts';
 import { checkOptions } from './options.ts';
-import { replica } from './replica.ts';
-import { mediaType } from './request.ts';
+import { PatchError } from './patch.ts';
 import type { Transport } from './sink.ts';
-import { readStatus } from './status.ts';
-import type { LiveError, LiveOptions, LiveState, LiveUpdate } from './types.ts';
+import { LiveError, type LiveOptions, type LiveState, type LiveUpdate, type Problem } from './types.ts';
+import { advance } from './version.ts';
 
 /** What `on` reports, and with what. */
 export interface LiveEvents<T> {
@@ -43,14 +42,24 @@ export interface Live<T = unknown> extends AsyncIterable<LiveState<T>> {
   [Symbol.asyncIterator](): AsyncGenerator<LiveState<T>, void, undefined>;
 }
 
+/** The data of a `status` event. */
+interface StatusEvent {
+  readonly state: 'live' | 'stale' | 'gone';
+  readonly since?: string;
+  readonly fresh_within_ms?: number;
+  readonly cause?: Problem;
+  readonly retry_in_ms?: number;
+}
+
 /** A live resource that `transport` brings. */
 export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
   checkOptions(options);
   const { now } = hostOf(options);
   const { signal, parse = JSON.parse } = options;
-  const copy = replica<T>(parse);
-  const subscribers = new Set<() => void>();
-  const listeners = new Set<{ kind: keyof LiveEvents<T>; callback: (event: never) => void }>();
+  /** Subscribers are those who listen to `change`. */
+  const listeners = new Set<{ kind: string; callback: (event: never) => void }>();
+  /** That of the data; undefined when continuity is lost. */
+  let position: string | undefined;
   let bytes = 0;
   let json = true;
   /** How often the data changed; iterators remember what they have yielded. */
@@ -61,7 +70,7 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
   let handle: { close(): void } | undefined;
   let view: LiveState<T> = {
     data: undefined,
-    position: undefined,
+    position,
     status: 'connecting',
     since: now(),
     freshWithinMs: undefined,
@@ -77,10 +86,18 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
     dirty = true;
   };
 
-  const emit = <K extends keyof LiveEvents<T>>(kind: K, event: LiveEvents<T>[K]): void => {
+  const emit = (kind: string, event?: unknown): void => {
     for (const listener of [...listeners]) {
-      if (listener.kind === kind) guard(() => listener.callback(event as never));
+      // An exception is its owner's to see (as a rejection that nobody handles), and disturbs nobody else.
+      if (listener.kind === kind) new Promise(() => listener.callback(event as never));
     }
+  };
+
+  // An entry of its own for each call, so that one function that listens twice is called twice and leaves twice.
+  const on = (kind: string, callback: (event: never) => void): (() => void) => {
+    const entry = { kind, callback };
+    listeners.add(entry);
+    return () => listeners.delete(entry);
   };
 
   const setStatus = (to: Partial<LiveState<T>>): void => {
@@ -92,14 +109,13 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
   const flush = (): void => {
     if (!dirty) return;
     dirty = false;
-    for (const callback of [...subscribers]) guard(callback);
+    emit('change');
   };
 
   const end = (): void => {
     ended = true;
     signal?.removeEventListener('abort', close);
     flush();
-    subscribers.clear();
     listeners.clear();
   };
 
@@ -110,44 +126,49 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
     end();
   };
 
-  const subscribe = (callback: () => void): (() => void) => {
-    // Wrapped, so that one function subscribed twice is called twice and leaves twice.
-    const entry = () => callback();
-    subscribers.add(entry);
-    return () => subscribers.delete(entry);
-  };
+  const subscribe = (callback: () => void): (() => void) => on('change', () => callback());
 
-  const receive = (type: string, text: string, id: string | undefined): void => {
-    if (type === 'snapshot' || type === 'patch' || type === 'merge') {
-      const update = copy.take(type, text, id, json);
+  const receive = (kind: string, text: string, id: string | undefined): void => {
+    if (ended) return; // by whoever was told of an event in the same chunk
+    try {
+      if (kind === 'status') return receiveStatus(JSON.parse(text));
+      const update = advance(view.data, position, kind, text, id, json ? parse : String);
       if (!update) return;
+      position = id;
       version += 1;
-      change({ data: update.data, position: id, receivedAt: now() });
+      change({ data: update.data, position, receivedAt: now() });
       emit('update', update);
-    } else if (type === 'status') {
-      const status = readStatus(text);
-      if (!status) return;
-      const { state, since = now(), freshWithinMs = view.freshWithinMs, cause, retryInMs } = status;
-      setStatus({ status: state, since, freshWithinMs, cause, retryAt: retryInMs === undefined ? undefined : now() + retryInMs });
+    } catch (cause) {
+      position = undefined;
+      throw new LiveError(cause instanceof PatchError ? 'patch-failed' : 'bad-data', `${kind}: ${cause}`, { cause });
     }
-    // Other events are a later version's: ignored, as the protocol asks.
   };
 
-  // `since` of a disconnection is when it was last heard of; it stays through the failures that follow.
-  const lost = (lastHeardAt: number): number => (view.status === 'disconnected' ? view.since : lastHeardAt);
+  /** See docs/PROTOCOL.md, «Status». Unknown members and states are a later version's: ignored. */
+  const receiveStatus = (status: StatusEvent): void => {
+    const { state, since, fresh_within_ms: freshWithinMs = view.freshWithinMs, cause, retry_in_ms } = status;
+    if (!['live', 'stale', 'gone'].includes(state)) return;
+    setStatus({
+      status: state,
+      since: Date.parse(since as string) || now(),
+      freshWithinMs,
+      cause,
+      retryAt: now() + (retry_in_ms as number) || undefined,
+    });
+  };
 
   if (signal?.aborted) close();
   else {
     signal?.addEventListener('abort', close);
     handle = transport({
-      position: copy.position,
+      position: () => position,
       connecting() {
         if (view.retryAt !== undefined) setStatus({ retryAt: undefined });
         flush();
       },
       opened(transport, contentType) {
         // Absent (an intermediary may have dropped it, CORS may hide it): JSON is what the gateway is for.
-        json = contentType === null || /^((application|text)\/json|.*\+json)$/.test(mediaType(contentType));
+        json = contentType === null || /^(application\/|text\/|.*\+)json *(;|$)/i.test(contentType);
         if (view.transport !== transport) change({ transport });
       },
       read(more) {
@@ -160,18 +181,15 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
         if (final) finalError = error;
         setStatus({
           status: final ? 'closed' : 'disconnected',
-          since: final ? now() : lost(lastHeardAt),
+          // When it was last heard of; that stays through the failures that follow.
+          since: final ? now() : view.status === 'disconnected' ? view.since : lastHeardAt,
           cause: problem ?? { title: message, ...(httpStatus && { status: httpStatus }) },
           retryAt,
-          position: copy.position(),
+          position,
         });
         emit('error', error);
         if (final) end();
         else flush();
-      },
-      paused(lastHeardAt) {
-        setStatus({ status: 'disconnected', since: lost(lastHeardAt), cause: { title: 'the page is hidden' }, retryAt: undefined });
-        flush();
       },
       ended: close,
     });
@@ -183,11 +201,7 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
     },
     getSnapshot: () => view,
     subscribe,
-    on(kind, callback) {
-      const entry = { kind, callback };
-      listeners.add(entry);
-      return () => listeners.delete(entry);
-    },
+    on,
     close,
     async *[Symbol.asyncIterator]() {
       let seen = 0;
@@ -199,25 +213,11 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
           if (finalError) throw finalError;
           return;
         } else {
-          await new Promise<void>((resolve) => {
-            const leave = subscribe(() => {
-              leave();
-              resolve();
-            });
-          });
+          let leave: () => void = () => undefined;
+          await new Promise<void>((resolve) => (leave = subscribe(resolve)));
+          leave();
         }
       }
     },
   };
-}
-
-/** A listener's exception is its owner's to see, and must not disturb the stream or the other listeners. */
-function guard(callback: () => void): void {
-  try {
-    callback();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
 }

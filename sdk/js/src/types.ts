@@ -53,18 +53,17 @@ export interface LiveState<T> {
   readonly bytes: number;
 }
 
-/** A change of the data. */
-export interface LiveUpdate<T> {
-  readonly kind: 'snapshot' | 'patch' | 'merge';
+/** A change of the data: whole, or by a patch (RFC 6902), or by a merge patch (RFC 7396). */
+export type LiveUpdate<T> = {
   readonly data: T;
   /** The data before; undefined for the first. */
   readonly previous: T | undefined;
   readonly position: string | undefined;
-  /** The operations of a `patch`. */
-  readonly patch: readonly Operation[] | undefined;
-  /** The merge patch (RFC 7396) of a `merge`. */
-  readonly merge: unknown;
-}
+} & (
+  | { readonly kind: 'snapshot'; readonly patch: undefined }
+  | { readonly kind: 'patch'; readonly patch: readonly Operation[] }
+  | { readonly kind: 'merge'; readonly patch: unknown }
+);
 
 /** What went wrong: a stable code to branch on. */
 export type LiveErrorCode =
@@ -74,6 +73,7 @@ export type LiveErrorCode =
   | 'silence' // nothing arrived for `silenceMs`, not even a heartbeat
   | 'bad-data' // an event that cannot be read
   | 'patch-failed' // a patch that does not fit the data; a fresh snapshot follows
+  | 'hidden' // no failure: let go of because nobody sees the page, see the option `hidden`
   | 'headers'; // the `headers` function threw
 
 /** What a {@link LiveError} may say besides its code and message. */
@@ -96,9 +96,11 @@ export class LiveError extends Error {
   /** The least wait that the answer asked for, in ms. */
   declare readonly waitMs: number | undefined;
 
+  override readonly name = 'LiveError';
+
   constructor(code: LiveErrorCode, message: string, details: LiveErrorDetails = {}) {
     super(message);
-    Object.assign(this, { name: 'LiveError', code, final: false }, details);
+    Object.assign(this, { code, final: false }, details);
   }
 }
 

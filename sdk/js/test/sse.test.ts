@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { type SseEvent, sseParser } from '../src/sse.ts';
+import { sseParser } from '../src/sse.ts';
+
+interface SseEvent {
+  type: string;
+  data: string;
+  id: string | undefined;
+}
 
 interface Parsed {
   events: SseEvent[];
@@ -9,7 +15,8 @@ interface Parsed {
 function parse(chunks: Uint8Array[], limit = 1024): Parsed {
   const parsed: Parsed = { events: [], retries: [] };
   const parser = sseParser(
-    { event: (event) => parsed.events.push(event), retry: (ms) => parsed.retries.push(ms) },
+    (type, data, id) => parsed.events.push({ type, data, id }),
+    (ms) => parsed.retries.push(ms),
     limit,
   );
   for (const chunk of chunks) parser(chunk);

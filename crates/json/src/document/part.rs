@@ -16,10 +16,12 @@ impl Document {
             return self.clone();
         }
         let mut index = Index::default();
-        if self.is_compact() {
-            index.copy(self, node, 0, NONE, 0);
+        let text = self.span(node);
+        if !self.is_compact() {
+            return self.made(compact(text).into_owned(), index, self.depth);
         }
-        self.made(compact(self.span(node)).into_owned(), index, self.depth)
+        index.copy(self, node, 0, NONE, 0);
+        self.made(text.to_vec(), index, self.depth)
     }
 
     /// The document of a text without white space that was put together of parts of this one's.

@@ -25,7 +25,7 @@ pub(super) struct Query {
 
 /// How many steps may be taken for each value of a document: a path goes over a value once for each level that lies above
 /// it and each time it is selected, a filter some times more.
-const STEPS: usize = 64;
+const STEPS: usize = 32;
 
 /// How many steps may be taken in any document.
 const FEW_STEPS: usize = 1 << 16;
@@ -50,6 +50,7 @@ impl Query {
             document,
             steps: FEW_STEPS.saturating_add(values.saturating_mul(STEPS)),
             found: Gathered::new(document, most),
+            guesses: vec![0; self.segments.len()],
             passed: HashMap::new(),
             scope: Scope::new(),
         };
@@ -78,6 +79,8 @@ struct Walk<'a> {
     /// How many steps may still be taken.
     steps: usize,
     found: Gathered<'a>,
+    /// For each segment, where among the members the last one stood that it found by name.
+    guesses: Vec<usize>,
     /// The children that pass a filter, by where it begins and the container: a path may come there several times.
     passed: HashMap<(usize, u32), Rc<[Node]>>,
     scope: Scope,
@@ -111,9 +114,17 @@ impl<'a> Walk<'a> {
         let is_array = !document.is_object(container);
         match selector {
             Selector::Name(name) if !is_array => {
-                for member in document.children(container) {
+                // Rows have the same members in the same order: mostly it stands where it stood last.
+                let guess = self.guesses[next - 1];
+                let guessed = document.children(container).nth(guess);
+                if let Some(member) = guessed.filter(|&member| document.has_key(member, name)) {
+                    self.spend(guess)?;
+                    return self.follow(next, member);
+                }
+                for (place, member) in document.children(container).enumerate() {
                     self.spend(1)?;
                     if document.has_key(member, name) {
+                        self.guesses[next - 1] = place;
                         return self.follow(next, member);
                     }
                 }
@@ -162,13 +173,12 @@ impl<'a> Walk<'a> {
         if let Some(passed) = self.passed.get(&(place, node.container)) {
             return Ok(passed.clone());
         }
-        let (first, last) = self.document.extent(node);
         let filter = &self.query.filters[&place];
-        self.spend((last - first) as usize * filter.weight)?;
+        let values = filter.ask(self.document, node.container, &mut self.scope);
+        self.spend(values.saturating_mul(filter.weight))?;
         let children: Vec<Node> = self.document.children(node.container).collect();
-        let passing = filter.passing(self.document, node, &mut self.scope);
-        let passed: Rc<[Node]> =
-            passing.into_iter().filter_map(|place| children.get(place).copied()).collect();
+        let passing = filter.passing(&self.scope).into_iter();
+        let passed: Rc<[Node]> = passing.filter_map(|place| children.get(place).copied()).collect();
         self.passed.insert((place, node.container), passed.clone());
         Ok(passed)
     }

@@ -12,15 +12,19 @@ use serde_json_path::{JsonPath, PathElement};
 use crate::Document;
 use crate::document::tape::Node;
 use crate::path::evaluate::copy_number;
-use crate::path::syntax::{Fault, for_library, skip_quoted};
+use crate::path::syntax::{Fault, for_library};
+
+use super::reading::{FILTER, read};
 
 /// A filter that can be asked.
 pub(super) struct Filter {
     /// Selects, in an object with the children as the array `c` and the document as `r`, the children that pass.
     query: JsonPath,
     asks_root: bool,
-    /// How often it is taken to look at each value of what it is asked of: only part of a usual filter looks further than
-    /// at a member.
+    /// The only members of the children that it looks at; none where it looks at more.
+    names: Option<Vec<String>>,
+    /// How many steps it is taken to cost for each value that it is given: making the library's value of it, and looking
+    /// at it, which only part of a usual filter does.
     pub(super) weight: usize,
 }
 
@@ -29,22 +33,46 @@ impl Filter {
     pub(super) fn new(path: &str, place: Range<usize>) -> Result<Filter, Fault> {
         let start = place.start;
         let own = &path[place];
-        let (rewritten, asks_root) =
-            rewritten(own).map_err(|fault| Fault { offset: start + fault.offset, ..fault })?;
+        let reading = read(own).map_err(|fault| Fault { offset: start + fault.offset, ..fault })?;
         let refused = |_| Fault { offset: start, expected: FILTER };
-        let text = format!("$.c[{rewritten}]");
+        let text = format!("$.c[{}]", reading.text);
         let text = for_library(&text)?;
         let query = JsonPath::parse(&text).map_err(refused)?;
-        Ok(Filter { query, asks_root, weight: 1 + own.len() / 16 })
+        Ok(Filter { query, asks_root: reading.asks_root, names: reading.names, weight: 4 + own.len() / 16 })
     }
 
-    /// The places of the children of a container that pass, in order. `scope` keeps the copy of the document.
-    pub(super) fn passing(&self, document: &Document, container: Node, scope: &mut Scope) -> Vec<usize> {
+    /// Sets the scope for the children of a container; says how many values it was given.
+    pub(super) fn ask(&self, document: &Document, container: u32, scope: &mut Scope) -> usize {
+        let mut values = 0;
         if self.asks_root && !scope.has_root {
-            scope.set("r", copy(document, document.root()));
+            scope.set("r", copy(document, document.root(), &mut values));
             scope.has_root = true;
         }
-        scope.set("c", document.children(container.container).map(|child| copy(document, child)).collect());
+        let children = document.children(container);
+        let children = children.map(|child| self.copy_child(document, child, &mut values)).collect();
+        scope.set("c", children);
+        values
+    }
+
+    /// A child as far as the filter looks at it.
+    fn copy_child(&self, document: &Document, child: Node, values: &mut usize) -> Value {
+        let Some(names) = &self.names else { return copy(document, child, values) };
+        *values += 1;
+        if document.kind(child) != b'{' {
+            // It has no members.
+            return Value::Null;
+        }
+        let mut members = serde_json::Map::new();
+        for member in document.children(child.container) {
+            if let Some(name) = names.iter().find(|name| document.has_key(member, name)) {
+                members.insert(name.clone(), copy(document, member, values));
+            }
+        }
+        Value::Object(members)
+    }
+
+    /// The places of the children that pass, in order: of those that the scope was set for.
+    pub(super) fn passing(&self, scope: &Scope) -> Vec<usize> {
         let located = self.query.query_located(&scope.value);
         let places = located.locations().filter_map(|location| match location.iter().next_back() {
             Some(PathElement::Index(index)) => Some(*index),
@@ -70,86 +98,9 @@ impl Scope {
     }
 }
 
-/// What is said of a place inside a filter that only the library reads.
-pub(super) const FILTER: &str = "a filter, as in `?@.price > 10`: comparisons of single values, `&&`, `||`, `!`, and \
-                                 the functions `length`, `count` and `value`";
-const ONE_SELECTOR: &str =
-    "one selector in the brackets: inside of a filter, several are refused for their cost";
-const NO_DESCENT: &str = "a single `.`: inside of a filter, `..` is refused for its cost";
-pub(super) const SINGULAR: &str =
-    "a name or an index: inside of a filter, a query from `$` on has nothing else, for its cost";
-const NO_ARGUMENT: &str = "a query from `@` on: a function of what `$` leads to is refused for its cost";
-const NO_REGEX: &str = "`length`, `count` or `value`: `match` and `search` are not offered, for their cost";
-
-/// The filter with `$` leading to where the scope has the document, and whether it does that.
-fn rewritten(filter: &str) -> Result<(String, bool), Fault> {
-    let mut out = String::with_capacity(filter.len() + 8);
-    let mut open = Vec::new();
-    let mut asks_root = false;
-    let mut bytes = filter.bytes().enumerate();
-    let mut copied = 0;
-    while let Some((offset, byte)) = bytes.next() {
-        let rest = &filter[offset..];
-        let refuse = |expected| Err(Fault { offset, expected });
-        match byte {
-            b'\'' | b'"' => skip_quoted(&mut bytes, byte),
-            b'[' | b'(' => open.push(byte),
-            b']' | b')' => drop(open.pop()),
-            b',' if open.last() == Some(&b'[') => return refuse(ONE_SELECTOR),
-            b'.' if rest.starts_with("..") => return refuse(NO_DESCENT),
-            b'm' if rest.starts_with("match(") => return refuse(NO_REGEX),
-            b's' if rest.starts_with("search(") => return refuse(NO_REGEX),
-            b'$' if is_argument(&filter[..offset]) => return refuse(NO_ARGUMENT),
-            b'$' => {
-                check_singular(&rest[1..])
-                    .map_err(|at| Fault { offset: offset + 1 + at, expected: SINGULAR })?;
-                out.push_str(&filter[copied..=offset]);
-                out.push_str(".r");
-                (copied, asks_root) = (offset + 1, true);
-            }
-            _ => {}
-        }
-    }
-    out.push_str(&filter[copied..]);
-    Ok((out, asks_root))
-}
-
-/// Whether what follows this text is the argument of a function.
-fn is_argument(before: &str) -> bool {
-    let before = before.trim_end_matches([' ', '\t', '\n', '\r']);
-    before.strip_suffix('(').is_some_and(|before| before.ends_with(|c: char| c.is_ascii_lowercase()))
-}
-
-/// Goes over the segments at the beginning of a text that is well-formed, up to where there is no more; says where one
-/// is no name and no index.
-fn check_singular(text: &str) -> Result<(), usize> {
-    let mut bytes = text.bytes().enumerate().peekable();
-    let is_space = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-    loop {
-        while bytes.next_if(|(_, byte)| is_space(*byte)).is_some() {}
-        match bytes.next() {
-            Some((_, b'.')) => {
-                if let Some((at, _)) = bytes.next_if(|(_, byte)| matches!(byte, b'*' | b'.')) {
-                    return Err(at);
-                }
-                let in_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii();
-                while bytes.next_if(|(_, byte)| in_name(*byte)).is_some() {}
-            }
-            Some((_, b'[')) => loop {
-                match bytes.next() {
-                    Some((_, quote @ (b'\'' | b'"'))) => skip_quoted(&mut bytes, quote),
-                    Some((_, b']')) | None => break,
-                    Some((at, b'*' | b':' | b'?' | b',')) => return Err(at),
-                    Some(_) => {}
-                }
-            },
-            _ => return Ok(()),
-        }
-    }
-}
-
-/// The value at a node as the library has values. Recurses as deep as the document nests.
-fn copy(document: &Document, node: Node) -> Value {
+/// The value at a node as the library has values, which are counted. Recurses as deep as the document nests.
+fn copy(document: &Document, node: Node, values: &mut usize) -> Value {
+    *values += 1;
     match document.kind(node) {
         b'"' => Value::String(document.string(node).into_owned()),
         b't' => Value::Bool(true),
@@ -157,9 +108,9 @@ fn copy(document: &Document, node: Node) -> Value {
         b'n' => Value::Null,
         b'{' => {
             let members = document.children(node.container);
-            members.map(|member| (document.key(member).into_owned(), copy(document, member))).collect()
+            members.map(|it| (document.key(it).into_owned(), copy(document, it, values))).collect()
         }
-        b'[' => document.children(node.container).map(|element| copy(document, element)).collect(),
+        b'[' => document.children(node.container).map(|it| copy(document, it, values)).collect(),
         // Numbers are ASCII.
         _ => copy_number(&String::from_utf8_lossy(document.span(node))),
     }

@@ -14,6 +14,7 @@
 mod canonical;
 mod evaluate;
 mod filter;
+mod reading;
 #[cfg(test)]
 mod tests;
 
@@ -90,7 +91,7 @@ impl From<ParsePathError> for ParseSelectionError {
     fn from(error: ParsePathError) -> Self {
         let ParsePathError { offset, character, expected } = error;
         // Fewer filters are taken here.
-        let expected = if expected == path::FILTER { filter::FILTER } else { expected };
+        let expected = if expected == path::FILTER { reading::FILTER } else { expected };
         ParseSelectionError { offset, character, expected }
     }
 }
@@ -191,8 +192,8 @@ impl Selection {
     /// the document, but for a `null`.
     ///
     /// The whole costs nothing; a pointer costs its way and a copy of what it points to; a path costs what of the
-    /// document it leads through, and a copy of what it selects. No tree is made, but one of each array and object
-    /// that a filter is asked of. In filters, numbers compare as 64-bit floating point, with those beyond its range as
+    /// document it leads through, and a copy of what it selects. No tree is made, but of what a
+    /// filter looks at. In filters, numbers compare as 64-bit floating point, with those beyond its range as
     /// the largest of their sign; what is selected keeps its texts.
     ///
     /// The array of a path nests one level deeper than its nodes do.

@@ -1,6 +1,6 @@
 //! What is selected, what is no selection, and where finding it ends.
 
-use super::filter::{FILTER, SINGULAR};
+use super::reading::{FILTER, SINGULAR};
 use super::*;
 use crate::MAX_DEPTH;
 
@@ -181,6 +181,30 @@ fn known_by_one_text() {
     assert_eq!(Selection::default(), selection(""));
     assert_ne!(selection("$"), selection(""));
     assert_ne!(selection("$.a"), selection("/a"));
+}
+
+#[test]
+fn filters_are_given_what_they_look_at() {
+    for (filter, names) in [
+        ("?@.a > 1 && !@ [ 'b c' ].d", Some(&["a", "b c"][..])),
+        ("?@.a[?@ > 1 && @[0]] && $.c == 1", Some(&["a"])),
+        ("?@.é == '@'", Some(&["é"])),
+        ("?length(@.a) > 1", Some(&["a"])),
+        ("?$.a", Some(&[])),
+        ("?@ > 1", None),
+        ("?@.a && @", None),
+        ("?@.*", None),
+        ("?@[0]", None),
+        ("?@[?@.a]", None),
+        (r"?@['\u0061']", None),
+        ("?(@['a'] == @[ \"b\" ])", Some(&["a", "b"])),
+    ] {
+        let reading = reading::read(filter).unwrap_or_else(|fault| panic!("{filter}: {}", fault.expected));
+        let found = reading.names.map(|names| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
+        let names = names.map(|names| names.iter().map(|&it| it.to_owned()).collect::<Vec<_>>());
+        assert_eq!(found, names, "{filter}");
+        assert!(Selection::parse(&format!("$[{filter}]")).is_ok(), "{filter}");
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::content::Reads;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
 use super::open::Open;
+use super::own::Own;
 use super::tls;
 use crate::config::{
     ByteSize, Config, CorsOrigins, CredentialConfig, HostPattern, HttpVersions, LivePolicy, OpenConfig,
@@ -141,6 +142,7 @@ impl Gateway {
             hub,
             routes,
             open,
+            own: Own::new(config),
             totals,
             cors: Cors::new(config.cors.clone()),
             carried: CarriedLimits { subscriptions: *config.limits.max_subscriptions, heartbeat: HEARTBEAT },

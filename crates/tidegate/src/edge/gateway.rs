@@ -25,6 +25,7 @@ use super::content::{self, Content, Reads};
 use super::cors::Cors;
 use super::gate::Ending;
 use super::open::Open;
+use super::own::Own;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
 use super::writes::Write;
 use super::{answer, asked, cache_status, plain, refusal, stream};
@@ -39,6 +40,8 @@ pub struct Gateway {
     pub(super) routes: Vec<GatewayRoute>,
     /// Present where clients may name URLs themselves.
     pub(super) open: Option<Open>,
+    /// What the gateway answers itself.
+    pub(super) own: Own,
     /// The counts of all live routes together.
     pub(super) totals: Arc<FeedCounters>,
     pub(super) cors: Cors,
@@ -177,6 +180,9 @@ impl Gateway {
             Ok(response) => return Decided::Answer(response),
             Err(request) => request,
         };
+        if Own::is_for(request.uri().path()) {
+            return self.answer_own(request).await;
+        }
         if let Some(open) = self.open.as_ref().filter(|_| Open::is_for(request.uri().path())) {
             return self.answer_open(open, request, client).await;
         }
@@ -308,7 +314,7 @@ impl Gateway {
             Some(carrier) => (Terms { format: carrier.format(), ..Terms::USUAL }, Coding::Identity),
             None => (Terms::USUAL, coding),
         };
-        let interest = Interest { resume, coding, wish, terms, carrier };
+        let interest = Interest { resume, coding, wish, terms, selection: None, carrier };
         let mut response = match self.hub.subscribe(wanted, interest).await {
             Ok(subscription) => {
                 let head = stream::head(subscription.content_type.clone(), coding);
@@ -438,7 +444,7 @@ fn wrong_host(request: &Request<Body>) -> Option<&'static str> {
 }
 
 /// The host that a request names, with its port if it has one: in an absolute target, else in `Host` (RFC 9112 §3.2.2).
-fn host_of(request: &Request<Body>) -> Option<&str> {
+pub(super) fn host_of(request: &Request<Body>) -> Option<&str> {
     match request.uri().authority() {
         Some(authority) => Some(authority.as_str().rsplit('@').next().unwrap_or_default()),
         None => request.headers().get(HOST)?.to_str().ok(),

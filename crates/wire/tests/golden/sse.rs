@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value as Expected;
 use tidegate_wire::sse::{Decoder, Event, HEARTBEAT, Item, UNPROVEN, note};
-use tidegate_wire::{Message, Status};
+use tidegate_wire::{Kind, Message, Status};
 
 use crate::{Client, expected, names, position_of, stream};
 
@@ -21,7 +21,7 @@ fn take(client: &mut Client, item: &Item) {
 #[test]
 fn every_stream_in_every_chunking_gives_what_is_expected() {
     let names = names("sse");
-    assert!(names.len() >= 9, "{names:?}");
+    assert!(names.len() >= 10, "{names:?}");
     for name in names {
         let stream = stream(&name, "sse");
         for size in [1, 2, 3, 7, 64, stream.len()] {
@@ -56,6 +56,10 @@ impl Written {
         let status = || serde_json::from_value::<Status>(update["status"].clone()).unwrap().to_json();
         match update["type"].as_str().unwrap() {
             "snapshot" => change(Event::snapshot(position_of(update), text)).encode_into(&mut self.out),
+            "merge" => {
+                let event = Event::update(Kind::Merge, position_of(update), text);
+                change(event).encode_into(&mut self.out);
+            }
             "patch" => change(Event::patch(position_of(update), text)).encode_into(&mut self.out),
             _ => change(Event::status(&status())).encode_into(&mut self.out),
         }
@@ -90,6 +94,12 @@ fn the_encoder_writes_these_bytes() {
     unproven.update(0, |event| event);
     unproven.update(1, |event| event.retry(ms(1000)));
     unproven.check("unproven");
+
+    let mut merge = Written::of("merge");
+    merge.update(0, |event| event);
+    merge.update(1, |event| event.retry(ms(1700)));
+    (2..5).for_each(|index| merge.update(index, |event| event));
+    merge.check("merge");
 
     for name in ["text", "pointers", "numbers", "stale"] {
         let mut written = Written::of(name);
