@@ -9,6 +9,7 @@ use http::HeaderValue;
 use http_body::Frame;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::carrier::{CarrierSink, Seat};
 use crate::frame::Coding;
 use crate::origin::BoxError;
 use crate::shard::{Command, Opening, SubscriberId};
@@ -55,6 +56,8 @@ pub struct Subscription {
     pub(crate) ways: Arc<WayCounters>,
     /// The media type of the representation.
     pub content_type: Option<HeaderValue>,
+    /// The client has the newest version already.
+    pub is_current: bool,
 }
 
 impl Subscription {
@@ -70,6 +73,18 @@ impl Subscription {
         ways.count(way);
         let opening = Opening { head, coding };
         announced.connect(|_, _| Transport::Socket(SocketSink::new(connection, permit)), opening);
+    }
+
+    /// Begins the stream among others on a connection, where its client is told `open` first (without its number). Where
+    /// the client has changed its mind, or is gone, it does not begin.
+    pub fn join(self, mut seat: Seat, open: Bytes) {
+        let Subscription { announced, permit, ways, .. } = self;
+        if !seat.take(announced.id) {
+            return;
+        }
+        ways.count(Way::Carried);
+        let opening = Opening { head: open, coding: Coding::Identity };
+        announced.connect(|id, _| Transport::Carried(CarrierSink::new(&seat, id, permit)), opening);
     }
 
     /// Begins the stream as the body of an answer that somebody else writes.

@@ -13,8 +13,8 @@ use http_body_util::{BodyExt, Full};
 use tidegate_core::caching::Demand;
 use tidegate_core::{Failure, FailureKind, Form, Outcome, Policy, Representation, Unfit, WindowLimits};
 use tidegate_hub::{
-    Body, BoxError, Clock, Coding, CountedBody, FetchRequest, Fetched, Hub, HubLimits, Origin, Refused,
-    Resume, Route, Source, Subscription, Wanted,
+    Body, BoxError, Clock, Coding, CountedBody, FetchRequest, Fetched, Hub, HubLimits, Interest, Origin,
+    Refused, Resume, Route, Source, Subscription, Terms, Wanted,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -132,9 +132,14 @@ impl Bench {
         self.hub
             .subscribe(
                 Wanted { route: &self.route, asked: tidegate_core::Asked::get(target, &none) },
-                Resume::Nowhere,
-                Coding::Identity,
-                tidegate_core::Wish::NONE,
+                Interest {
+                    resume: Resume::Nowhere,
+                    coding: Coding::Identity,
+                    wish: tidegate_core::Wish::NONE,
+                    terms: Terms::USUAL,
+                    selection: None,
+                    carrier: None,
+                },
             )
             .await
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use http::header::ORIGIN;
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -9,6 +10,7 @@ use tidegate_core::{Expect, Policy, SharingPolicy, Vary, WindowLimits, json};
 use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Origin, Route};
 
 use super::Gateway;
+use super::carried::{CarriedLimits, Events};
 use super::content::Reads;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
@@ -25,6 +27,10 @@ use crate::origin::{
     OriginSettings, Place, SecretStyle,
 };
 use crate::proxy::Tunnels;
+
+/// The most time without a byte on a connection that carries several subscriptions, whatever routes they are of: below what
+/// proxies usually wait.
+const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How many other origins the redirects of one may lead to at a time.
 const MAX_REDIRECTED: usize = 64;
@@ -129,6 +135,9 @@ impl Gateway {
             Some(open) => Some(self::open(open, max_body, window, max_streams, considered, &totals)?),
             None => None,
         };
+        // The setting's most is far below.
+        let max_h2_streams = u32::try_from(*config.limits.max_h2_streams).unwrap_or(u32::MAX);
+        let tls = config.tls.as_ref().map(|tls| tls::server_config(tls, max_h2_streams > 0));
         Ok(Gateway {
             hub,
             routes,
@@ -136,13 +145,17 @@ impl Gateway {
             own: Own::new(config),
             totals,
             cors: Cors::new(config.cors.clone()),
+            carried: CarriedLimits { subscriptions: *config.limits.max_subscriptions, heartbeat: HEARTBEAT },
+            events: Events::default(),
             tunnels: Tunnels::default(),
             head_timeout: *config.limits.request_head_timeout,
+            max_h2_streams,
             send_buffer: in_memory(*config.limits.send_buffer),
-            tls: config.tls.as_ref().map(tls::server_config).transpose().map_err(BuildError::Tls)?,
+            tls: tls.transpose().map_err(BuildError::Tls)?,
             limits: (&config.limits).into(),
             memory: *config.limits.memory,
             pressure: OnceLock::new(),
+            itself: OnceLock::new(),
         })
     }
 }

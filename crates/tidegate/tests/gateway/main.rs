@@ -18,6 +18,8 @@ mod fields;
 mod forwarding;
 mod gzip;
 mod handover;
+mod http2;
+mod http2_attacks;
 mod leaving;
 mod moods;
 mod mount;

@@ -21,7 +21,8 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    fn parse(block: &str) -> Event {
+    /// Reads its lines.
+    pub(crate) fn parse(block: &str) -> Event {
         let mut event = Event::default();
         let mut data = Vec::new();
         for line in block.lines() {
