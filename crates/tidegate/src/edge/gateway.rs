@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN};
@@ -24,6 +24,7 @@ use super::carried::{CarriedLimits, Events, On};
 use super::content::{self, Content, Reads};
 use super::cors::Cors;
 use super::gate::Ending;
+use super::identity::{Caller, Guard, keep_private};
 use super::open::Open;
 use super::own::Own;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
@@ -70,6 +71,8 @@ pub(super) struct GatewayRoute {
     pub(super) live: Option<Arc<Route>>,
     /// What its reads are.
     pub(super) reads: Reads,
+    /// Present where its callers are verified.
+    pub(super) guard: Option<Guard>,
 }
 
 /// What becomes of a request.
@@ -88,12 +91,14 @@ struct Live<'a> {
     fields: HeaderMap,
     content: Bytes,
     reserved: &'a Reserved,
+    caller: &'a Caller,
 }
 
 impl<'a> Live<'a> {
     fn wanted(&self) -> Wanted<'_> {
-        let Live { route, method, target, fields, content, .. } = self;
-        Wanted { route, asked: Asked { method, target, fields, body: content } }
+        let Live { route, method, target, fields, content, caller, .. } = self;
+        let identity = caller.identity.as_ref();
+        Wanted { route, asked: Asked { method, target, fields, body: content }, identity }
     }
 }
 
@@ -190,15 +195,41 @@ impl Gateway {
             let detail = format!("no route matches {}", request.uri().path());
             return refused(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
         };
-        self.answer_on(route, request, client).await
+        let Some(guard) = &route.guard else {
+            return self.answer_on(route, request, client, &Caller::default()).await;
+        };
+        self.answer_known(route, guard, request, client).await
     }
 
-    /// Answers a request on the route that it is for.
+    /// Answers a request on a route that verifies its callers.
+    async fn answer_known(
+        &self,
+        route: &GatewayRoute,
+        guard: &Guard,
+        mut request: Request<Body>,
+        client: &Client,
+    ) -> Decided {
+        // By the machine's clock as it is now: tokens are dated by the issuer's.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut decided = match guard.admit(&mut request, now) {
+            Ok(caller) => self.answer_on(route, request, client, &caller).await,
+            Err(refusal) => Decided::Answer(*refusal),
+        };
+        match &mut decided {
+            Decided::Answer(response) if response.status().is_informational() => {}
+            Decided::Answer(response) => keep_private(response.headers_mut()),
+            Decided::Stream(_, head, _) => keep_private(head.headers_mut()),
+        }
+        decided
+    }
+
+    /// Answers a request of `caller` on the route that it is for.
     pub(super) async fn answer_on(
         &self,
         route: &GatewayRoute,
         mut request: Request<Body>,
         client: &Client,
+        caller: &Caller,
     ) -> Decided {
         let Some(target) = request.uri().path_and_query().cloned() else {
             return refused(&Problem::new(ProblemKind::BadRequest).with_detail("the request names no path"));
@@ -232,8 +263,8 @@ impl Gateway {
                     // RFC 9110 §13.1.3: with any other method it is ignored.
                     fields.remove(IF_MODIFIED_SINCE);
                 }
-                let live =
-                    Live { route: live, method, target: &target, fields, content, reserved: &reserved };
+                let (target, reserved) = (&*target, &reserved);
+                let live = Live { route: live, method, target, fields, content, reserved, caller };
                 self.live(route, live, request, client).await
             }
             Content::Other(request) => self.pass(route, request, client).await,
@@ -316,7 +347,9 @@ impl Gateway {
         };
         let interest = Interest { resume, coding, wish, terms, selection: None, carrier };
         let mut response = match self.hub.subscribe(wanted, interest).await {
-            Ok(subscription) => {
+            Ok(mut subscription) => {
+                let clock = self.hub.clock();
+                subscription.until = live.caller.remaining.map(|remaining| clock.now() + remaining);
                 let head = stream::head(subscription.content_type.clone(), coding);
                 return Decided::Stream(subscription, head, Ending::of(&live.fields, &live.content));
             }

@@ -20,6 +20,7 @@ mod gzip;
 mod handover;
 mod http2;
 mod http2_attacks;
+mod identity;
 mod leaving;
 mod moods;
 mod mount;
