@@ -29,7 +29,7 @@ use http::{HeaderMap, HeaderName, Method, header};
 use crate::negotiation;
 
 pub use self::cookies::CookieNames;
-pub use self::fields::{HOP_BY_HOP, connection_options};
+pub use self::fields::{HOP_BY_HOP, OWN_PREFIX, connection_options};
 pub use self::key::SharingKey;
 pub use self::query::IgnoredQuery;
 pub use self::vary::Vary;
@@ -191,6 +191,10 @@ fn carried(request: &HeaderMap, policy: &SharingPolicy, vary: &Vary) -> HeaderMa
         match (name, &policy.cookies) {
             (&header::ACCEPT, _) => {
                 carried.extend(negotiation::shared_accept(request).map(|accept| (header::ACCEPT, accept)));
+            }
+            (name, _) if *name == negotiation::PREFER => {
+                carried
+                    .extend(negotiation::shared_prefer(request).map(|prefer| (negotiation::PREFER, prefer)));
             }
             (&header::COOKIE, Some(cookies)) => {
                 for value in cookies.kept(request) {
