@@ -184,6 +184,12 @@ pub enum PartName<'a> {
     Cookie(&'a str),
 }
 
+/// Whether something in a request says who the caller is, as far as can be told, where the route declares this and the
+/// origin's `Vary` names nothing.
+pub fn may_identify_caller(request: &HeaderMap, policy: &SharingPolicy) -> bool {
+    carried(request, policy, &Vary::none()).keys().any(fields::may_identify)
+}
+
 /// The header fields that a shared fetch carries.
 fn carried(request: &HeaderMap, policy: &SharingPolicy, vary: &Vary) -> HeaderMap {
     let mut carried = HeaderMap::new();

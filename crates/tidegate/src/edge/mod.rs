@@ -12,6 +12,7 @@
 pub mod admission;
 pub(crate) mod answer;
 pub(crate) mod asked;
+mod asks;
 mod build;
 mod cache_status;
 mod client_io;
@@ -23,6 +24,7 @@ mod gate;
 mod gateway;
 mod graphql;
 mod http2;
+mod live;
 mod open;
 mod plain;
 mod query;
@@ -31,6 +33,7 @@ pub mod refused_sockets;
 pub(crate) mod server;
 mod stream;
 pub mod tls;
+mod wait;
 mod writes;
 
 pub use build::BuildError;

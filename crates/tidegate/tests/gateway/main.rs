@@ -5,6 +5,7 @@
 
 mod admission;
 mod attacks;
+mod braid;
 mod budget;
 mod caching;
 mod common;
@@ -16,10 +17,12 @@ mod door;
 mod failures;
 mod fields;
 mod forwarding;
+mod formats;
 mod gzip;
 mod handover;
 mod http2;
 mod http2_attacks;
+mod modes;
 mod leaving;
 mod moods;
 mod mount;
@@ -41,4 +44,5 @@ mod slow;
 mod soak;
 mod streams;
 mod tls;
+mod waits;
 mod writes;
