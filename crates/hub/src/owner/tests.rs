@@ -153,6 +153,7 @@ impl Bench {
             coding: Coding::Identity,
             wish: Wish::NONE,
             terms: Terms::USUAL,
+            selection: None,
         };
         let message = Message::Subscribe { newcomer, reply };
         self.owner.handle(self.now, message);
@@ -238,6 +239,8 @@ fn answered(status: u16) -> Outcome {
 fn kind<T>(answer: &mut Receiver<Reply<T>>) -> &'static str {
     match answer.try_recv() {
         Ok(Reply::Have(_)) => "have",
+        Ok(Reply::Unselectable(_)) => "unselectable",
+        Ok(Reply::TooManyViews) => "too many views",
         Ok(Reply::Full) => "full",
         Ok(Reply::Failed(_)) => "failed",
         Ok(Reply::Answered(_)) => "answered",

@@ -5,10 +5,11 @@ use http::{HeaderMap, Method, Request, Response};
 use std::sync::Arc;
 use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::{Asked, Mode};
-use tidegate_hub::{Body, Interest, Refused, Route, Wanted};
+use tidegate_hub::{Body, Coding, Interest, Refused, Route, Wanted};
 use tidegate_wire::{Format, Problem, ProblemKind};
 
 use super::asks::Ask;
+use super::carried::On;
 use super::gate::Ending;
 use super::gateway::{Decided, Gateway, GatewayRoute, refused};
 use super::wait::{self, Waited};
@@ -67,8 +68,14 @@ impl Gateway {
             return refused(&short_of_memory());
         }
         let Ask { resume, wish, mode, .. } = live.ask;
-        let coding = stream::coding(&live.fields);
-        let interest = Interest { resume, coding, wish, terms: live.ask.terms(format), carrier: None };
+        // A connection that carries several streams has one format and one coding for all of them.
+        let carrier = request.extensions().get::<On>().map(|On(carrier)| carrier.clone());
+        let (format, coding) = match &carrier {
+            Some(carrier) => (carrier.format(), Coding::Identity),
+            None => (format, stream::coding(&live.fields)),
+        };
+        let terms = live.ask.terms(format);
+        let interest = Interest { resume, coding, wish, terms, selection: None, carrier };
         let mut response = match self.hub.subscribe(live.wanted(), interest).await {
             // It had its one snapshot: an `EventSource` that is told so does not come again (WHATWG HTML §9.2.3).
             Ok(subscription) if mode == Mode::First && subscription.is_current => stream::nothing_newer(),

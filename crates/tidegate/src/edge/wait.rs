@@ -82,6 +82,7 @@ impl Gateway {
             wish,
             // What most streams have, so that nothing is encoded for those who wait alone.
             terms: Terms { format: Format::Sse, mode: Mode::First, rate: None },
+            selection: None,
             carrier: None,
         };
         let subscription = self.hub.subscribe(wanted, interest).await?;

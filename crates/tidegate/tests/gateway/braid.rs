@@ -11,7 +11,8 @@ async fn part(stream: &mut Stream) -> (String, String) {
         fields.push_str(&stream.text_until("\r\n\r\n").await);
     }
     let fields = fields.trim_start().to_owned();
-    let length = fields.lines().find_map(|line| line.strip_prefix("Content-Length: ")).expect("it has a length");
+    let length =
+        fields.lines().find_map(|line| line.strip_prefix("Content-Length: ")).expect("it has a length");
     let content = stream.text_until("\r\n\r\n").await;
     let content = content.trim_end();
     assert_eq!(content.len().to_string(), length);
@@ -27,7 +28,8 @@ fn version(fields: &str) -> String {
 async fn a_subscription_has_a_status_of_its_own() {
     let (api, number) = counting(300).await;
     let gateway = Setup::lively(api.url()).start().await;
-    let mut stream = Stream::ask(gateway.address, "/q", &[SUBSCRIBE, ("Accept", "application/json, */*")]).await;
+    let mut stream =
+        Stream::ask(gateway.address, "/q", &[SUBSCRIBE, ("Accept", "application/json, */*")]).await;
     let head = stream.head.clone();
     assert!(head.head.starts_with("HTTP/1.1 209 Subscription\r\n"), "{head:?}");
     assert_eq!(head.field("subscribe"), Some("true"));
@@ -35,9 +37,12 @@ async fn a_subscription_has_a_status_of_its_own() {
     assert_eq!(head.field("content-type"), None);
     let (fields, content) = part(&mut stream).await;
     let first = version(&fields);
-    assert!(fields.contains("\r\nContent-Type: application/json\r\n") && !fields.contains("Parents"), "{fields}");
+    assert!(
+        fields.contains("\r\nContent-Type: application/json\r\n") && !fields.contains("Parents"),
+        "{fields}"
+    );
     assert!(content.starts_with("{\"n\":0,"), "{content}");
-    number.set(1);
+    number.set(1_u64);
     let (fields, content) = part(&mut stream).await;
     assert!(fields.contains(&format!("\r\nParents: \"{first}\"\r\n")), "{fields}");
     assert!(fields.contains("Content-Type: application/json-patch+json"), "{fields}");
@@ -53,7 +58,7 @@ async fn a_subscription_has_a_status_of_its_own() {
     // From the newest: what follows alone.
     let parents = format!("\"{second}\"");
     let mut current = Stream::ask(gateway.address, "/q", &[SUBSCRIBE, ("Parents", &parents)]).await;
-    number.set(2);
+    number.set(2_u64);
     assert_eq!(part(&mut current).await.1, counted(2));
     // From nowhere that is known: a snapshot.
     let mut other = Stream::ask(gateway.address, "/q", &[SUBSCRIBE, ("Parents", "\"alice-1\"")]).await;
@@ -73,7 +78,7 @@ async fn merge_patches_and_gzip_and_later_requests() {
     let mut stream = Stream::of_any_sort(http).await;
     assert_eq!((stream.head.status, stream.head.field("content-encoding")), (209, Some("gzip")));
     part(&mut stream).await;
-    number.set(1);
+    number.set(1_u64);
     let (fields, content) = part(&mut stream).await;
     assert!(fields.contains("Content-Type: application/merge-patch+json"), "{fields}");
     assert_eq!(content, "{\"n\":1}");

@@ -16,7 +16,11 @@ async fn one_message_a_line() {
     ] {
         let mut stream = Stream::ask(gateway.address, target, fields).await;
         let head = &stream.head;
-        assert_eq!((head.status, head.field("content-type")), (200, Some("application/x-ndjson")), "{head:?}");
+        assert_eq!(
+            (head.status, head.field("content-type")),
+            (200, Some("application/x-ndjson")),
+            "{head:?}"
+        );
         assert_eq!(head.field("tidegate-content-type"), Some("application/json"));
         assert_eq!(head.field("cache-control"), Some("no-cache, no-transform"));
         assert_eq!(head.field("connection"), Some("close"), "it has its connection for itself: {head:?}");
@@ -62,7 +66,7 @@ async fn a_position_is_good_in_every_format() {
     let gateway = Setup::lively(api.url()).start().await;
     let mut events = Stream::open(gateway.address, "/q", &[]).await;
     let first = events.begin().await.0.id.unwrap();
-    number.set(1);
+    number.set(1_u64);
     let second = events.expect("patch").await.id.unwrap();
     let mut lines = Stream::ask(gateway.address, "/q", &[LINES, ("Last-Event-ID", &first)]).await;
     let patch = lines.line_of("patch").await;
@@ -156,6 +160,8 @@ async fn what_is_said_to_the_gateway_stays_here() {
     send(gateway.address, "DELETE", "/q", &own).await;
     for request in api.requests() {
         assert!(!request.head.to_ascii_lowercase().contains("\r\ntidegate-"), "{}", request.head);
-        assert!(request.line().0 == "DELETE" || request.line().1 == "/dead" || request.all("prefer").is_empty());
+        assert!(
+            request.line().0 == "DELETE" || request.line().1 == "/dead" || request.all("prefer").is_empty()
+        );
     }
 }

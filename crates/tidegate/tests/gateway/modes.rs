@@ -11,8 +11,9 @@ async fn each_mode_has_its_updates() {
         stream.begin().await;
         stream
     };
-    let (mut patch, mut merge, mut whole) = (open("patch").await, open("merge").await, open("snapshot").await);
-    number.set(1);
+    let (mut patch, mut merge, mut whole) =
+        (open("patch").await, open("merge").await, open("snapshot").await);
+    number.set(1_u64);
     assert_eq!(patch.expect("patch").await.data, counted(1));
     let merged = merge.expect("merge").await;
     assert_eq!(merged.data, "{\"n\":1}");
@@ -24,7 +25,7 @@ async fn each_mode_has_its_updates() {
     let mut lines = Stream::ask(gateway.address, "/q", &fields).await;
     lines.line_of("snapshot").await;
     lines.line_of("status").await;
-    number.set(2);
+    number.set(2_u64);
     assert_eq!(lines.line_of("merge").await["data"].to_string(), "{\"n\":2}");
     assert_eq!(gateway.gateway.report().await.len(), 1);
 }

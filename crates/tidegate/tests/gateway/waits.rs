@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use crate::common::{Api, Cell, Http, Response, Running, Setup, Stream, answer, counting, get, ok, send, until};
+use crate::common::{
+    Api, Cell, Http, Response, Running, Setup, Stream, answer, counting, get, ok, send, until,
+};
 
 /// What a client has of `/q`.
 async fn tag(gateway: &Running) -> String {
@@ -29,7 +31,7 @@ async fn it_is_answered_when_there_is_something_newer() {
     let tag = tag(&gateway).await;
     let fields = [("If-None-Match", &*tag), ("Prefer", "wait=60")];
     let mut http = waiting(&gateway, "/q", &fields).await;
-    number.set(1);
+    number.set(1_u64);
     let newer = http.response("GET").await;
     assert_eq!((newer.status, newer.field("preference-applied")), (200, Some("wait=60")), "{newer:?}");
     assert!(newer.body.starts_with(b"{\"n\":1,"));
@@ -41,9 +43,10 @@ async fn it_is_answered_when_there_is_something_newer() {
         assert_eq!((response.status, response.field("etag")), (200, Some(&*next)), "{fields:?}");
     }
     // The connection serves what comes next, and every coding and method is waited for.
-    http.ask("HEAD", "/q", &[("If-None-Match", &next), ("Prefer", "wait=60"), ("Accept-Encoding", "gzip")]).await;
+    http.ask("HEAD", "/q", &[("If-None-Match", &next), ("Prefer", "wait=60"), ("Accept-Encoding", "gzip")])
+        .await;
     until("it waits", async || gateway.subscribers().await > 0).await;
-    number.set(2);
+    number.set(2_u64);
     let head = http.response("HEAD").await;
     assert_eq!((head.status, head.field("content-encoding")), (200, Some("gzip")), "{head:?}");
     until("nobody waits any more", async || gateway.subscribers().await == 0).await;
@@ -77,7 +80,7 @@ async fn by_url_all_who_have_the_same_ask_the_same() {
     let tag = tag(&gateway).await;
     let target = |tag: &str| format!("/q?tidegate.wait=60&tidegate.after={}", tag.trim_matches('"'));
     let mut http = waiting(&gateway, &target(&tag), &[]).await;
-    number.set(1);
+    number.set(1_u64);
     let newer = http.response("GET").await;
     let shared_for_a_second = |response: &Response| {
         let age: u64 = response.field("age").unwrap().parse().unwrap();
@@ -154,7 +157,7 @@ async fn a_hundred_who_wait_cost_the_origin_nothing() {
     }
     until("they wait", async || gateway.subscribers().await == 100).await;
     assert_eq!(api.asked(), before, "what is kept is good for an hour");
-    number.set(1);
+    number.set(1_u64);
     // A write through the gateway has it asked again, and makes something newer of it.
     assert_eq!(send(gateway.address, "PUT", "/q", &[]).await.status, 200);
     while let Some(response) = readers.join_next().await {
