@@ -144,6 +144,9 @@ impl Gateway {
         if let Some(status) = status {
             answer::cache_status(response.headers_mut(), status);
         }
+        if let Some(wait) = wait {
+            wait.keep_from_caches(response.headers_mut());
+        }
         answer::vary(response.headers_mut(), "Accept");
         response
     }

@@ -102,25 +102,30 @@ impl Wait {
     /// says nothing of who sends it.
     pub(super) fn note(&self, fields: &mut HeaderMap, current: &Current, may_be_shared: bool) {
         if self.preferred {
-            let applied = HeaderValue::from_str(&format!("wait={}", self.limit.as_secs()));
-            // Digits and letters, so it does not fail.
-            fields.extend(applied.ok().map(|applied| (PREFERENCE_APPLIED, applied)));
+            set(fields, PREFERENCE_APPLIED, &format!("wait={}", self.limit.as_secs()));
         }
-        if self.named == Named::ByTag {
-            return;
+        if may_be_shared && allows_sharing(fields) {
+            let left = current.ttl_s.unwrap_or(SHARED_FOR).clamp(0, SHARED_FOR);
+            // An age counts against the lifetime (RFC 9111 §4.2).
+            self.bound(fields, &format!("max-age={}", current.age_s.saturating_add(left.unsigned_abs())));
+        } else {
+            self.keep_from_caches(fields);
         }
-        let control = match may_be_shared && allows_sharing(fields) {
-            true => {
-                let left = current.ttl_s.unwrap_or(SHARED_FOR).clamp(0, SHARED_FOR);
-                // An age counts against the lifetime (RFC 9111 §4.2).
-                format!("max-age={}", current.age_s.saturating_add(left.unsigned_abs()))
-            }
-            false => "private, no-store".to_owned(),
-        };
-        fields.remove(EXPIRES);
-        fields.remove(PRAGMA);
-        TARGETED.iter().for_each(|name| drop(fields.remove(*name)));
-        fields.extend(HeaderValue::from_str(&control).ok().map(|control| (CACHE_CONTROL, control)));
+    }
+
+    /// Keeps an answer from caches where it would be taken for what comes after the wait: it is another, or one caller's.
+    pub(super) fn keep_from_caches(&self, fields: &mut HeaderMap) {
+        self.bound(fields, "private, no-store");
+    }
+
+    /// Puts this in the place of all that an answer says of caches. What the client has is named by the request where it is
+    /// not named by its URL, and the answer is then that of the URL as ever.
+    fn bound(&self, fields: &mut HeaderMap, control: &str) {
+        if self.named == Named::ByUrl {
+            [EXPIRES, PRAGMA].into_iter().for_each(|name| drop(fields.remove(name)));
+            TARGETED.iter().for_each(|name| drop(fields.remove(*name)));
+            set(fields, CACHE_CONTROL, control);
+        }
     }
 
     /// The answer where the gateway is closing: nothing newer is known of here, and another instance goes on.
@@ -129,13 +134,17 @@ impl Wait {
         match (tag, self.after) {
             (Some(_), Some(after)) => {
                 let mut response = answer::empty(StatusCode::NOT_MODIFIED);
-                let tag = HeaderValue::from_str(&format!("\"{after}\""));
-                response.headers_mut().extend(tag.ok().map(|tag| (ETAG, tag)));
+                set(response.headers_mut(), ETAG, &format!("\"{after}\""));
                 response
             }
             _ => refusal::of(Refused::Closing),
         }
     }
+}
+
+fn set(fields: &mut HeaderMap, name: HeaderName, value: &str) {
+    // Digits, letters and what stands between them.
+    fields.insert(name, HeaderValue::from_str(value).expect("it is ASCII"));
 }
 
 /// Whether an origin lets caches that many share keep an answer with these fields (RFC 9111 §3), and for more than this
