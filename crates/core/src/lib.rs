@@ -7,6 +7,7 @@ pub mod caching;
 mod document;
 mod failure;
 mod feed;
+mod mode;
 pub mod negotiation;
 mod position;
 mod representation;
@@ -14,6 +15,7 @@ pub mod schedule;
 pub mod sharing;
 mod time;
 mod validators;
+mod view;
 mod window;
 
 pub use tidegate_json as json;
@@ -24,11 +26,14 @@ pub use feed::{
     Cause, Cost, Ended, Expect, Feed, FetchPlan, Fetching, Meta, Output, Policy, Resumed, Serving, Settled,
     State, Status, Unproven, Update, Wait,
 };
+pub use mode::{Mode, ParseModeError};
 pub use position::{Binding, Epoch, Offset, ParsePositionError, Position};
 pub use representation::{Answer, Outcome, Representation, Unfit, Validators, retry_after};
 pub use schedule::{Pace, Wish};
 pub use sharing::{
-    Asked, CookieNames, IgnoredQuery, PartName, SharedRequest, SharingKey, SharingPolicy, SharingRules, Vary,
+    Asked, ClaimValue, CookieNames, Identity, IgnoredQuery, PartName, SharedRequest, SharingKey,
+    SharingPolicy, SharingRules, Untellable, Vary,
 };
 pub use time::{Jitter, Time};
-pub use window::{Version, Window, WindowLimits};
+pub use view::{Followed, Remembered, Unselectable, View, select};
+pub use window::{Version, Window, WindowLimits, merge_between};

@@ -14,7 +14,7 @@ use tracing::{debug, error};
 use crate::frame::Coding;
 use crate::heavy::heavily;
 use crate::origin::Fetched;
-use crate::owner::{Action, Message, Owner, outcome_name};
+use crate::owner::{Action, Message, Newcomer, Owner, outcome_name};
 use crate::problems::kind_of;
 use crate::published::StatusView;
 use crate::registry::Registry;
@@ -95,7 +95,9 @@ impl FeedTask {
 
     async fn told(&self, owner: FeedOwner, message: Message) -> FeedOwner {
         let weighs = match &message {
-            Message::StepFrom(..) | Message::Subscribe { coding: Coding::Gzip, .. } => {
+            Message::StepFrom(..)
+            | Message::Subscribe { newcomer: Newcomer { coding: Coding::Gzip, .. }, .. }
+            | Message::Subscribe { newcomer: Newcomer { selection: Some(_), .. }, .. } => {
                 owner.feed().head().map_or(0, |head| head.body.len())
             }
             _ => 0,
@@ -184,7 +186,7 @@ impl Drop for Abandoned {
         };
         let view = StatusView { status, fresh_within: std::time::Duration::ZERO };
         for shard in self.hub.shards() {
-            shard.tell_of_feed(FeedCommand::End(self.feed, view.clone()));
+            shard.tell_of_feed(FeedCommand::EndAll(self.feed, view.clone()));
         }
     }
 }

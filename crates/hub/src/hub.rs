@@ -2,23 +2,31 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Response;
 use tidegate_core::caching::{Demand, Forward};
+use tidegate_core::json::Selection;
 use tidegate_core::{
-    Answer, Asked, Failure, Position, SharedRequest, SharingRules, Unfit, Validators, Vary, Wish,
+    Answer, Asked, Failure, Identity, Position, SharedRequest, SharingRules, Unfit, Unselectable, Validators,
+    Vary, Wish,
 };
+use tidegate_wire::Format;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::carrier::{Carrier, CarrierLimits, Listener, Pipe};
 use crate::clock::Clock;
 use crate::feed_task::FeedTask;
 use crate::frame::Coding;
 use crate::origin::Body;
-use crate::owner::{Attached, Current, FeedReport, Message, Reason, Reply, Resume};
+use crate::owner::{Attached, Current, FeedReport, Message, Newcomer, Reason, Reply, Resume, ShardIndex};
 use crate::registry::{Delivery, Registry};
 use crate::route::Route;
 use crate::shard::{Command, SubscriberId};
+use crate::slot::{StreamBody, slot};
+use crate::socket::{Connection, SocketSink};
 use crate::stats::{WayCounters, WayStats};
 use crate::subscription::{Announced, Subscription};
+use crate::terms::Terms;
 
 /// The hub's limits.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +69,10 @@ pub enum Refused {
     TooManyStreams,
     /// As many streams of this feed are open as the limit allows.
     TooManyOfFeed,
+    /// What was selected cannot be had.
+    Unselectable(Unselectable),
+    /// As many parts of this feed are watched as may be.
+    TooManyViews,
     /// The hub is shutting down.
     Closing,
     /// The feed was lost to a bug.
@@ -74,6 +86,25 @@ pub struct Wanted<'a> {
     pub route: &'a Arc<Route>,
     /// What was asked.
     pub asked: Asked<'a>,
+    /// Who asks, where the route divides callers by what a verifier vouches for.
+    pub identity: Option<&'a Identity>,
+}
+
+/// What somebody wants of a live resource.
+#[derive(Clone)]
+pub struct Interest {
+    /// Where it wants to go on.
+    pub resume: Resume,
+    /// How its stream is coded.
+    pub coding: Coding,
+    /// How old it lets its data become.
+    pub wish: Wish,
+    /// On which terms it is served.
+    pub terms: Terms,
+    /// Which part it wants; none for the whole.
+    pub selection: Option<Selection>,
+    /// The connection that is to carry it with others, if there is one.
+    pub carrier: Option<Arc<Carrier>>,
 }
 
 /// Feeds, shards and their limits. Cheap to clone.
@@ -102,24 +133,64 @@ impl Hub {
         self.registry.clock
     }
 
-    /// Subscribes, for somebody with this wish. Comes back when the stream can begin or is refused.
-    pub async fn subscribe(
-        &self,
-        wanted: Wanted<'_>,
-        resume: Resume,
-        coding: Coding,
-        wish: Wish,
-    ) -> Result<Subscription, Refused> {
+    /// Subscribes. Comes back when the stream can begin or is refused.
+    pub async fn subscribe(&self, wanted: Wanted<'_>, interest: Interest) -> Result<Subscription, Refused> {
+        let Interest { resume, coding, wish, terms, selection, carrier } = interest;
+        let selection = selection.filter(|selection| !selection.is_whole());
         let permit = self.streams.clone().try_acquire_owned().map_err(|_| Refused::TooManyStreams)?;
         let id = SubscriberId(self.registry.next_id());
-        let shard = self.registry.next_shard();
+        let shard = carrier.map_or_else(|| self.registry.next_shard(), |carrier| carrier.shard());
         // Before the channel of the answer, so that it is dropped after it.
         let announced = Announced::new(id, self.registry.shard(shard).clone());
-        let attached: Attached = self
-            .ask(wanted, true, |reply| Message::Subscribe { id, shard, resume, coding, wish, reply })
-            .await?;
+        let newcomer = Newcomer { id, shard, resume, coding, wish, terms, selection };
+        let message = |reply| Message::Subscribe { newcomer: newcomer.clone(), reply };
+        let Attached { content_type, is_current } = self.ask(wanted, true, message).await?;
         let ways = self.ways.clone();
-        Ok(Subscription { announced, permit, coding, ways, content_type: attached.content_type })
+        Ok(Subscription { announced, permit, coding, ways, until: None, content_type, is_current })
+    }
+
+    /// Has a connection carry several subscriptions, whose messages are written in this format. `read`: what was read of it
+    /// before, and not heard yet.
+    pub fn carry(
+        &self,
+        connection: Connection,
+        read: Bytes,
+        format: Format,
+        limits: CarrierLimits,
+        listener: Box<dyn Listener>,
+    ) -> Arc<Carrier> {
+        let pipe = Pipe::Socket(SocketSink::new(connection, ()), read);
+        let (id, shard) = (self.registry.next_id(), self.registry.next_shard());
+        self.carrier(id, shard, pipe, format, limits, listener)
+    }
+
+    /// The same through the body of an answer that somebody else writes.
+    pub fn carry_in_body(
+        &self,
+        format: Format,
+        limits: CarrierLimits,
+        listener: Box<dyn Listener>,
+    ) -> (Arc<Carrier>, StreamBody) {
+        let (id, shard) = (self.registry.next_id(), self.registry.next_shard());
+        let (sink, body) = slot(SubscriberId(id), self.registry.shard(shard).for_carrier());
+        (self.carrier(id, shard, Pipe::Slot(sink), format, limits, listener), body)
+    }
+
+    fn carrier(
+        &self,
+        id: u64,
+        shard: ShardIndex,
+        pipe: Pipe,
+        format: Format,
+        limits: CarrierLimits,
+        listener: Box<dyn Listener>,
+    ) -> Arc<Carrier> {
+        let handle = self.registry.shard(shard).clone();
+        let carrier =
+            Carrier::new(id, (shard, handle.clone()), self.registry.clock, format, limits, pipe, listener);
+        let carrier = Arc::new(carrier);
+        handle.carry(carrier.clone());
+        carrier
     }
 
     /// The current representation, once. What is refused comes with why the origin was asked, if it was.
@@ -214,6 +285,8 @@ impl Hub {
                 Reply::Bypass => return Err(Refused::Bypass),
                 Reply::Nothing => return Err(Refused::NotKept),
                 Reply::Full => return Err(Refused::TooManyOfFeed),
+                Reply::Unselectable(why) => return Err(Refused::Unselectable(why)),
+                Reply::TooManyViews => return Err(Refused::TooManyViews),
                 Reply::Split(vary) => self.registry.learn(request.resource(), vary),
             }
         }
@@ -225,6 +298,7 @@ impl Hub {
             let rules = SharingRules {
                 scope: &wanted.route.scope,
                 policy: &wanted.route.sharing,
+                identity: wanted.identity,
                 vary,
                 nonce: self.registry.next_id(),
             };

@@ -11,7 +11,9 @@
 //! The pure parts ([`owner`], [`shard`]) take the time as an argument and do no I/O, so that the properties that the
 //! design promises are tested with thousands of clients in virtual time.
 
+mod carrier;
 mod clock;
+mod encoded;
 mod failures;
 mod feed_task;
 mod frame;
@@ -30,16 +32,21 @@ mod socket;
 mod splits;
 mod stats;
 mod subscription;
+mod terms;
 mod unproven;
 
+pub use carrier::{Carrier, CarrierLimits, Listener, Seat, SeatError};
 pub use clock::Clock;
+pub use encoded::Encoded;
 pub use failures::FailureStats;
 pub use frame::{Coding, Frame};
-pub use hub::{Hub, HubLimits, Refused, Wanted};
+pub use hub::{Hub, HubLimits, Interest, Refused, Wanted};
 pub use origin::{Awaited, Body, BoxError, FetchRequest, Fetched, Origin};
 pub use owner::{Current, FeedReport, Forwarded, Resume, Source};
 pub use problems::problem_of;
 pub use route::Route;
+pub use slot::StreamBody;
 pub use socket::{Connection, Secure, Socket};
 pub use stats::{FeedCounters, FeedStats, Way, WayStats};
 pub use subscription::{CountedBody, Subscription};
+pub use terms::{Rate, Terms};

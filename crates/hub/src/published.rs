@@ -1,19 +1,18 @@
 //! What is sent, encoded once and shared by everyone who gets it.
 
 use std::io::Write;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tidegate_core::{Offset, Position, State, Status, Time, Version};
-use tidegate_wire::sse::Event;
-use tidegate_wire::{self as wire, Continuity};
+use tidegate_core::{Offset, State, Status, Time, Version};
+use tidegate_wire::{self as wire, Continuity, Format, Kind, Problem};
 use tokio::sync::OnceCell;
 
 use crate::clock::Clock;
-use crate::frame::Frame;
+use crate::encoded::Encoded;
 use crate::heavy::heavily;
 use crate::problems::problem_of;
 
@@ -21,16 +20,29 @@ use crate::problems::problem_of;
 #[derive(Debug)]
 pub struct Published {
     version: Arc<Version>,
-    snapshot: OnceLock<Frame>,
-    patch: Option<OnceLock<Frame>>,
+    previous: Option<Offset>,
+    snapshot: Encoded,
+    patch: Option<Arc<Encoded>>,
+    merge: Option<Arc<Encoded>>,
     gzip: OnceCell<Bytes>,
 }
 
 impl Published {
-    /// Nothing is encoded yet.
-    pub fn new(version: Arc<Version>) -> Published {
-        let patch = version.patch.is_some().then(OnceLock::new);
-        Published { version, snapshot: OnceLock::new(), patch, gzip: OnceCell::new() }
+    /// The version that follows the one at `previous`. Nothing is encoded yet.
+    pub fn new(version: Arc<Version>, previous: Option<Offset>) -> Published {
+        let snapshot = Encoded::whole(version.clone());
+        let step = |(from, patch): (Offset, &Bytes)| {
+            Arc::new(Encoded::step(Kind::Patch, from, version.position, patch.clone()))
+        };
+        let patch = previous.zip(version.patch.as_ref()).map(step);
+        Published { version, previous, snapshot, patch, merge: None, gzip: OnceCell::new() }
+    }
+
+    /// The same with a merge patch (RFC 7396) from the version before.
+    pub fn with_merge(mut self, merge: Bytes) -> Published {
+        let position = self.version.position;
+        self.merge = self.previous.map(|from| Arc::new(Encoded::step(Kind::Merge, from, position, merge)));
+        self
     }
 
     /// The version.
@@ -43,20 +55,29 @@ impl Published {
         self.version.position.offset
     }
 
-    /// The `snapshot` event.
-    pub fn snapshot_event(&self) -> &Frame {
-        self.snapshot.get_or_init(|| snapshot_event(&self.version))
+    /// The version before it, if there was one. Its offset need not be the one below: a selection changes more rarely than
+    /// its feed.
+    pub fn previous(&self) -> Option<Offset> {
+        self.previous
     }
 
-    /// The `patch` event from the version before; none where there is no such patch.
-    pub fn patch_event(&self) -> Option<&Frame> {
-        let patch = self.version.patch.as_ref()?;
-        Some(self.patch.as_ref()?.get_or_init(|| patch_event(self.version.position, patch)))
+    /// The whole.
+    pub fn snapshot(&self) -> &Encoded {
+        &self.snapshot
     }
 
-    /// Packs what subscribers who have the version before get next, for those who want gzip.
-    pub(crate) fn pack(&self) {
-        self.patch_event().unwrap_or_else(|| self.snapshot_event()).segment();
+    /// What leads here from the version before; none where there is nothing of this kind.
+    pub fn step(&self, kind: Kind) -> Option<&Arc<Encoded>> {
+        match kind {
+            Kind::Snapshot => None,
+            Kind::Patch => self.patch.as_ref(),
+            Kind::Merge => self.merge.as_ref(),
+        }
+    }
+
+    /// Packs what subscribers who have the version before get next, for those who want gzip in this format.
+    pub(crate) fn pack(&self, format: Format) {
+        self.patch.as_deref().unwrap_or(&self.snapshot).frame(format).segment();
     }
 
     /// The body in gzip (RFC 1952), for plain readers. Made once; those who ask meanwhile wait for it.
@@ -73,20 +94,6 @@ fn packed(body: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::new(6));
     encoder.write_all(body).expect("writing to memory does not fail");
     Bytes::from(encoder.finish().expect("writing to memory does not fail"))
-}
-
-fn text(bytes: &Bytes) -> &str {
-    // A document's text and a patch are UTF-8 by construction: `Document::new` refuses anything else.
-    std::str::from_utf8(bytes).expect("documents and patches are UTF-8")
-}
-
-fn snapshot_event(version: &Version) -> Frame {
-    Frame::new(Event::snapshot(version.position, text(version.text())).encode())
-}
-
-/// The `patch` event that leads to `position`.
-pub fn patch_event(position: Position, patch: &Bytes) -> Frame {
-    Frame::new(Event::patch(position, text(patch)).encode())
 }
 
 /// A feed's status as subscribers are told it.
@@ -115,14 +122,35 @@ impl StatusView {
         }
     }
 
-    /// The `status` event that all subscribers of a feed get when it changes.
-    pub fn event(&self, now: Time, clock: &Clock) -> Bytes {
-        Event::status(&self.on_the_wire(now, clock, false).to_json()).encode()
+    /// What all subscribers of a feed are told when it changes.
+    pub fn event(&self, format: Format, now: Time, clock: &Clock) -> Bytes {
+        format.status(&self.on_the_wire(now, clock, false).to_json(), None)
     }
 
-    /// The first `status` event of one stream; it also says when to come back should the stream break.
-    pub fn first_event(&self, now: Time, clock: &Clock, unproven: bool, retry: Duration) -> Bytes {
-        Event::status(&self.on_the_wire(now, clock, unproven).to_json()).retry(retry).encode()
+    /// The first status of one stream; it also says when to come back should the stream break.
+    pub fn first_event(
+        &self,
+        format: Format,
+        now: Time,
+        clock: &Clock,
+        unproven: bool,
+        retry: Duration,
+    ) -> Bytes {
+        format.status(&self.on_the_wire(now, clock, unproven).to_json(), Some(retry))
+    }
+
+    /// The last `status` event of a stream that ends for a reason of its own, which takes the place of the feed's cause.
+    pub fn last_event(
+        &self,
+        format: Format,
+        now: Time,
+        clock: &Clock,
+        unproven: bool,
+        retry: Duration,
+        because: Problem,
+    ) -> Bytes {
+        let status = wire::Status { cause: Some(because), ..self.on_the_wire(now, clock, unproven) };
+        format.status(&status.to_json(), Some(retry))
     }
 }
 

@@ -9,12 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use mio::{Events, Poll, Token, Waker};
 use tidegate_core::{Offset, Wish};
+use tidegate_wire::Kind;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::carrier::{Carrier, CarrierSink, Carriers};
 use crate::clock::Clock;
 use crate::owner::{Message, PortFactory, ShardIndex};
-use crate::shard::{Command, FeedCommand, FeedId, FeedPort, Shard, Sink, SubscriberId, Written};
+use crate::shard::{Command, FeedCommand, FeedPort, Shard, Sink, SubscriberId, ViewId, Written};
 use crate::slot::{Notify, SlotSink};
 use crate::socket::SocketSink;
 
@@ -27,6 +29,8 @@ pub(crate) enum Transport {
     Slot(SlotSink),
     /// By the shard itself.
     Socket(SocketSink<OwnedSemaphorePermit>),
+    /// On a connection that carries several.
+    Carried(CarrierSink),
 }
 
 impl Sink for Transport {
@@ -34,6 +38,7 @@ impl Sink for Transport {
         match self {
             Transport::Slot(slot) => slot.write(frames, skip),
             Transport::Socket(socket) => socket.write(frames, skip),
+            Transport::Carried(carried) => carried.write(frames, skip),
         }
     }
 
@@ -41,6 +46,7 @@ impl Sink for Transport {
         match self {
             Transport::Slot(slot) => slot.hear(),
             Transport::Socket(socket) => socket.hear(),
+            Transport::Carried(carried) => carried.hear(),
         }
     }
 
@@ -48,25 +54,34 @@ impl Sink for Transport {
         match self {
             Transport::Slot(slot) => slot.finish(),
             Transport::Socket(socket) => socket.finish(),
+            Transport::Carried(carried) => carried.finish(),
+        }
+    }
+
+    fn abandon(&mut self, rest: Option<Bytes>) {
+        match self {
+            Transport::Slot(slot) => slot.abandon(rest),
+            Transport::Socket(socket) => socket.abandon(rest),
+            Transport::Carried(carried) => carried.abandon(rest),
         }
     }
 }
 
 /// Speaks to the owner of a feed from a shard.
 pub(crate) struct Port {
-    feed: FeedId,
+    view: ViewId,
     shard: ShardIndex,
     owner: UnboundedSender<Message>,
 }
 
 impl FeedPort for Port {
-    fn request_step(&self, from: Offset) {
+    fn request_step(&self, from: Offset, kind: Kind) {
         // An owner that is gone has ended all its streams.
-        let _ = self.owner.send(Message::StepFrom(self.feed, self.shard, from));
+        let _ = self.owner.send(Message::StepFrom(self.view, self.shard, from, kind));
     }
 
     fn unsubscribed(&self, wish: Wish) {
-        let _ = self.owner.send(Message::Unsubscribed(self.feed, self.shard, wish));
+        let _ = self.owner.send(Message::Unsubscribed(self.view, self.shard, wish));
     }
 }
 
@@ -76,9 +91,20 @@ pub(crate) struct Ports(pub(crate) UnboundedSender<Message>);
 impl PortFactory for Ports {
     type Port = Port;
 
-    fn port(&self, feed: FeedId, shard: ShardIndex) -> Port {
-        Port { feed, shard, owner: self.0.clone() }
+    fn port(&self, view: ViewId, shard: ShardIndex) -> Port {
+        Port { view, shard, owner: self.0.clone() }
     }
+}
+
+/// What a shard's thread is told.
+enum Order {
+    Shard(HubCommand),
+    /// Here is a connection that carries several subscriptions.
+    Carry(Arc<Carrier>),
+    /// A carrier's connection has room again.
+    Writable(u64),
+    /// A carrier's connection is gone, or has to go.
+    Lose(u64),
 }
 
 /// Speaks to a shard from anywhere.
@@ -87,7 +113,7 @@ pub(crate) struct ShardHandle(Arc<Way>);
 
 struct Way {
     /// Taken when the last handle goes.
-    commands: Option<Sender<HubCommand>>,
+    commands: Option<Sender<Order>>,
     waker: Waker,
 }
 
@@ -134,16 +160,35 @@ impl ShardHandle {
         let shard = Shard::new(clock, seed, most_pinned);
         thread::Builder::new()
             .name(format!("shard-{}", index.0))
-            .spawn(move || EventLoop { shard, clock, commands, poll }.run())?;
+            .spawn(move || EventLoop { shard, clock, commands, poll, carriers: Carriers::default() }.run())?;
         Ok(ShardHandle(Arc::new(Way { commands: Some(sender), waker })))
     }
 
-    pub(crate) fn tell(&self, command: HubCommand) {
+    fn order(&self, order: Order) {
         if let Some(commands) = &self.0.commands {
             // The thread lives as long as there is a handle.
-            let _ = commands.send(command);
+            let _ = commands.send(order);
             self.0.wake();
         }
+    }
+
+    pub(crate) fn tell(&self, command: HubCommand) {
+        self.order(Order::Shard(command));
+    }
+
+    /// Gives the shard a connection that carries several subscriptions.
+    pub(crate) fn carry(&self, carrier: Arc<Carrier>) {
+        self.order(Order::Carry(carrier));
+    }
+
+    /// Has a carrier go.
+    pub(crate) fn lose(&self, carrier: u64) {
+        self.order(Order::Lose(carrier));
+    }
+
+    /// For a carrier whose connection somebody else writes.
+    pub(crate) fn for_carrier(&self) -> CarrierNotify {
+        CarrierNotify(self.clone())
     }
 
     pub(crate) fn tell_of_feed(&self, command: FeedCommand<Port>) {
@@ -161,6 +206,19 @@ impl Notify for ShardHandle {
     }
 }
 
+/// Tells a shard's thread of a carrier whose connection hyper writes. Its number stands in for a subscriber's.
+pub(crate) struct CarrierNotify(ShardHandle);
+
+impl Notify for CarrierNotify {
+    fn ready(&self, id: SubscriberId) {
+        self.0.order(Order::Writable(id.0));
+    }
+
+    fn gone(&self, id: SubscriberId) {
+        self.0.lose(id.0);
+    }
+}
+
 fn token(id: SubscriberId) -> Token {
     // Counted from one: no process counts to where the two differ, nor to the other token.
     Token(usize::try_from(id.0).unwrap_or(usize::MAX - 1))
@@ -169,8 +227,9 @@ fn token(id: SubscriberId) -> Token {
 struct EventLoop {
     shard: Shard<Transport, Port>,
     clock: Clock,
-    commands: Receiver<HubCommand>,
+    commands: Receiver<Order>,
     poll: Poll,
+    carriers: Carriers,
 }
 
 impl EventLoop {
@@ -180,7 +239,10 @@ impl EventLoop {
         loop {
             let timeout = match more {
                 true => Some(Duration::ZERO),
-                false => self.shard.poll_timeout().map(|time| self.clock.until(time)),
+                false => {
+                    let next = [self.shard.poll_timeout(), self.carriers.poll_timeout()];
+                    next.into_iter().flatten().min().map(|time| self.clock.until(time))
+                }
             };
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}
@@ -196,6 +258,15 @@ impl EventLoop {
                     continue;
                 }
                 let id = SubscriberId(event.token().0 as u64);
+                if self.carriers.has(id.0) {
+                    if event.is_readable() || event.is_read_closed() || event.is_error() {
+                        self.carriers.readable(id.0);
+                    }
+                    if event.is_writable() {
+                        self.carriers.writable(id.0);
+                    }
+                    continue;
+                }
                 if event.is_readable() || event.is_read_closed() || event.is_error() {
                     self.shard.handle(now, Command::Hear(id));
                 }
@@ -206,19 +277,35 @@ impl EventLoop {
             let mut heeded = 0;
             while heeded < COMMANDS_TURN {
                 match self.commands.try_recv() {
-                    Ok(command) => self.heed(command),
+                    Ok(order) => self.heed(order),
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => return,
                 }
                 heeded += 1;
             }
-            more = self.shard.work(now) || heeded == COMMANDS_TURN;
+            let heard = self.carriers.work(now);
+            for command in self.carriers.take_commands() {
+                self.shard.handle(now, command);
+            }
+            more = self.shard.work(now) || heeded == COMMANDS_TURN || heard;
             self.shard.handle_timeout(now);
         }
     }
 
-    fn heed(&mut self, mut command: HubCommand) {
+    fn heed(&mut self, order: Order) {
         let now = self.clock.now();
+        let mut command = match order {
+            Order::Shard(command) => command,
+            Order::Carry(carrier) => {
+                let token = token(SubscriberId(carrier.id()));
+                return self.carriers.add(carrier, self.poll.registry(), token);
+            }
+            Order::Writable(carrier) => return self.carriers.writable(carrier),
+            Order::Lose(carrier) => return self.carriers.lose(carrier),
+        };
+        if matches!(command, Command::Shutdown) {
+            self.carriers.drain();
+        }
         if let Command::Connect(id, Transport::Socket(socket), _) = &mut command {
             let id = *id;
             if let Err(error) = socket.register(self.poll.registry(), token(id)) {

@@ -25,8 +25,11 @@ pub trait Secure: Send {
     /// Takes over what it can of `frames` from the byte at `skip` on.
     fn write(&mut self, socket: &mut dyn Socket, frames: &[Bytes], skip: usize) -> io::Result<Written>;
 
-    /// Looks at what came from the client.
+    /// Looks at what came from a client that has nothing to say.
     fn hear(&mut self, socket: &mut dyn Socket) -> io::Result<()>;
+
+    /// Reads what the client says.
+    fn read(&mut self, socket: &mut dyn Socket, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Nothing follows. True once all was passed on.
     fn finish(&mut self, socket: &mut dyn Socket) -> io::Result<bool>;
@@ -58,6 +61,16 @@ impl<K> SocketSink<K> {
     /// Lets an event loop watch the socket.
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.register(&mut self.socket, token, Interest::READABLE | Interest::WRITABLE)
+    }
+}
+
+impl<K> SocketSink<K> {
+    /// Reads what the client says.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.secure {
+            Some(secure) => secure.read(&mut self.socket, buffer),
+            None => self.socket.read(buffer),
+        }
     }
 }
 

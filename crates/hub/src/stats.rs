@@ -82,6 +82,8 @@ pub enum Way {
     TakenOver,
     /// It goes through the HTTP library.
     Through,
+    /// It is one of several on its connection.
+    Carried,
 }
 
 /// Streams begun, by how they came to their connections.
@@ -93,6 +95,8 @@ pub struct WayStats {
     pub taken_over: u64,
     /// [`Way::Through`].
     pub through: u64,
+    /// [`Way::Carried`].
+    pub carried: u64,
 }
 
 #[derive(Debug, Default)]
@@ -100,6 +104,7 @@ pub(crate) struct WayCounters {
     first: AtomicU64,
     taken_over: AtomicU64,
     through: AtomicU64,
+    carried: AtomicU64,
 }
 
 impl WayCounters {
@@ -108,13 +113,19 @@ impl WayCounters {
             Way::First => &self.first,
             Way::TakenOver => &self.taken_over,
             Way::Through => &self.through,
+            Way::Carried => &self.carried,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn read(&self) -> WayStats {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        WayStats { first: get(&self.first), taken_over: get(&self.taken_over), through: get(&self.through) }
+        WayStats {
+            first: get(&self.first),
+            taken_over: get(&self.taken_over),
+            through: get(&self.through),
+            carried: get(&self.carried),
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use http_body_util::{BodyExt, Full};
 use tidegate_core::caching::Demand;
 use tidegate_core::{Failure, FailureKind, Form, Outcome, Policy, Representation, Unfit, WindowLimits};
 use tidegate_hub::{
-    Body, BoxError, Clock, Coding, CountedBody, FetchRequest, Fetched, Hub, HubLimits, Origin, Refused,
-    Resume, Route, Source, Subscription, Wanted,
+    Body, BoxError, Clock, Coding, CountedBody, FetchRequest, Fetched, Hub, HubLimits, Interest, Origin,
+    Refused, Resume, Route, Source, Subscription, Terms, Wanted,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -117,7 +117,8 @@ impl Bench {
     }
 
     async fn read(&self, target: &str, request: &HeaderMap) -> Result<(String, Source), Refused> {
-        let wanted = Wanted { route: &self.route, asked: tidegate_core::Asked::get(target, request) };
+        let wanted =
+            Wanted { route: &self.route, asked: tidegate_core::Asked::get(target, request), identity: None };
         let current = self.hub.read(wanted, Demand::default()).await.map_err(|(refused, _)| refused)?;
         let body = &current.published.version().body;
         Ok((String::from_utf8(body.to_vec()).expect("the test sends text"), current.source))
@@ -131,10 +132,19 @@ impl Bench {
         let none = HeaderMap::new();
         self.hub
             .subscribe(
-                Wanted { route: &self.route, asked: tidegate_core::Asked::get(target, &none) },
-                Resume::Nowhere,
-                Coding::Identity,
-                tidegate_core::Wish::NONE,
+                Wanted {
+                    route: &self.route,
+                    asked: tidegate_core::Asked::get(target, &none),
+                    identity: None,
+                },
+                Interest {
+                    resume: Resume::Nowhere,
+                    coding: Coding::Identity,
+                    wish: tidegate_core::Wish::NONE,
+                    terms: Terms::USUAL,
+                    selection: None,
+                    carrier: None,
+                },
             )
             .await
     }

@@ -22,6 +22,13 @@ pub enum Message<'a> {
         /// The JSON text of the patch.
         text: &'a str,
     },
+    /// An RFC 7396 merge patch from the previous position to `position`.
+    Merge {
+        /// Where it leads; opaque.
+        position: &'a str,
+        /// The JSON text of the merge patch.
+        text: &'a str,
+    },
     /// How fresh the data is.
     Status(Status),
     /// An event of a later version of the protocol, to be ignored.
@@ -37,6 +44,8 @@ pub enum MessageError {
     BadPosition,
     /// The data of a status is not what it should be.
     Status(serde_json::Error),
+    /// It is no JSON message, or one whose data is missing or not what it should be.
+    Json(serde_json::Error),
 }
 
 impl fmt::Display for MessageError {
@@ -45,6 +54,7 @@ impl fmt::Display for MessageError {
             MessageError::NoPosition => f.write_str("an update has no id"),
             MessageError::BadPosition => f.write_str("an update's id is not a position"),
             MessageError::Status(error) => write!(f, "a status cannot be read: {error}"),
+            MessageError::Json(error) => write!(f, "a message cannot be read: {error}"),
         }
     }
 }
@@ -52,7 +62,7 @@ impl fmt::Display for MessageError {
 impl std::error::Error for MessageError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            MessageError::Status(error) => Some(error),
+            MessageError::Status(error) | MessageError::Json(error) => Some(error),
             MessageError::NoPosition | MessageError::BadPosition => None,
         }
     }
@@ -67,12 +77,17 @@ fn position(id: &str) -> Result<&str, MessageError> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads an event.
+    /// Reads a server-sent event.
     pub fn read(event: &'a Received) -> Result<Message<'a>, MessageError> {
-        let text = event.data.as_str();
-        Ok(match event.event.as_str() {
-            event_type::SNAPSHOT => Message::Snapshot { position: position(&event.last_event_id)?, text },
-            event_type::PATCH => Message::Patch { position: position(&event.last_event_id)?, text },
+        Message::of(&event.event, &event.last_event_id, &event.data)
+    }
+
+    /// What an event of this name says, wherever it was written.
+    pub(crate) fn of(event: &str, id: &'a str, text: &'a str) -> Result<Message<'a>, MessageError> {
+        Ok(match event {
+            event_type::SNAPSHOT => Message::Snapshot { position: position(id)?, text },
+            event_type::PATCH => Message::Patch { position: position(id)?, text },
+            event_type::MERGE => Message::Merge { position: position(id)?, text },
             event_type::STATUS => Message::Status(serde_json::from_str(text).map_err(MessageError::Status)?),
             _ => Message::Unknown,
         })
@@ -91,6 +106,7 @@ mod tests {
             let read = match Message::read(&event) {
                 Ok(Message::Snapshot { position, text }) => format!("snapshot {position} {text}"),
                 Ok(Message::Patch { position, text }) => format!("patch {position} {text}"),
+                Ok(Message::Merge { position, text }) => format!("merge {position} {text}"),
                 Ok(Message::Status(status)) => format!("status {}", status.state == State::Live),
                 Ok(Message::Unknown) => "unknown".to_owned(),
                 Err(error) => error.to_string(),
@@ -99,6 +115,7 @@ mod tests {
         };
         check("snapshot", "{}", "a.1", "snapshot a.1 {}");
         check("patch", "[]", "a.2", "patch a.2 []");
+        check("merge", "{}", "a.2", "merge a.2 {}");
         check(
             "status",
             r#"{"state":"live","since":"1970-01-01T00:00:00Z","fresh_within_ms":1}"#,

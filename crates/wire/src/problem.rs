@@ -125,12 +125,22 @@ kinds! {
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, Gateway, "The gateway is overloaded";
     /// A stream was demanded of something that cannot be one.
     NotStreamable = "not-streamable", NOT_ACCEPTABLE, Client, "This resource cannot be streamed";
+    /// Parts of this representation cannot be selected, or not these.
+    NotSelectable = "not-selectable", NOT_ACCEPTABLE, Client, "This part cannot be selected";
+    /// As many parts of the resource are watched as may be.
+    TooManySelections = "too-many-selections", SERVICE_UNAVAILABLE, Gateway, "Too many selections of this resource";
     /// Nothing is kept that may be used, and the request says `only-if-cached`.
     NotKept = "not-kept", GATEWAY_TIMEOUT, Client, "Nothing is kept for this request";
     /// A reserved query parameter that does not exist.
     UnknownParameter = "unknown-parameter", BAD_REQUEST, Client, "Unknown reserved query parameter";
+    /// A header field or reserved parameter that says how a resource is to be read, and not in a way that there is.
+    BadOption = "bad-option", BAD_REQUEST, Client, "The request asks for what there is not";
     /// The request is not valid.
     BadRequest = "bad-request", BAD_REQUEST, Client, "The request is not valid";
+    /// The request opens no WebSocket. Its status depends on why.
+    NotAHandshake = "not-a-handshake", BAD_REQUEST, Client, "No valid WebSocket handshake";
+    /// Pages of this origin may not do this.
+    OriginNotAllowed = "origin-not-allowed", FORBIDDEN, Client, "Not for pages of this origin";
     /// The request's content is over the limit.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, Client, "The request's content is too large";
     /// The request's content did not come in time.
@@ -139,6 +149,12 @@ kinds! {
     NoRoute = "no-route", NOT_FOUND, Client, "No route for this URL";
     /// The route exists, but not for this method.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, Client, "This method is not allowed here";
+    /// The route verifies its callers, and the request bears no token.
+    TokenMissing = "token-missing", UNAUTHORIZED, Client, "A bearer token is needed";
+    /// The request's token is not valid, or is no more.
+    TokenInvalid = "token-invalid", UNAUTHORIZED, Client, "The bearer token is not valid";
+    /// The token does not say what the route has to know of its callers.
+    ClaimUnusable = "claim-unusable", FORBIDDEN, Client, "The token does not say who its bearer is";
     /// The URL that the client named may not be asked.
     TargetNotAllowed = "target-not-allowed", FORBIDDEN, Client, "This URL may not be asked";
     /// As many origins are open as the gateway allows.

@@ -215,6 +215,11 @@ impl Machine {
                 self.position = Some(position.to_owned());
                 Update::Snapshot { position: position.to_owned(), bytes }
             }
+            Message::Merge { .. } => {
+                // It never asks for them; without a position the next connection begins with a snapshot.
+                self.position = None;
+                return Err("a merge patch, which was not asked for".to_owned());
+            }
             Message::Patch { position, text } => {
                 // Until it is applied nothing proves what the document is the state of. Without a position the next
                 // connection begins with a snapshot.

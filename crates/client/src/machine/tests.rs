@@ -201,6 +201,7 @@ fn what_breaks_the_protocol() {
         assert!(updates.last().is_some_and(|last| last.contains(expected)), "{updates:?}");
     };
     check("event: patch\nid: a.1\ndata: []\n\n", "a patch of what is not JSON");
+    check("event: merge\nid: a.1\ndata: {}\n\n", "a merge patch, which was not asked for");
     check("event: snapshot\ndata: {}\n\n", "an update has no id");
     check("event: snapshot\nid: a.1\ndata: {}\n\nevent: patch\nid: a.2\ndata: {}\n\n", "a patch (");
     check("event: status\ndata: {}\n\n", "a status cannot be read");

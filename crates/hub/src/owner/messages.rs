@@ -4,17 +4,20 @@ use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, Method, Response, StatusCode};
 use tidegate_core::caching::{Demand, Forward, Reuse};
+use tidegate_core::json::Selection;
 use tidegate_core::{
-    Answer, Binding, Epoch, Failure, Fetching, Offset, Outcome, Position, State, Unfit, Unproven, Validators,
-    Vary, Wish,
+    Answer, Binding, Epoch, Failure, Fetching, Offset, Outcome, Position, State, Unfit, Unproven,
+    Unselectable, Validators, Vary, Wish,
 };
+use tidegate_wire::Kind;
 use tokio::sync::oneshot;
 
 use crate::frame::Coding;
 use crate::origin::{Body, FetchRequest};
 use crate::published::Published;
-use crate::shard::{FeedCommand, FeedId, FeedPort, SubscriberId};
+use crate::shard::{FeedCommand, FeedId, FeedPort, SubscriberId, ViewId};
 use crate::stats::FeedStats;
+use crate::terms::Terms;
 
 /// Numbers a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +42,10 @@ pub enum Reply<T> {
     Nothing,
     /// The feed has as many streams as it may.
     Full,
+    /// What was selected cannot be had.
+    Unselectable(Unselectable),
+    /// As many parts of the feed are watched as may be.
+    TooManyViews,
     /// The answer depends on fields that the key does not hold: ask again with a key that does.
     Split(Vary),
 }
@@ -48,6 +55,8 @@ pub enum Reply<T> {
 pub struct Attached {
     /// The media type of the representation.
     pub content_type: Option<http::HeaderValue>,
+    /// It has the newest version already.
+    pub is_current: bool,
 }
 
 /// How a plain reader's representation was come by.
@@ -94,20 +103,31 @@ pub struct Forwarded {
 /// Why the origin is asked for a plain reader; empty while, or where, it is not.
 pub type Reason = Arc<OnceLock<Forward>>;
 
+/// Somebody who wants a stream.
+#[derive(Debug, Clone)]
+pub struct Newcomer {
+    /// Its name.
+    pub id: SubscriberId,
+    /// Its shard.
+    pub shard: ShardIndex,
+    /// Where it wants to go on.
+    pub resume: Resume,
+    /// How its stream is coded.
+    pub coding: Coding,
+    /// How old it lets its data become.
+    pub wish: Wish,
+    /// On which terms it is served.
+    pub terms: Terms,
+    /// Which part it wants; none for the whole.
+    pub selection: Option<Selection>,
+}
+
 /// What an owner is asked.
 pub enum Message {
     /// Somebody wants the stream. Its connection comes to the shard by itself, once it was told that it may begin.
     Subscribe {
-        /// The subscriber's name.
-        id: SubscriberId,
-        /// Its shard.
-        shard: ShardIndex,
-        /// What it said in `Last-Event-ID`.
-        resume: Resume,
-        /// How its stream is coded.
-        coding: Coding,
-        /// How old it lets its data become.
-        wish: Wish,
+        /// Who, and what exactly.
+        newcomer: Newcomer,
         /// Where the answer goes.
         reply: oneshot::Sender<Reply<Attached>>,
     },
@@ -123,9 +143,9 @@ pub enum Message {
     /// The resource was written to, or may have been: what was asked of the origin before may be older than that.
     Invalidated,
     /// A subscriber with this wish left its shard.
-    Unsubscribed(FeedId, ShardIndex, Wish),
-    /// A shard needs the step from a version to the head.
-    StepFrom(FeedId, ShardIndex, Offset),
+    Unsubscribed(ViewId, ShardIndex, Wish),
+    /// A shard needs the step of this kind from a version to the head.
+    StepFrom(ViewId, ShardIndex, Offset, Kind),
     /// Which validators the origin gave for a version.
     ValidatorsAt(Position, oneshot::Sender<Option<Validators>>),
     /// How the feed is doing.
@@ -163,6 +183,8 @@ pub struct FeedReport {
     pub head: Option<Position>,
     /// Versions in the window.
     pub versions: usize,
+    /// Parts of it that are watched.
+    pub selections: usize,
     /// Its state.
     pub state: State,
     /// What was counted.
@@ -185,8 +207,8 @@ pub enum Action<P> {
 pub trait PortFactory {
     /// The port's type.
     type Port: FeedPort;
-    /// A port for this feed and shard.
-    fn port(&self, feed: FeedId, shard: ShardIndex) -> Self::Port;
+    /// A port for this view and shard.
+    fn port(&self, view: ViewId, shard: ShardIndex) -> Self::Port;
 }
 
 /// What makes one lineage different from every other.
@@ -209,6 +231,8 @@ pub(super) enum Refusal {
     Raw(Box<Response<Body>>, Option<Unfit>),
     Bypass,
     Split(Vary),
+    Unselectable(Unselectable),
+    TooManyViews,
 }
 
 impl Refusal {
@@ -219,6 +243,8 @@ impl Refusal {
             Refusal::Raw(raw, unfit) => Reply::Raw(raw, unfit),
             Refusal::Bypass => Reply::Bypass,
             Refusal::Split(vary) => Reply::Split(vary),
+            Refusal::Unselectable(why) => Reply::Unselectable(why),
+            Refusal::TooManyViews => Reply::TooManyViews,
         }
     }
 }

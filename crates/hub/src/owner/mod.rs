@@ -7,57 +7,47 @@
 //! Invariants: one owner per feed, one queue of messages, in order; everybody who waits is answered exactly once.
 
 mod messages;
+mod outlet;
 mod reads;
 #[cfg(test)]
 mod tests;
+mod views;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::{
-    Cost, Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName, Resumed,
-    Serving, Settled, SharedRequest, State, Time, Update, Wait, Wish,
+    Cost, Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName,
+    Position, Resumed, Serving, Settled, SharedRequest, State, Time, Update, Version, Wait, Wish,
+    merge_between,
 };
+use tidegate_wire::Kind;
 use tokio::sync::{oneshot, watch};
 
 use self::messages::Refusal;
 pub use self::messages::{
-    Action, Attached, Current, FeedReport, Forwarded, Lineage, Message, PortFactory, Reason, Reply, Resume,
-    ShardIndex, Source, outcome_name,
+    Action, Attached, Current, FeedReport, Forwarded, Lineage, Message, Newcomer, PortFactory, Reason, Reply,
+    Resume, ShardIndex, Source, outcome_name,
 };
+use self::outlet::Outlet;
 use self::reads::is_outage;
-use crate::frame::Coding;
+use self::views::{Moved, NoView, Views};
+use crate::encoded::Encoded;
 use crate::origin::{Awaited, Body, FetchRequest, Fetched};
-use crate::published::{Published, StatusView, patch_event};
+use crate::published::{Published, StatusView};
 use crate::route::Route;
-use crate::shard::{FeedCommand, FeedId, Manner, NewSubscriber, Start, Step, SubscriberId};
+use crate::shard::{FeedCommand, FeedId, Manner, NewSubscriber, Start, Step, ViewId};
 use crate::stats::FeedCounters;
-
-/// Steps to the present head that are kept for others who stand at the same version.
-const MOST_STEPS: usize = 256;
+use crate::terms::Terms;
 
 /// How often it is looked for subscribers who left while they waited.
 const LOOK_FOR_DEPARTED: Duration = Duration::from_millis(100);
 
 enum Waiter {
-    Subscriber {
-        own: bool,
-        id: SubscriberId,
-        shard: ShardIndex,
-        resume: Resume,
-        coding: Coding,
-        wish: Wish,
-        reply: oneshot::Sender<Reply<Attached>>,
-    },
-    Reader {
-        own: bool,
-        demand: Demand,
-        why: Forward,
-        reply: oneshot::Sender<Reply<Current>>,
-    },
+    Subscriber { own: bool, newcomer: Newcomer, reply: oneshot::Sender<Reply<Attached>> },
+    Reader { own: bool, demand: Demand, why: Forward, reply: oneshot::Sender<Reply<Current>> },
 }
 
 impl Waiter {
@@ -75,16 +65,13 @@ pub struct Owner<F: PortFactory> {
     feed: Feed,
     route: Arc<Route>,
     request: SharedRequest,
-    head: Option<Arc<Published>>,
+    /// The whole.
+    outlet: Outlet,
+    /// Parts of it.
+    views: Views,
     waiting: Vec<(Fetching, Waiter)>,
     /// Where the fetch under way is told that somebody waits for it.
     awaited: Option<watch::Sender<bool>>,
-    /// Subscribers on each shard, so that only those shards are told.
-    shards: HashMap<ShardIndex, usize>,
-    /// Steps to the present head, made once.
-    steps: HashMap<Offset, Step>,
-    /// Some of its subscribers want gzip: what they get is packed here, not on their shards.
-    packs: bool,
     /// When it was last looked for subscribers who left while they waited.
     looked: Time,
     counters: Arc<FeedCounters>,
@@ -109,12 +96,10 @@ impl<F: PortFactory> Owner<F> {
             counters: Arc::new(FeedCounters::within(route.counters.clone())),
             route,
             request,
-            head: None,
+            outlet: Outlet::new(ViewId::whole(id)),
+            views: Views::default(),
             waiting: Vec::new(),
             awaited: None,
-            shards: HashMap::new(),
-            steps: HashMap::new(),
-            packs: false,
             looked: Time::default(),
             ports,
             actions: Vec::new(),
@@ -173,11 +158,12 @@ impl<F: PortFactory> Owner<F> {
             Message::Subscribe { reply, .. } if self.feed.subscribers() >= self.route.max_streams => {
                 let _ = reply.send(Reply::Full);
             }
-            Message::Subscribe { id, shard, resume, coding, wish, reply } => {
+            Message::Subscribe { newcomer, reply } => {
                 let own = !self.feed.is_fetching();
-                let waiter = Waiter::Subscriber { own, id, shard, resume, coding, wish, reply };
+                let wish = newcomer.wish;
+                let waiter = Waiter::Subscriber { own, newcomer, reply };
                 match self.feed.handle_subscribe(now, wish) {
-                    Wait::Ready => self.admit(waiter),
+                    Wait::Ready => self.admit(now, waiter),
                     Wait::Until(fetch) => self.wait(fetch, waiter),
                 }
             }
@@ -193,8 +179,12 @@ impl<F: PortFactory> Owner<F> {
                 }
             }
             Message::Invalidated => self.feed.handle_invalidated(now),
-            Message::Unsubscribed(id, shard, wish) if id == self.id => self.unsubscribed(now, shard, wish),
-            Message::StepFrom(id, shard, from) if id == self.id => self.step_from(shard, from),
+            Message::Unsubscribed(view, shard, wish) if view.feed == self.id => {
+                self.unsubscribed(now, view, shard, wish);
+            }
+            Message::StepFrom(view, shard, from, kind) if view.feed == self.id => {
+                self.step_from(view, shard, from, kind);
+            }
             // About an earlier feed of this owner: its subscribers were all let go when it ended.
             Message::Unsubscribed(..) | Message::StepFrom(..) => {}
             Message::ValidatorsAt(position, reply) => {
@@ -217,6 +207,7 @@ impl<F: PortFactory> Owner<F> {
             waiting: self.waiting.len(),
             head: self.feed.head().map(|head| head.position),
             versions: self.feed.window().len(),
+            selections: self.views.len(),
             state: self.feed.status().state,
             stats: self.counters.read(),
         }
@@ -227,14 +218,11 @@ impl<F: PortFactory> Owner<F> {
             match output {
                 Output::Fetch(plan) => self.fetch(now, plan),
                 Output::Publish(version) => {
-                    let head = Arc::new(Published::new(version));
-                    if self.packs {
-                        head.pack();
-                    }
+                    let head = Arc::new(self.published(version));
                     self.counters.published();
-                    self.head = Some(head.clone());
-                    self.steps.clear();
-                    self.tell_all(|id| FeedCommand::Publish(id, head.clone()));
+                    self.outlet.publish(head.clone());
+                    self.tell(self.outlet.id, |id| FeedCommand::Publish(id, head.clone()));
+                    self.publish_views();
                 }
                 Output::Unproven(unproven) => {
                     self.counters.unproven();
@@ -248,7 +236,8 @@ impl<F: PortFactory> Owner<F> {
                 Output::End(ended) => {
                     let status = self.last_status(now, ended);
                     self.tell_all(|id| FeedCommand::End(id, status.clone()));
-                    self.shards.clear();
+                    self.outlet.end();
+                    self.views.end();
                 }
                 Output::Retire => self.actions.push(Action::Retire),
             }
@@ -285,9 +274,58 @@ impl<F: PortFactory> Owner<F> {
         self.actions.push(Action::Fetch(plan.fetch, request));
     }
 
-    fn tell_all(&mut self, command: impl Fn(FeedId) -> FeedCommand<F::Port>) {
-        for shard in self.shards.keys() {
-            self.actions.push(Action::Tell(*shard, command(self.id)));
+    /// A new head of the whole, with what leads there.
+    fn published(&self, version: Arc<Version>) -> Published {
+        let before = self.outlet.head.as_ref();
+        let merge = before
+            .filter(|_| self.outlet.merges())
+            .and_then(|before| merge_between(before.version(), &version));
+        let published = Published::new(version, before.map(|before| before.offset()));
+        match merge {
+            Some(merge) => published.with_merge(merge),
+            None => published,
+        }
+    }
+
+    fn tell_all(&mut self, command: impl Fn(ViewId) -> FeedCommand<F::Port>) {
+        for outlet in self.views.outlets().chain([&self.outlet]) {
+            let told = outlet.shards().map(|shard| Action::Tell(shard, command(outlet.id)));
+            self.actions.extend(told);
+        }
+    }
+
+    /// Tells the shards that have subscribers of one view.
+    fn tell(&mut self, view: ViewId, command: impl Fn(ViewId) -> FeedCommand<F::Port>) {
+        let outlet = if view == self.outlet.id {
+            &self.outlet
+        } else if let Some(viewed) = self.views.get_mut(view) {
+            &viewed.outlet
+        } else {
+            return;
+        };
+        self.actions.extend(outlet.shards().map(|shard| Action::Tell(shard, command(view))));
+    }
+
+    /// Has the views follow the feed's new head.
+    fn publish_views(&mut self) {
+        let mut moved = Vec::new();
+        for viewed in self.views.iter_mut() {
+            let (became, unproven) = viewed.follow(&self.feed);
+            moved.push((viewed.outlet.id, became));
+            if unproven {
+                self.counters.unproven();
+            }
+        }
+        for (view, became) in moved {
+            match became {
+                Moved::Not => {}
+                Moved::To(head) => self.tell(view, |id| FeedCommand::Publish(id, head.clone())),
+                Moved::Ended => {
+                    // They come back, and are told why there is nothing for them.
+                    let status = self.status_view();
+                    self.tell(view, |id| FeedCommand::Dismiss(id, status.clone()));
+                }
+            }
         }
     }
 
@@ -306,42 +344,50 @@ impl<F: PortFactory> Owner<F> {
         view
     }
 
-    /// Attaches a subscriber to its shard, at the position that it can prove.
-    fn admit(&mut self, waiter: Waiter) {
-        let (Waiter::Subscriber { id, shard, resume, coding, wish, reply, .. }, Some(head)) =
-            (waiter, self.head.clone())
-        else {
+    /// Attaches a subscriber to its shard, at the position that it can prove; or refuses it, where what it selected is not to
+    /// be had.
+    fn admit(&mut self, now: Time, waiter: Waiter) {
+        let (Waiter::Subscriber { newcomer, .. }, Some(head)) = (&waiter, self.outlet.head.clone()) else {
             return;
         };
-        let content_type = self.feed.meta().and_then(|meta| meta.fields.get(header::CONTENT_TYPE).cloned());
-        let start = match resume {
-            Resume::Nowhere => Start::Fresh,
-            Resume::Foreign => Start::Unproven,
-            Resume::From(position) => match self.feed.resume(position) {
-                Resumed::From(offset) => Start::At(offset),
-                Resumed::Unproven => Start::Unproven,
+        let Newcomer { id, shard, resume, coding, wish, terms, .. } = *newcomer;
+        let mut content_type =
+            self.feed.meta().and_then(|meta| meta.fields.get(header::CONTENT_TYPE).cloned());
+        let feed = &self.feed;
+        let (view, head, start) = match newcomer.selection.clone() {
+            None => {
+                let start = starting(resume, |position| feed.resume(position));
+                self.outlet.attached(shard, start, terms, coding);
+                (self.outlet.id, head, start)
+            }
+            Some(selection) => match self.views.of(self.id, feed, &selection) {
+                Ok(viewed) => {
+                    // Whatever it is part of, it is JSON.
+                    content_type = Some(HeaderValue::from_static("application/json"));
+                    let start = starting(resume, |position| viewed.resume(feed, position));
+                    viewed.outlet.attached(shard, start, terms, coding);
+                    (viewed.outlet.id, viewed.outlet.head.clone().unwrap_or(head), start)
+                }
+                Err(NoView::Unselectable(why)) => {
+                    return self.refuse(now, waiter, Refusal::Unselectable(why));
+                }
+                Err(NoView::Full) => return self.refuse(now, waiter, Refusal::TooManyViews),
             },
         };
-        if coding == Coding::Gzip {
-            self.packs = true;
-            match start {
-                Start::At(offset) if offset == head.offset() => {}
-                Start::At(offset) if offset.next() == head.offset() => head.pack(),
-                // It gets a step, packed when it is made.
-                Start::At(_) => {}
-                Start::Fresh | Start::Unproven => _ = head.snapshot_event().segment(),
-            }
-        }
-        *self.shards.entry(shard).or_default() += 1;
+        let Waiter::Subscriber { reply, .. } = waiter else { return };
+        let is_current = start == Start::At(head.offset());
         self.counters.streamed();
         let subscriber = NewSubscriber {
             id,
             start,
-            admitted: Box::new(move || reply.send(Reply::Have(Attached { content_type })).is_ok()),
+            admitted: Box::new(move || {
+                reply.send(Reply::Have(Attached { content_type, is_current })).is_ok()
+            }),
             manner: Manner { heartbeat: self.route.heartbeat, conflate: self.route.conflate },
-            feed: self.id,
+            view,
+            terms,
             wish,
-            port: self.ports.port(self.id, shard),
+            port: self.ports.port(view, shard),
             head,
             status: self.status_view(),
             counters: self.counters.clone(),
@@ -349,13 +395,15 @@ impl<F: PortFactory> Owner<F> {
         self.actions.push(Action::Tell(shard, FeedCommand::Attach(Box::new(subscriber))));
     }
 
-    fn unsubscribed(&mut self, now: Time, shard: ShardIndex, wish: Wish) {
-        if let Some(count) = self.shards.get_mut(&shard) {
-            *count -= 1;
-            if *count == 0 {
-                self.shards.remove(&shard);
-            }
-            self.packs &= !self.shards.is_empty();
+    fn unsubscribed(&mut self, now: Time, view: ViewId, shard: ShardIndex, wish: Wish) {
+        let detached = if view == self.outlet.id {
+            self.outlet.detached(shard)
+        } else {
+            let detached = self.views.get_mut(view).is_some_and(|viewed| viewed.outlet.detached(shard));
+            self.views.forget_unwatched(view);
+            detached
+        };
+        if detached {
             self.feed.handle_unsubscribe(now, wish);
         }
     }
@@ -368,17 +416,17 @@ impl<F: PortFactory> Owner<F> {
         self.looked = now;
         let left = |waiter: &Waiter| matches!(waiter, Waiter::Subscriber { reply, .. } if reply.is_closed());
         for (_, waiter) in self.waiting.extract_if(.., |(_, waiter)| left(waiter)) {
-            if let Waiter::Subscriber { wish, .. } = waiter {
-                self.feed.handle_unsubscribe(now, wish);
+            if let Waiter::Subscriber { newcomer, .. } = waiter {
+                self.feed.handle_unsubscribe(now, newcomer.wish);
             }
         }
     }
 
     fn refuse(&mut self, now: Time, waiter: Waiter, how: Refusal) {
         match waiter {
-            Waiter::Subscriber { wish, reply, .. } => {
+            Waiter::Subscriber { newcomer, reply, .. } => {
                 let _ = reply.send(how.into_reply());
-                self.feed.handle_unsubscribe(now, wish);
+                self.feed.handle_unsubscribe(now, newcomer.wish);
             }
             Waiter::Reader { reply, .. } => {
                 let _ = reply.send(how.into_reply());
@@ -398,11 +446,11 @@ impl<F: PortFactory> Owner<F> {
                 (Settled::Confirmed, Waiter::Reader { why, reply, .. }) => {
                     let _ = reply.send(self.fetched(now, own, why));
                 }
-                (Settled::Confirmed, waiter) => self.admit(waiter),
+                (Settled::Confirmed, waiter) => self.admit(now, waiter),
                 (Settled::Failed(_), waiter @ Waiter::Subscriber { .. })
-                    if self.head.is_some() && self.feed.status().state != State::Gone =>
+                    if self.outlet.head.is_some() && self.feed.status().state != State::Gone =>
                 {
-                    self.admit(waiter);
+                    self.admit(now, waiter);
                 }
                 (Settled::Failed(failure), Waiter::Reader { demand, why, reply, .. }) => {
                     let reply_to = match self.kept_for_error(now, &demand, Forwarded { why, status: None }) {
@@ -420,9 +468,11 @@ impl<F: PortFactory> Owner<F> {
                 }
                 // The last good state is worth more to a stream than an answer that ends it for good.
                 (Settled::Answered(answer), waiter @ Waiter::Subscriber { .. })
-                    if answer.passes() && self.head.is_some() && self.feed.status().state != State::Gone =>
+                    if answer.passes()
+                        && self.outlet.head.is_some()
+                        && self.feed.status().state != State::Gone =>
                 {
-                    self.admit(waiter);
+                    self.admit(now, waiter);
                 }
                 (Settled::Answered(answer), Waiter::Reader { demand, why, reply, .. })
                     if is_outage(answer.status) && self.feed.reusable_on_error(now, &demand) =>
@@ -453,10 +503,10 @@ impl<F: PortFactory> Owner<F> {
         match settled {
             Settled::Confirmed | Settled::Split(_) => None,
             Settled::Failed(failure) => Some(failure.kind),
-            Settled::Answered(answer) if self.head.is_some() || is_error(answer.status) => {
+            Settled::Answered(answer) if self.outlet.head.is_some() || is_error(answer.status) => {
                 Some(FailureKind::Status(answer.status))
             }
-            Settled::Unfit(unfit) if self.head.is_some() => Some(unfit.as_failure().kind),
+            Settled::Unfit(unfit) if self.outlet.head.is_some() => Some(unfit.as_failure().kind),
             Settled::Answered(_) | Settled::Unfit(_) => None,
         }
     }
@@ -468,26 +518,50 @@ impl<F: PortFactory> Owner<F> {
         }
     }
 
-    fn step_from(&mut self, shard: ShardIndex, from: Offset) {
-        if self.steps.len() >= MOST_STEPS {
-            self.steps.clear();
-        }
+    fn step_from(&mut self, view: ViewId, shard: ShardIndex, from: Offset, kind: Kind) {
         let feed = &self.feed;
-        let step = self.steps.entry(from).or_insert_with(|| match feed.update_from(from) {
-            Some(Update::Patch { to, patch }) => {
-                Step::Patch(to.position.offset, patch_event(to.position, &patch))
-            }
-            Some(Update::None | Update::Snapshot(_)) | None => Step::Snapshot,
-        });
-        if self.packs {
-            match (&*step, &self.head) {
-                (Step::Patch(_, frame), _) => _ = frame.segment(),
-                (Step::Snapshot, Some(head)) => _ = head.snapshot_event().segment(),
-                (Step::Snapshot, None) => {}
-            }
+        if let Some(viewed) = self.views.get_mut(view) {
+            let step = viewed.step(feed, from, kind);
+            self.actions.push(Action::Tell(shard, FeedCommand::Step(view, from, kind, step)));
+            return;
         }
-        self.actions.push(Action::Tell(shard, FeedCommand::Step(self.id, from, step.clone())));
+        let step = self.outlet.step(from, kind, || match kind {
+            Kind::Merge => merge_since(feed, from),
+            _ => patch_since(feed, from),
+        });
+        self.actions.push(Action::Tell(shard, FeedCommand::Step(self.outlet.id, from, kind, step)));
     }
+}
+
+/// Where a newcomer stands, which asked to go on from somewhere. `resume` says how a position stands to what it wants.
+fn starting(resume: Resume, position: impl FnOnce(Position) -> Resumed) -> Start {
+    match resume {
+        Resume::Nowhere => Start::Fresh,
+        Resume::Foreign => Start::Unproven,
+        Resume::From(from) => match position(from) {
+            Resumed::From(offset) => Start::At(offset),
+            Resumed::Unproven => Start::Unproven,
+        },
+    }
+}
+
+/// The step by a patch.
+fn patch_since(feed: &Feed, from: Offset) -> Step {
+    match feed.update_from(from) {
+        Some(Update::Patch { to, patch }) => {
+            Step::To(Arc::new(Encoded::step(Kind::Patch, from, to.position, patch)))
+        }
+        Some(Update::None | Update::Snapshot(_)) | None => Step::Snapshot,
+    }
+}
+
+/// The step by a merge patch.
+fn merge_since(feed: &Feed, from: Offset) -> Step {
+    let step = feed
+        .head()
+        .zip(feed.merge_from(from))
+        .map(|(head, merge)| Step::To(Arc::new(Encoded::step(Kind::Merge, from, head.position, merge))));
+    step.unwrap_or(Step::Snapshot)
 }
 
 /// The names of the fields that tell a key from others, of `Cookie` those of the cookies.
@@ -497,6 +571,7 @@ fn key_fields(request: &SharedRequest) -> Vec<String> {
         .map(|(name, _)| match name {
             PartName::Field(name) => name.to_owned(),
             PartName::Cookie(name) => format!("cookie {name}"),
+            PartName::Claim(name) => format!("claim {name}"),
         })
         .collect();
     names.sort();

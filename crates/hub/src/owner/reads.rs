@@ -67,7 +67,7 @@ impl<F: PortFactory> Owner<F> {
         reuse: Option<Reuse>,
         forwarded: Option<Forwarded>,
     ) -> Option<Current> {
-        let (published, meta) = (self.head.clone()?, self.feed.meta()?);
+        let (published, meta) = (self.outlet.head.clone()?, self.feed.meta()?);
         let mut fields = meta.fields.clone();
         if source != Source::Fetched {
             meta.control.withheld.iter().for_each(|name| _ = fields.remove(name));

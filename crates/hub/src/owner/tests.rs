@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::*;
+use crate::frame::Coding;
 use crate::origin::Origin;
-use crate::shard::FeedPort;
+use crate::shard::{FeedPort, SubscriberId};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tidegate_core::{Answer, Binding, Epoch, Position, Validators, Vary};
@@ -30,7 +31,7 @@ impl Origin for NoOrigin {
 struct NoPort;
 
 impl FeedPort for NoPort {
-    fn request_step(&self, _: Offset) {}
+    fn request_step(&self, _: Offset, _: Kind) {}
     fn unsubscribed(&self, _: Wish) {}
 }
 
@@ -38,7 +39,7 @@ struct NoPorts;
 
 impl PortFactory for NoPorts {
     type Port = NoPort;
-    fn port(&self, _: FeedId, _: ShardIndex) -> NoPort {
+    fn port(&self, _: ViewId, _: ShardIndex) -> NoPort {
         NoPort
     }
 }
@@ -85,7 +86,8 @@ impl Bench {
         };
         change(&mut route);
         let none = Vary::none();
-        let rules = SharingRules { scope: "r", policy: &route.sharing, vary: &none, nonce: 0 };
+        let rules =
+            SharingRules { scope: "r", policy: &route.sharing, identity: None, vary: &none, nonce: 0 };
         let request = SharedRequest::new(Asked::get("/q", &fields(request)), rules);
         let lineage = Lineage { id: FeedId(1), epoch: Epoch(5), binding: Binding(6), seed: 1 };
         let now = Time::default();
@@ -112,7 +114,7 @@ impl Bench {
                 }
                 Action::Tell(_, FeedCommand::Attach(new)) => {
                     if !(new.admitted)() {
-                        let left = Message::Unsubscribed(new.feed, SHARD, new.wish);
+                        let left = Message::Unsubscribed(new.view, SHARD, new.wish);
                         self.owner.handle(self.now, left);
                         self.act();
                     }
@@ -145,14 +147,16 @@ impl Bench {
 
     fn subscribe(&mut self, id: u64, resume: Resume) -> Receiver<Reply<Attached>> {
         let (reply, answer) = oneshot::channel();
-        let message = Message::Subscribe {
+        let newcomer = Newcomer {
             id: SubscriberId(id),
             shard: SHARD,
             resume,
             coding: Coding::Identity,
             wish: Wish::NONE,
-            reply,
+            terms: Terms::USUAL,
+            selection: None,
         };
+        let message = Message::Subscribe { newcomer, reply };
         self.owner.handle(self.now, message);
         self.act();
         answer
@@ -160,10 +164,13 @@ impl Bench {
 
     /// Where the steps lead that are made when a shard asks for this one; the whole leads nowhere in particular.
     fn step(&mut self, feed: u64, from: u64) -> Vec<Option<u64>> {
-        self.owner.handle(self.now, Message::StepFrom(FeedId(feed), SHARD, Offset(from)));
+        self.owner.handle(
+            self.now,
+            Message::StepFrom(ViewId::whole(FeedId(feed)), SHARD, Offset(from), Kind::Patch),
+        );
         let steps = self.owner.take_actions().into_iter().filter_map(|action| match action {
-            Action::Tell(_, FeedCommand::Step(_, _, Step::Patch(to, _))) => Some(Some(to.0)),
-            Action::Tell(_, FeedCommand::Step(_, _, Step::Snapshot)) => Some(None),
+            Action::Tell(_, FeedCommand::Step(_, _, _, Step::To(step))) => Some(Some(step.offset().0)),
+            Action::Tell(_, FeedCommand::Step(_, _, _, Step::Snapshot)) => Some(None),
             _ => None,
         });
         steps.collect()
@@ -233,6 +240,8 @@ fn answered(status: u16) -> Outcome {
 fn kind<T>(answer: &mut Receiver<Reply<T>>) -> &'static str {
     match answer.try_recv() {
         Ok(Reply::Have(_)) => "have",
+        Ok(Reply::Unselectable(_)) => "unselectable",
+        Ok(Reply::TooManyViews) => "too many views",
         Ok(Reply::Full) => "full",
         Ok(Reply::Failed(_)) => "failed",
         Ok(Reply::Answered(_)) => "answered",
@@ -469,7 +478,7 @@ fn a_full_feed_refuses_and_has_room_again() {
     let mut third = bench.subscribe(3, Resume::Nowhere);
     assert_eq!(kind(&mut third), "full", "those who wait count");
     bench.fetched(fresh("[1]", &[]));
-    bench.owner.handle(bench.now, Message::Unsubscribed(FeedId(1), SHARD, Wish::NONE));
+    bench.owner.handle(bench.now, Message::Unsubscribed(ViewId::whole(FeedId(1)), SHARD, Wish::NONE));
     let mut fourth = bench.subscribe(4, Resume::Nowhere);
     assert_eq!(kind(&mut fourth), "have");
 }

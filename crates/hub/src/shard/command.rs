@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidegate_core::{Offset, Wish};
+use tidegate_core::{Offset, Time, Wish};
+use tidegate_wire::Kind;
 
-use crate::frame::{Coding, Frame};
+use crate::encoded::Encoded;
+use crate::frame::Coding;
 use crate::published::{Published, StatusView};
 use crate::stats::FeedCounters;
+use crate::terms::Terms;
 
 /// The transport of one subscriber.
 ///
@@ -26,6 +29,10 @@ pub trait Sink {
     /// Nothing follows what was given. True once all of it was passed on, so that the connection can be let go of;
     /// else it is to be called again when there is room.
     fn finish(&mut self) -> io::Result<bool>;
+
+    /// Its subscriber is let go of, with the rest of a frame that went in part. Of use where others write to the same
+    /// connection.
+    fn abandon(&mut self, _rest: Option<Bytes>) {}
 }
 
 /// What became of a write.
@@ -39,16 +46,32 @@ pub struct Written {
 
 /// How a shard speaks to the owner of a feed.
 pub trait FeedPort {
-    /// Asks for the step from `from` to the head; answered with [`FeedCommand::Step`].
-    fn request_step(&self, from: Offset);
+    /// Asks for the step of this kind from `from` to the head; answered with [`FeedCommand::Step`].
+    fn request_step(&self, from: Offset, kind: Kind);
 
     /// A subscriber with this wish left.
     fn unsubscribed(&self, wish: Wish);
 }
 
 /// Names a feed among all of the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FeedId(pub u64);
+
+/// Names a view of a feed: the whole, or a selection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ViewId {
+    /// The feed.
+    pub feed: FeedId,
+    /// The view, among those of its feed.
+    pub view: u32,
+}
+
+impl ViewId {
+    /// The view of a feed that is the whole.
+    pub fn whole(feed: FeedId) -> ViewId {
+        ViewId { feed, view: 0 }
+    }
+}
 
 /// Names a subscriber among all of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,13 +96,15 @@ pub struct NewSubscriber<P> {
     pub start: Start,
     /// Tells whoever asked for the stream that it may begin; false if nobody waits for it any more.
     pub admitted: Box<dyn FnOnce() -> bool + Send>,
-    /// The feed it subscribes to, as it is now.
-    pub feed: FeedId,
+    /// What it subscribes to, as it is now.
+    pub view: ViewId,
+    /// On which terms.
+    pub terms: Terms,
     /// How old it lets its data become: the owner is told it again when it leaves.
     pub wish: Wish,
     /// How to speak to the feed's owner.
     pub port: P,
-    /// The feed's head.
+    /// The view's head.
     pub head: Arc<Published>,
     /// The feed's status.
     pub status: StatusView,
@@ -105,13 +130,15 @@ pub struct Opening {
     pub head: Bytes,
     /// How what follows is coded.
     pub coding: Coding,
+    /// When it has to end, because its client is somebody only until then.
+    pub until: Option<Time>,
 }
 
 /// One step over several versions.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// A patch event that leads to this offset.
-    Patch(Offset, Frame),
+    /// What leads there.
+    To(Arc<Encoded>),
     /// Only the whole will do.
     Snapshot,
 }
@@ -120,14 +147,18 @@ pub enum Step {
 pub enum FeedCommand<P> {
     /// Somebody subscribed.
     Attach(Box<NewSubscriber<P>>),
-    /// A feed has a new head.
-    Publish(FeedId, Arc<Published>),
+    /// A view has a new head.
+    Publish(ViewId, Arc<Published>),
     /// A feed's status changed.
-    Status(FeedId, StatusView),
+    Status(ViewId, StatusView),
     /// The answer to [`FeedPort::request_step`].
-    Step(FeedId, Offset, Step),
-    /// A feed ended: its streams end after this last status.
-    End(FeedId, StatusView),
+    Step(ViewId, Offset, Kind, Step),
+    /// A view ended: its streams end after this last status.
+    End(ViewId, StatusView),
+    /// The streams of a view end after this status, and their places are given back.
+    Dismiss(ViewId, StatusView),
+    /// A feed ended with all its views.
+    EndAll(FeedId, StatusView),
 }
 
 /// What a shard is told.

@@ -26,16 +26,16 @@ mod subscriber;
 mod tests;
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use slab::Slab;
 use tidegate_core::{Jitter, Offset, Time, Wish};
-use tidegate_wire::sse::HEARTBEAT;
+use tidegate_wire::{Format, Kind, Problem, ProblemKind};
 
 pub use self::command::{
     Command, FeedCommand, FeedId, FeedPort, Manner, NewSubscriber, Opening, Sink, Start, Step, SubscriberId,
-    Written,
+    ViewId, Written,
 };
 use self::feed_view::FeedView;
 use self::pins::Pins;
@@ -51,18 +51,20 @@ pub struct Shard<S, P> {
     jitter: Jitter,
     subscribers: Slab<Subscriber<S>>,
     names: HashMap<SubscriberId, usize>,
-    feeds: HashMap<FeedId, FeedView<P>>,
+    feeds: HashMap<ViewId, FeedView<P>>,
     /// Subscribers that have something to do of their own.
     ready: VecDeque<usize>,
     /// Feeds that have something for their members.
-    due: VecDeque<FeedId>,
+    due: VecDeque<ViewId>,
+    /// When feeds have something for members who are told only so often.
+    ticks: BTreeSet<(Time, ViewId)>,
     /// Subscribers whose streams are ending, in no order.
     ending: Vec<SubscriberId>,
     pins: Pins,
     most_pinned: usize,
     /// Used again and again.
     plan: Plan,
-    heartbeat: Frame,
+    heartbeats: [Frame; Format::ALL.len()],
     next_heartbeats: Time,
     closing: bool,
 }
@@ -99,11 +101,12 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             feeds: HashMap::new(),
             ready: VecDeque::new(),
             due: VecDeque::new(),
+            ticks: BTreeSet::new(),
             ending: Vec::new(),
             pins: Pins::default(),
             most_pinned,
             plan: Plan::default(),
-            heartbeat: Frame::new(HEARTBEAT),
+            heartbeats: Format::ALL.map(|format| Frame::new(format.heartbeat())),
             next_heartbeats: Time::default(),
             closing: false,
         }
@@ -121,11 +124,19 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
 
     /// When [`Shard::handle_timeout`] is to be called next.
     pub fn poll_timeout(&self) -> Option<Time> {
-        (!self.subscribers.is_empty()).then_some(self.next_heartbeats)
+        let tick = self.ticks.first().map(|(time, _)| *time);
+        let heartbeats = (!self.subscribers.is_empty()).then_some(self.next_heartbeats);
+        [tick, heartbeats].into_iter().flatten().min()
     }
 
-    /// Sees to the heartbeats that are due, and to ends that take too long.
+    /// Sees to what is due: ticks, heartbeats, streams whose time is over, and ends that take too long.
     pub fn handle_timeout(&mut self, now: Time) {
+        while let Some((time, view)) = self.ticks.first().copied()
+            && time <= now
+        {
+            self.ticks.pop_first();
+            self.pass_due(view);
+        }
         if now < self.next_heartbeats {
             return;
         }
@@ -138,6 +149,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
                 self.ready.push_back(key);
             }
         }
+        self.expire(now);
         let mut ending = std::mem::take(&mut self.ending);
         ending.retain(|id| {
             let Some(key) = self.names.get(id).copied() else { return false };
@@ -166,8 +178,13 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
                     self.pass_due(feed);
                 }
             }
-            Command::Feed(FeedCommand::Step(feed, from, step)) => self.step(feed, from, step),
-            Command::Feed(FeedCommand::End(feed, status)) => self.end(now, feed, &status),
+            Command::Feed(FeedCommand::Step(view, from, kind, step)) => self.step(view, from, kind, step),
+            Command::Feed(FeedCommand::End(view, status)) => self.end(now, view, &status),
+            Command::Feed(FeedCommand::Dismiss(view, status)) => self.give_back(now, view, &status),
+            Command::Feed(FeedCommand::EndAll(feed, status)) => {
+                let views: Vec<_> = self.feeds.keys().filter(|view| view.feed == feed).copied().collect();
+                views.into_iter().for_each(|view| self.end(now, view, &status));
+            }
             Command::Connect(id, sink, opening) => self.connect(now, id, sink, opening),
             Command::Detach(id) => {
                 if let Some(key) = self.names.get(&id).copied() {
@@ -187,7 +204,19 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     }
 
     fn attach(&mut self, now: Time, new: NewSubscriber<P>) {
-        let NewSubscriber { id, start, admitted, feed, wish, port, head, status, manner, counters } = new;
+        let NewSubscriber {
+            id,
+            start,
+            admitted,
+            view: view_id,
+            terms,
+            wish,
+            port,
+            head,
+            status,
+            manner,
+            counters,
+        } = new;
         if !admitted() {
             port.unsubscribed(wish);
             return;
@@ -196,7 +225,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             // It was on its way when the others were told.
             port.unsubscribed(wish);
             let retry = retry(&mut self.jitter);
-            let last = status.first_event(now, &self.clock, false, retry);
+            let last = status.first_event(terms.format, now, &self.clock, false, retry);
             Box::new(Ending { last: Some(Frame::new(last)), until: now + LAST_WORDS })
         });
         let cursor = match start {
@@ -210,7 +239,9 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         let is_ending = ending.is_some();
         let key = self.subscribers.insert(Subscriber {
             id,
-            feed,
+            view: view_id,
+            terms,
+            not_before: Time::default(),
             wish,
             place: 0,
             sink: None,
@@ -223,8 +254,9 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             answered: false,
             heartbeat_due: false,
             unproven: start == Start::Unproven,
-            heartbeat: manner.heartbeat,
+            heartbeat: if terms.format.is_carried() { Duration::MAX } else { manner.heartbeat },
             last_sent: now,
+            until: None,
             ending,
         });
         self.names.insert(id, key);
@@ -232,7 +264,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             self.ending.push(id);
             return;
         }
-        let view = match self.feeds.entry(feed) {
+        let view = match self.feeds.entry(view_id) {
             Entry::Occupied(view) => {
                 let view = view.into_mut();
                 // The same state, but perhaps another time of the next try.
@@ -241,7 +273,9 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
                 }
                 view
             }
-            Entry::Vacant(place) => place.insert(FeedView::new(port, manner, head, status, counters)),
+            Entry::Vacant(place) => {
+                place.insert(FeedView::new(view_id, port, manner, head, status, counters))
+            }
         };
         self.subscribers[key].place = view.members.len();
         view.members.push(key);
@@ -260,6 +294,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         subscriber.progress.coded = coded;
         subscriber.pending = (!first.is_empty()).then_some((first, 0));
         subscriber.last_sent = now;
+        subscriber.until = opening.until;
         self.queue(key);
     }
 
@@ -271,9 +306,9 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         }
     }
 
-    fn step(&mut self, feed: FeedId, from: Offset, step: Step) {
-        let Some(view) = self.feeds.get_mut(&feed) else { return };
-        for key in view.answer(from, step) {
+    fn step(&mut self, view: ViewId, from: Offset, kind: Kind, step: Step) {
+        let Some(view) = self.feeds.get_mut(&view) else { return };
+        for key in view.answer(from, kind, step) {
             if let Some(subscriber) = self.subscribers.get_mut(key) {
                 (subscriber.awaits, subscriber.answered) = (false, true);
             }
@@ -281,23 +316,28 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         }
     }
 
-    fn end(&mut self, now: Time, feed: FeedId, status: &StatusView) {
+    fn end(&mut self, now: Time, feed: ViewId, status: &StatusView) {
         let Some(view) = self.feeds.remove(&feed) else { return };
         for key in view.members {
-            self.dismiss(now, key, status);
+            self.dismiss(now, key, status, None);
         }
     }
 
     fn shutdown(&mut self, now: Time) {
         self.closing = true;
         let feeds: Vec<_> = self.feeds.iter().map(|(id, view)| (*id, view.status.clone())).collect();
-        for (feed, status) in feeds {
+        for (view, status) in feeds {
             // Their owners do not know: the feeds would be polled on for nobody.
-            if let Some(view) = self.feeds.get(&feed) {
-                view.members.iter().for_each(|key| view.port.unsubscribed(self.subscribers[*key].wish));
-            }
-            self.end(now, feed, &status);
+            self.give_back(now, view, &status);
         }
+    }
+
+    /// Ends the streams of a view, whose owner counts them still.
+    fn give_back(&mut self, now: Time, view: ViewId, status: &StatusView) {
+        if let Some(view) = self.feeds.get(&view) {
+            view.members.iter().for_each(|key| view.port.unsubscribed(self.subscribers[*key].wish));
+        }
+        self.end(now, view, status);
     }
 
     /// Puts a subscriber into the queue of those that have something to do.
@@ -310,7 +350,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     }
 
     /// All members of a feed are to be looked at.
-    fn pass_due(&mut self, feed: FeedId) {
+    fn pass_due(&mut self, feed: ViewId) {
         let Some(view) = self.feeds.get_mut(&feed) else { return };
         if std::mem::replace(&mut view.pass.queued, true) {
             view.pass.again = true;
@@ -322,13 +362,16 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
 
     /// Lets go of a subscriber.
     fn remove(&mut self, key: usize) {
-        let Some(subscriber) = self.subscribers.try_remove(key) else { return };
+        let Some(mut subscriber) = self.subscribers.try_remove(key) else { return };
         self.names.remove(&subscriber.id);
         if let Some(pin) = subscriber.pin {
             self.pins.release(pin);
         }
-        let (left, feed) = (subscriber.ending.is_none(), subscriber.feed);
+        let (left, feed) = (subscriber.ending.is_none(), subscriber.view);
         let (place, wish) = (subscriber.place, subscriber.wish);
+        if let Some(sink) = &mut subscriber.sink {
+            sink.abandon(subscriber.pending.take().map(|(frame, gone)| frame.slice(gone..)));
+        }
         // Its socket and its place among the streams are free before its feed's owner hears that it left.
         drop(subscriber);
         if left {
@@ -337,7 +380,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     }
 
     /// Takes the member at `place` out of a feed.
-    fn leave_feed(&mut self, feed: FeedId, place: usize, wish: Wish) {
+    fn leave_feed(&mut self, feed: ViewId, place: usize, wish: Wish) {
         let Some(view) = self.feeds.get_mut(&feed) else { return };
         view.port.unsubscribed(wish);
         view.members.swap_remove(place);
@@ -369,22 +412,47 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         newest.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
         newest.retain(|(_, key)| self.subscribers[*key].ending.is_none());
         for (_, key) in newest.into_iter().take(count) {
-            let subscriber = &self.subscribers[key];
-            let (feed, place, wish) = (subscriber.feed, subscriber.place, subscriber.wish);
-            let Some(status) = self.feeds.get(&feed).map(|view| view.status.clone()) else { continue };
-            self.leave_feed(feed, place, wish);
-            self.dismiss(now, key, &status);
+            self.send_off(now, key, None);
         }
     }
 
-    /// Has a subscriber's stream end, with the status and when to come back.
-    fn dismiss(&mut self, now: Time, key: usize, status: &StatusView) {
+    /// Ends the streams whose clients' tokens have expired.
+    fn expire(&mut self, now: Time) {
+        let over = |subscriber: &Subscriber<S>| {
+            subscriber.ending.is_none() && subscriber.until.is_some_and(|until| now >= until)
+        };
+        let expired: Vec<usize> =
+            self.subscribers.iter().filter_map(|(key, subscriber)| over(subscriber).then_some(key)).collect();
+        for key in expired {
+            let problem = Problem::new(ProblemKind::TokenInvalid)
+                .with_detail("the token that this stream was opened with has expired");
+            self.send_off(now, key, Some(problem));
+        }
+    }
+
+    /// Has one stream of a feed end, whose others go on.
+    fn send_off(&mut self, now: Time, key: usize, because: Option<Problem>) {
+        let subscriber = &self.subscribers[key];
+        let (feed, place, wish) = (subscriber.view, subscriber.place, subscriber.wish);
+        let Some(status) = self.feeds.get(&feed).map(|view| view.status.clone()) else { return };
+        self.leave_feed(feed, place, wish);
+        self.dismiss(now, key, &status, because);
+    }
+
+    /// Has a subscriber's stream end, with the status and when to come back. `because`: why, where that is the stream's
+    /// own and not the feed's.
+    fn dismiss(&mut self, now: Time, key: usize, status: &StatusView, because: Option<Problem>) {
         let retry = retry(&mut self.jitter);
         let subscriber = &mut self.subscribers[key];
         // Who was not told by the note keeps its position, and will be told next time.
         let progress = subscriber.progress;
         let unproven = subscriber.unproven && progress.told.is_none() && progress.cursor != Cursor::Unproven;
-        let last = Frame::new(status.first_event(now, &self.clock, unproven, retry));
+        let format = subscriber.terms.format;
+        let last = match because {
+            None => status.first_event(format, now, &self.clock, unproven, retry),
+            Some(problem) => status.last_event(format, now, &self.clock, unproven, retry, problem),
+        };
+        let last = Frame::new(last);
         subscriber.ending = Some(Box::new(Ending { last: Some(last), until: now + LAST_WORDS }));
         self.ending.push(subscriber.id);
         self.queue(key);

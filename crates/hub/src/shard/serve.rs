@@ -1,8 +1,8 @@
 //! The work of a shard: writing to connections.
 
-use tidegate_core::Time;
+use tidegate_core::{Mode, Time};
 
-use super::command::{FeedId, FeedPort, Sink};
+use super::command::{FeedPort, Sink, ViewId};
 use super::feed_view::{FeedView, Next, Usual};
 use super::subscriber::{Begun, Counted};
 use super::{Shard, retry};
@@ -84,7 +84,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     fn queued_turn(&mut self, now: Time, key: usize) -> u64 {
         let Some(subscriber) = self.subscribers.get_mut(key) else { return 0 };
         subscriber.queued = false;
-        let feed = subscriber.feed;
+        let feed = subscriber.view;
         let mut tally = Tally::default();
         let turn = self.serve(now, key, &mut tally);
         if let Some(view) = self.feeds.get(&feed) {
@@ -99,7 +99,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     }
 
     /// Serves some of a feed's members. True when all had their turn.
-    fn pass(&mut self, now: Time, feed: FeedId) -> bool {
+    fn pass(&mut self, now: Time, feed: ViewId) -> bool {
         let (mut tally, mut gone) = (Tally::default(), Vec::new());
         let usual = self.feeds.get(&feed).and_then(FeedView::usual);
         for _ in 0..PASS_TURN {
@@ -132,11 +132,14 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     /// Gives a subscriber what nearly everyone lacks, if that is all it lacks.
     fn serve_usual(&mut self, now: Time, key: usize, usual: &Usual, tally: &mut Tally) -> Option<Turn> {
         let subscriber = self.subscribers.get_mut(key)?;
-        if subscriber.blocked || subscriber.pending.is_some() || !usual.is_all_for(subscriber.progress) {
+        if subscriber.blocked
+            || subscriber.pending.is_some()
+            || !usual.is_all_for(subscriber.progress, subscriber.terms)
+        {
             return None;
         }
         let sink = subscriber.sink.as_mut()?;
-        let (bytes, after) = usual.write(subscriber.progress);
+        let (bytes, after) = usual.write(subscriber.progress, subscriber.terms.format);
         let Ok(written) = sink.write(std::slice::from_ref(bytes), 0) else { return Some(Turn::Gone) };
         subscriber.blocked = written.blocked;
         if written.bytes > 0 {
@@ -155,7 +158,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
 
     /// Gives a subscriber what it lacks, as far as its connection takes it.
     fn serve(&mut self, now: Time, key: usize, tally: &mut Tally) -> Turn {
-        let Shard { subscribers, feeds, plan, heartbeat, .. } = self;
+        let Shard { subscribers, feeds, plan, heartbeats, ticks, .. } = self;
         let Some(subscriber) = subscribers.get_mut(key) else { return Turn::Over };
         if !subscriber.is_open() {
             return Turn::Over;
@@ -175,41 +178,64 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             if let Some(last) = &ending.last {
                 plan.push(at.coded.write_last(last), at, Counted::default());
             }
-        } else if let Some(view) = feeds.get_mut(&subscriber.feed) {
+        } else if let Some(view) = feeds.get_mut(&subscriber.view) {
             loop {
                 if plan.frames.len() == MOST_FRAMES {
                     more = true;
                     break;
                 }
-                let next = if at.first_status_due() { Next::Nothing } else { view.next_update(at, answered) };
+                if subscriber.has_all(at) {
+                    break;
+                }
+                let held = subscriber.is_held(now, at) && view.is_behind(at);
+                if held {
+                    ticks.insert((subscriber.not_before, subscriber.view));
+                }
+                let next = match at.first_status_due() || held {
+                    true => Next::Nothing,
+                    false => view.next_update(at, subscriber.terms, answered),
+                };
                 match next {
                     Next::Frame(frame, after, counted) => {
                         answered &= counted.updates == 0;
                         at = plan.push_frame(&frame, after, counted);
                     }
-                    Next::Awaited(from) => {
+                    Next::Awaited(from, kind) => {
                         if at.cursor != subscriber.progress.cursor {
                             // It waits there once it is there.
                             more = true;
                         } else if !subscriber.awaits {
                             subscriber.awaits = true;
-                            view.wait(from, key);
+                            view.wait(from, kind, key);
                         }
                         break;
                     }
                     Next::Nothing => {
                         let retry = || retry(&mut self.jitter);
-                        let status = view.next_status(at, subscriber.unproven, now, &self.clock, retry);
+                        let (format, unproven) = (subscriber.terms.format, subscriber.unproven);
+                        let status = view.next_status(at, format, unproven, now, &self.clock, retry);
                         let Some((frame, after)) = status else { break };
                         at = plan.push_frame(&frame, after, Counted::default());
                     }
                 }
             }
             if std::mem::take(&mut subscriber.heartbeat_due) && plan.frames.is_empty() {
-                plan.push_frame(heartbeat, at, Counted::default());
+                plan.push_frame(&heartbeats[subscriber.terms.format.index()], at, Counted::default());
             }
         }
         self.write(now, key, more, tally)
+    }
+
+    /// Takes note that a subscriber was given an update.
+    fn told(&mut self, now: Time, key: usize) {
+        let subscriber = &mut self.subscribers[key];
+        let Some(feed) = self.feeds.get(&subscriber.view) else { return };
+        if let Some(rate) = subscriber.terms.rate {
+            subscriber.not_before = rate.tick_after(now, feed.grid());
+        }
+        if subscriber.terms.mode == Mode::First && subscriber.ending.is_none() {
+            self.send_off(now, key, None);
+        }
     }
 
     /// Writes the plan to a subscriber's connection. `more`: there is more to be planned then.
@@ -221,17 +247,19 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         let skip = subscriber.pending.as_ref().map_or(0, |(_, gone)| *gone);
         let Ok(written) = sink.write(&plan.frames, skip) else { return Turn::Gone };
         let begun = subscriber.wrote(plan, written);
+        let was_ending = subscriber.ending.is_some();
         tally.add(written.bytes, begun);
         if written.bytes > 0 {
             subscriber.last_sent = now;
         }
         if begun.updates > 0 {
             (subscriber.awaits, subscriber.answered) = (false, false);
+            self.told(now, key);
         }
         let unfinished = more || written.bytes + skip < planned;
         self.pin(key);
         let subscriber = &mut self.subscribers[key];
-        let Some(ending) = &mut subscriber.ending else {
+        let Some(ending) = subscriber.ending.as_mut().filter(|_| was_ending) else {
             return if unfinished && !written.blocked { Turn::More } else { Turn::Over };
         };
         if begun.frames > 0 {
@@ -266,7 +294,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         while self.pins.bytes() > self.most_pinned && self.pins.frames() > 1 {
             let Some(key) = self.pins.oldest() else { return };
             if let Some(subscriber) = self.subscribers.get(key)
-                && let Some(view) = self.feeds.get(&subscriber.feed)
+                && let Some(view) = self.feeds.get(&subscriber.view)
             {
                 view.counters.unpinned();
             }

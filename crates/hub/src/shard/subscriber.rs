@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidegate_core::{Offset, Time, Wish};
+use tidegate_core::{Mode, Offset, Time, Wish};
 
-use super::command::{FeedId, SubscriberId, Written};
+use super::command::{SubscriberId, ViewId, Written};
 use super::pins::Pin;
 use crate::frame::{Coded, Frame};
+use crate::terms::Terms;
 
 /// The last version handed to a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +102,10 @@ pub(super) struct Ending {
 #[derive(Debug)]
 pub(super) struct Subscriber<S> {
     pub(super) id: SubscriberId,
-    pub(super) feed: FeedId,
+    pub(super) view: ViewId,
+    pub(super) terms: Terms,
+    /// It is told of no change before this.
+    pub(super) not_before: Time,
     pub(super) wish: Wish,
     /// Its place among the members of its feed.
     pub(super) place: usize,
@@ -124,6 +128,8 @@ pub(super) struct Subscriber<S> {
     pub(super) unproven: bool,
     pub(super) heartbeat: Duration,
     pub(super) last_sent: Time,
+    /// When its stream has to end.
+    pub(super) until: Option<Time>,
     pub(super) ending: Option<Box<Ending>>,
 }
 
@@ -140,6 +146,18 @@ impl<S> Subscriber<S> {
     /// Whether its connection takes something now.
     pub(super) fn is_open(&self) -> bool {
         self.sink.is_some() && !self.blocked
+    }
+
+    /// Whether it is told of no change yet, because it was told of one not long ago, or is about to be. `at`: how far it
+    /// is once all is written that is planned.
+    pub(super) fn is_held(&self, now: Time, at: Progress) -> bool {
+        let moves = matches!(at.cursor, Cursor::At(_)) && at.cursor != self.progress.cursor;
+        self.terms.rate.is_some() && (now < self.not_before || moves)
+    }
+
+    /// Whether there is nothing for it behind what is planned.
+    pub(super) fn has_all(&self, at: Progress) -> bool {
+        self.terms.mode == Mode::First && at.updated
     }
 
     /// Takes note of what the connection took of a plan: what was begun has been said, and what was not has not.

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::*;
-use crate::frame::Frame;
+use crate::encoded::Encoded;
 use crate::published::{Published, StatusView};
 use crate::stats::FeedCounters;
+use crate::terms::Terms;
 use http::HeaderMap;
 use tidegate_core::{
     Binding, Document, Epoch, Failure, FailureKind, Form, Position, State, Status, Validators, Version,
@@ -78,7 +79,8 @@ struct TestPort {
 }
 
 impl FeedPort for TestPort {
-    fn request_step(&self, from: Offset) {
+    fn request_step(&self, from: Offset, kind: Kind) {
+        assert_eq!(kind, Kind::Patch);
         self.steps.borrow_mut().push(from);
     }
     fn unsubscribed(&self, _: Wish) {
@@ -86,7 +88,7 @@ impl FeedPort for TestPort {
     }
 }
 
-const FEED: FeedId = FeedId(1);
+const FEED: ViewId = ViewId { feed: FeedId(1), view: 0 };
 
 fn at(ms: u64) -> Time {
     Time::from_start(Duration::from_millis(ms))
@@ -98,7 +100,19 @@ fn version(offset: u64, patched: bool) -> Arc<Published> {
     let document = Document::new(&text, Form::Json, 8).expect("a list of one number");
     let patch = patched.then(|| Bytes::from(format!("[\"to {offset}\"]")));
     let validators = Validators::of(&HeaderMap::new());
-    Arc::new(Published::new(Arc::new(Version::new(position, text, Form::Json, document, patch, validators))))
+    let version = Version::new(position, text, Form::Json, document, patch, validators);
+    Arc::new(Published::new(
+        Arc::new(version),
+        offset.checked_sub(1).filter(|before| *before > 0).map(Offset),
+    ))
+}
+
+/// A step from the first version to this one, whose patch says `text`.
+fn step(to: u64, text: &str) -> FeedCommand<TestPort> {
+    let position = Position { epoch: Epoch(1), offset: Offset(to), binding: Binding(1) };
+    let text = Bytes::from(format!("[\"{text}\"]"));
+    let step = Encoded::step(Kind::Patch, Offset(1), position, text);
+    FeedCommand::Step(FEED, Offset(1), Kind::Patch, Step::To(Arc::new(step)))
 }
 
 fn live(sequence: u64) -> StatusView {
@@ -154,7 +168,8 @@ impl Bench {
             id: SubscriberId(id),
             start,
             admitted: Box::new(move || waits),
-            feed: FEED,
+            view: FEED,
+            terms: Terms::USUAL,
             wish: Wish::NONE,
             port: self.port.clone(),
             head: head.clone(),
@@ -256,10 +271,9 @@ fn who_missed_several_versions_gets_one_step() {
         assert!(wire.take().is_empty(), "the step is being made");
     }
     assert_eq!(*bench.port.steps.borrow(), [Offset(1)], "asked for once for all");
-    let step = Step::Patch(Offset(4), Frame::new(Bytes::from_static(b"event: patch\nid: composed\n\n")));
-    bench.of_feed(FeedCommand::Step(FEED, Offset(1), step));
+    bench.of_feed(step(4, "composed"));
     for (id, wire) in (1..4).zip(&slow) {
-        assert_eq!(wire.take(), ["event: patch\nid: composed\n\n"]);
+        assert_eq!(wire.take(), ["event: patch\nid: 0000000000001.4.0000001\ndata: [\"composed\"]\n\n"]);
         bench.ready(id);
     }
     bench.publish(&version(5, true));
@@ -272,8 +286,7 @@ fn who_missed_several_versions_gets_one_step() {
 fn a_step_to_an_older_head_is_not_used() {
     let mut bench = Bench::new();
     let first = bench.attach(1, Start::At(Offset(1)), &version(3, true), live(1));
-    let step = Step::Patch(Offset(3), Frame::new(Bytes::from_static(b"event: patch\nid: to 3\n\n")));
-    bench.of_feed(FeedCommand::Step(FEED, Offset(1), step));
+    bench.of_feed(step(3, "to 3"));
     assert_eq!(kinds(&first.take()), ["patch"]);
     bench.publish(&version(4, true));
     let second = bench.attach(2, Start::At(Offset(1)), &version(4, true), live(1));
@@ -399,8 +412,7 @@ fn what_is_conflated_is_counted() {
     }
     wire.take();
     bench.ready(1);
-    let step = Step::Patch(Offset(4), Frame::new(Bytes::from_static(b"event: patch\nid: composed\n\n")));
-    bench.of_feed(FeedCommand::Step(FEED, Offset(1), step));
+    bench.of_feed(step(4, "composed"));
     let stats = bench.counters.read();
     assert_eq!((stats.patches, stats.joined, stats.conflated), (1, 0, 2));
 }

@@ -254,6 +254,9 @@ impl Client {
                 }
                 self.update(position, patched, false, book);
             }
+            Ok(Message::Merge { .. }) => {
+                book.violated(Promise::NeverWrong, format!("nobody asked for this: {event:?}"))
+            }
             Ok(Message::Status(status)) => self.told(status, book),
             Ok(Message::Unknown) => {
                 book.violated(Promise::NeverWrong, format!("an unknown event: {event:?}"))

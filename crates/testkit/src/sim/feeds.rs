@@ -13,8 +13,9 @@ use tidegate_core::{
     WindowLimits, Wish, json,
 };
 use tidegate_hub::owner::{Lineage, Message, Owner, PortFactory, ShardIndex};
-use tidegate_hub::shard::{FeedId, FeedPort};
+use tidegate_hub::shard::{FeedId, FeedPort, ViewId};
 use tidegate_hub::{FetchRequest, Fetched, Origin, Route};
+use tidegate_wire::Kind;
 
 use super::api::Api;
 use super::script::Setup;
@@ -33,19 +34,19 @@ pub(super) type Outbox = Rc<RefCell<Vec<(usize, ShardIndex, Message)>>>;
 
 pub(super) struct SimPort {
     resource: usize,
-    feed: FeedId,
+    view: ViewId,
     shard: ShardIndex,
     outbox: Outbox,
 }
 
 impl FeedPort for SimPort {
-    fn request_step(&self, from: Offset) {
-        let message = Message::StepFrom(self.feed, self.shard, from);
+    fn request_step(&self, from: Offset, kind: Kind) {
+        let message = Message::StepFrom(self.view, self.shard, from, kind);
         self.outbox.borrow_mut().push((self.resource, self.shard, message));
     }
 
     fn unsubscribed(&self, wish: Wish) {
-        let message = Message::Unsubscribed(self.feed, self.shard, wish);
+        let message = Message::Unsubscribed(self.view, self.shard, wish);
         self.outbox.borrow_mut().push((self.resource, self.shard, message));
     }
 }
@@ -58,8 +59,8 @@ pub(super) struct SimPorts {
 impl PortFactory for SimPorts {
     type Port = SimPort;
 
-    fn port(&self, feed: FeedId, shard: ShardIndex) -> SimPort {
-        SimPort { resource: self.resource, feed, shard, outbox: self.outbox.clone() }
+    fn port(&self, view: ViewId, shard: ShardIndex) -> SimPort {
+        SimPort { resource: self.resource, view, shard, outbox: self.outbox.clone() }
     }
 }
 
@@ -121,7 +122,13 @@ impl Resource {
             fields.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer of-the-model"));
         }
         let none = Vary::none();
-        let rules = SharingRules { scope: &route.scope, policy: &route.sharing, vary: &none, nonce: 0 };
+        let rules = SharingRules {
+            scope: &route.scope,
+            policy: &route.sharing,
+            identity: None,
+            vary: &none,
+            nonce: 0,
+        };
         let request = SharedRequest::new(Asked::get(&format!("/resource/{index}"), &fields), rules);
         Resource {
             index,

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tidegate_core::caching::Demand;
 use tidegate_core::{Fetching, Jitter, Outcome, Position, Time, Wish};
-use tidegate_hub::owner::{Action, Current, Message, Reason, Reply, Resume, ShardIndex};
+use tidegate_hub::owner::{Action, Current, Message, Newcomer, Reason, Reply, Resume, ShardIndex};
 use tidegate_hub::shard::{Command, Opening, Shard, SubscriberId};
-use tidegate_hub::{Clock, Coding, Fetched};
+use tidegate_hub::{Clock, Coding, Fetched, Terms};
 use tidegate_wire::State;
 use tokio::sync::oneshot;
 
@@ -247,7 +247,8 @@ impl World {
         let resume: Resume = self.clients[index].connect(id, answer, with, foreign);
         let coding = self.clients[index].coding();
         let wish = wish_of(index, &self.setup);
-        let message = Message::Subscribe { id, shard, resume, coding, wish, reply };
+        let newcomer = Newcomer { id, shard, resume, coding, wish, terms: Terms::USUAL, selection: None };
+        let message = Message::Subscribe { newcomer, reply };
         let resource = index % self.resources.len();
         self.send(Way::ClientToOwner(index), Event::ToOwner(resource, message));
     }

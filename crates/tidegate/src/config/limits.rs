@@ -21,10 +21,14 @@ pub struct Limits {
     pub max_streams: Sourced<usize>,
     /// The most streams of one feed at once.
     pub max_streams_per_feed: Sourced<usize>,
+    /// The most streams on one connection that carries several.
+    pub max_subscriptions: Sourced<usize>,
     /// The most connections of clients at once, those of streams included.
     pub max_connections: Sourced<usize>,
     /// The most connections of one address at once; of IPv6, of one /64 network.
     pub max_connections_per_address: Sourced<usize>,
+    /// The most requests, streams included, of one connection of HTTP/2 at once; 0 where it is not spoken.
+    pub max_h2_streams: Sourced<usize>,
     /// The most connections that are accepted in a second.
     pub max_connects_per_second: Sourced<usize>,
     /// The most bytes of a stream that the system holds for a slow client.
@@ -41,6 +45,8 @@ pub struct Limits {
     pub window_versions: Sourced<usize>,
     /// How long a client may take for the head of a request.
     pub request_head_timeout: Sourced<Duration>,
+    /// How long a plain read may wait for something newer.
+    pub max_wait: Sourced<Duration>,
 }
 
 /// Connections beside those of streams, where nothing is written.
@@ -55,9 +61,11 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit
     let private_feeds = reader.count_or_auto(fields, "max_private_feeds");
     let max_streams = reader.count(fields, "max_streams");
     let per_feed = reader.count_or_auto(fields, "max_streams_per_feed");
+    let max_subscriptions = reader.count(fields, "max_subscriptions");
     let connections = reader.count_or_auto(fields, "max_connections");
     let per_address = reader.count_or_auto(fields, "max_connections_per_address");
     let per_second = reader.count(fields, "max_connects_per_second");
+    let max_h2_streams = reader.count(fields, "max_h2_streams");
     let send_buffer = reader.size(fields, "send_buffer");
     let max_pinned = reader.size(fields, "max_pinned");
     let memory = reader.size_or_auto(fields, "memory");
@@ -65,6 +73,7 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit
     let window = reader.size(fields, "window");
     let window_versions = reader.count(fields, "window_versions");
     let request_head_timeout = reader.time(fields, "request_head_timeout");
+    let max_wait = reader.time(fields, "max_wait");
     let streams = max_streams?;
     let feeds = max_feeds?;
     let private_feeds = or_auto(private_feeds?, &feeds, |feeds| feeds.div_ceil(2));
@@ -83,9 +92,11 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit
         max_private_feeds: private_feeds.value,
         max_streams: streams.value,
         max_streams_per_feed: per_feed.value,
+        max_subscriptions: max_subscriptions?.value,
         max_connections: max_connections.value,
         max_connections_per_address: per_address.value,
         max_connects_per_second: per_second?.value,
+        max_h2_streams: max_h2_streams?.value,
         send_buffer: send_buffer?.value,
         max_pinned: max_pinned?.value,
         memory: memory?.value,
@@ -93,6 +104,7 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit
         window: window?.value,
         window_versions: window_versions?.value,
         request_head_timeout: request_head_timeout?.value,
+        max_wait: max_wait?.value,
     })
 }
 

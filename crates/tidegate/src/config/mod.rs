@@ -44,6 +44,7 @@ mod tls;
 mod url;
 mod validity;
 mod value;
+mod verifier;
 
 #[cfg(test)]
 mod tests;
@@ -70,9 +71,9 @@ pub use open::OpenConfig;
 pub use origin::{OriginConfig, OriginName, TimeOuts};
 pub use origin_tls::{Authorities, OriginTls};
 pub use pace::PaceSettings;
-pub use pattern::PathPattern;
+pub use pattern::{PathPattern, Template};
 pub use quantity::{ByteSize, display_duration, parse_duration, parse_size};
-pub use route::{LivePolicy, RouteConfig, RoutePolicy};
+pub use route::{LivePolicy, OWN, RouteConfig, RoutePolicy};
 pub use settings::settings;
 pub use sharing::SharingSettings;
 pub use source::{Location, Place, mask_userinfo};
@@ -80,6 +81,7 @@ pub use tls::{MaterialError, Tls};
 pub use url::{CorsOrigins, OriginUrl, WebOrigin};
 pub use validity::{Validity, day_and_time};
 pub use value::{AllowError, HeaderError, PatternError, PointerError, Sourced, UrlError, ValueError};
+pub use verifier::{CallerConfig, VerifierConfig};
 
 use tidegate_wire::Timestamp;
 
@@ -93,6 +95,8 @@ pub struct Config {
     pub listen: Sourced<SocketAddr>,
     /// Which pages of other web origins may read answers.
     pub cors: CorsOrigins,
+    /// Whether clients are told what is live and how it is read.
+    pub describe: Sourced<bool>,
     /// The material for TLS; `None` where clients are served over plain HTTP.
     pub tls: Option<Tls>,
     /// The bounds of memory and of connections.
@@ -154,20 +158,26 @@ impl Config {
         reader.unknown_keys(&top);
         let listen = reader.value(&top, "listen", |text| text.parse().map_err(|_| ValueError::Address));
         let cors = cors::read(&mut reader, &top);
+        let describe = reader.value(&top, "describe", route::parse_flag);
         let tls_table = reader.table(&top, Section::Tls);
         let tls = tls::read(&mut reader, &tls_table, folder);
         let limits_table = reader.table(&top, Section::Limits);
         let limits = limits::read(&mut reader, &limits_table);
         let origin_tables = reader.tables(&top, Section::Origin);
         let origins = origin::read(&mut reader, &origin_tables, folder);
+        let verifier_tables = reader.any_tables(&top, Section::Verifier);
+        let verifiers = verifier::read(&mut reader, &verifier_tables);
         let route_tables = reader.tables(&top, Section::Route);
-        let routes = route::read(&mut reader, &route_tables, &origins, folder);
+        let routes = route::read(&mut reader, &route_tables, &origins, &verifiers, folder);
         let open_table = reader.table(&top, Section::Open);
         let open = open::read(&mut reader, &open_table, folder);
         let mut errors = reader.errors;
-        if let (true, Some(listen), Some(cors), Some(limits)) = (errors.is_empty(), listen, cors, limits) {
+        if let (true, Some(listen), Some(cors), Some(describe), Some(limits)) =
+            (errors.is_empty(), listen, cors, describe, limits)
+        {
             let origins = origins.into_iter().filter_map(origin::OriginDraft::finish).collect();
-            return Ok(Self { listen: listen.value, cors, tls, limits, origins, routes, open });
+            let (listen, describe) = (listen.value, describe.value);
+            return Ok(Self { listen, cors, describe, tls, limits, origins, routes, open });
         }
         errors.sort_by_key(|error| match &error.place {
             Place::File(at) => (at.line, at.column),
@@ -214,11 +224,14 @@ impl Config {
         Ok(config)
     }
 
-    /// What is right and yet will not do at a moment: certificates that are not valid then.
+    /// What is right and yet will not do: certificates that are not valid at that moment, callers that are divided for
+    /// nothing.
     pub fn warnings_at(&self, now: Timestamp) -> Vec<String> {
         let to_clients = self.tls.iter().filter_map(|tls| tls.problem_at(now, "clients do"));
         let shown = self.origins.iter().filter_map(|origin| origin.tls.client.as_ref());
-        to_clients.chain(shown.filter_map(|tls| tls.problem_at(now, "its origin does"))).collect()
+        let to_origins = shown.filter_map(|tls| tls.problem_at(now, "its origin does"));
+        let untold = self.routes.iter().filter_map(RouteConfig::untold);
+        to_clients.chain(to_origins).chain(untold).collect()
     }
 
     /// The scheme of the URLs under which clients are served.

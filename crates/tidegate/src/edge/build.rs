@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use http::header::ORIGIN;
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -9,14 +10,17 @@ use tidegate_core::{Expect, Policy, SharingPolicy, Vary, WindowLimits, json};
 use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Origin, Route};
 
 use super::Gateway;
+use super::carried::{CarriedLimits, Events};
 use super::content::Reads;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
+use super::identity::Guard;
 use super::open::Open;
+use super::own::Own;
 use super::tls;
 use crate::config::{
-    ByteSize, Config, CorsOrigins, CredentialConfig, HostPattern, HttpVersions, LivePolicy, OpenConfig,
-    OriginConfig, PathPattern, PlaceText, RouteConfig,
+    ByteSize, CallerConfig, Config, CorsOrigins, CredentialConfig, HostPattern, HttpVersions, LivePolicy,
+    OpenConfig, OriginConfig, PathPattern, PlaceText, RouteConfig,
 };
 use crate::expect::Expecting;
 use crate::origin::{
@@ -24,6 +28,10 @@ use crate::origin::{
     OriginSettings, Place, SecretStyle,
 };
 use crate::proxy::Tunnels;
+
+/// The most time without a byte on a connection that carries several subscriptions, whatever routes they are of: below what
+/// proxies usually wait.
+const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How many other origins the redirects of one may lead to at a time.
 const MAX_REDIRECTED: usize = 64;
@@ -121,26 +129,36 @@ impl Gateway {
             let live = live.map(Arc::new);
             let (host, pattern) = (HostPattern::clone(&host), PathPattern::clone(&pattern));
             let reads = route.live().map(reads).unwrap_or_default();
-            Some(GatewayRoute { host, pattern, origin, live, reads })
+            let guard = route.callers.as_ref().map(guard);
+            Some(GatewayRoute { host, pattern, origin, live, reads, guard })
         };
         let routes = config.routes.iter().filter_map(route).collect();
         let open = match &config.open {
             Some(open) => Some(self::open(open, max_body, window, max_streams, considered, &totals)?),
             None => None,
         };
+        // The setting's most is far below.
+        let max_h2_streams = u32::try_from(*config.limits.max_h2_streams).unwrap_or(u32::MAX);
+        let tls = config.tls.as_ref().map(|tls| tls::server_config(tls, max_h2_streams > 0));
         Ok(Gateway {
             hub,
             routes,
             open,
+            own: Own::new(config),
             totals,
             cors: Cors::new(config.cors.clone()),
+            carried: CarriedLimits { subscriptions: *config.limits.max_subscriptions, heartbeat: HEARTBEAT },
+            events: Events::default(),
             tunnels: Tunnels::default(),
             head_timeout: *config.limits.request_head_timeout,
+            max_h2_streams,
+            max_wait: *config.limits.max_wait,
             send_buffer: in_memory(*config.limits.send_buffer),
-            tls: config.tls.as_ref().map(tls::server_config).transpose().map_err(BuildError::Tls)?,
+            tls: tls.transpose().map_err(BuildError::Tls)?,
             limits: (&config.limits).into(),
             memory: *config.limits.memory,
             pressure: OnceLock::new(),
+            itself: OnceLock::new(),
         })
     }
 }
@@ -158,6 +176,17 @@ fn credentials(config: &CredentialConfig) -> CredentialSettings {
         style: if *oauth2.in_body { SecretStyle::Post } else { SecretStyle::Basic },
     });
     CredentialSettings { fields: fields.collect(), oauth2 }
+}
+
+/// What a route asks of its callers.
+fn guard(callers: &CallerConfig) -> Guard {
+    let told = callers.headers.iter().map(|(name, claim)| (HeaderName::clone(name), String::clone(claim)));
+    Guard {
+        name: callers.verifier.name.as_str().to_owned(),
+        verifier: callers.verifier.verifier.clone(),
+        partition_by: callers.partition_by.iter().map(|claim| String::clone(claim)).collect(),
+        told: told.collect(),
+    }
 }
 
 /// The open mode, whose feeds are counted together.

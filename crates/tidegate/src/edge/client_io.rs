@@ -1,6 +1,6 @@
 //! A client's connection, plain or over TLS, and how it leaves for a shard.
 
-use std::io::{self, ErrorKind, IoSlice, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use super::http2::ALPN;
+
 /// A client's connection.
 #[derive(Debug)]
 pub(super) enum ClientIo {
@@ -20,6 +22,52 @@ pub(super) enum ClientIo {
 }
 
 impl ClientIo {
+    /// Whether both ends agreed on HTTP/2 (ALPN).
+    pub(super) fn agreed_on_http2(&self) -> bool {
+        match self {
+            ClientIo::Plain(_) => false,
+            ClientIo::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(ALPN),
+        }
+    }
+
+    /// Has the kernel hold no more than about so many bytes that it has not sent yet, where it knows how.
+    pub(super) fn hold_unsent(&self, bytes: usize) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            let socket = match self {
+                ClientIo::Plain(socket) => socket,
+                ClientIo::Tls(stream) => stream.get_ref().0,
+            };
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            socket2::SockRef::from(socket).set_tcp_notsent_lowat(bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Gives it to a shard to talk with its client, which lets the kernel hold `send_buffer` bytes of it. Comes with what
+    /// was read of it and decrypted before. `keep` lives as long as it does.
+    pub(super) fn into_talking_connection(
+        self,
+        send_buffer: usize,
+        keep: Box<dyn Send>,
+    ) -> io::Result<(Connection, Bytes)> {
+        let mut read = Vec::new();
+        let (socket, secure) = match self {
+            ClientIo::Plain(socket) => (socket, None),
+            ClientIo::Tls(stream) => {
+                let (socket, mut tls) = stream.into_inner();
+                let state = tls.process_new_packets().map_err(invalid)?;
+                read.resize(state.plaintext_bytes_to_read(), 0);
+                tls.reader().read_exact(&mut read)?;
+                let secure: Box<dyn Secure> = Box::new(Encrypted { tls, heard: 0 });
+                (socket, Some(secure))
+            }
+        };
+        let socket = socket.into_std()?;
+        socket2::SockRef::from(&socket).set_send_buffer_size(send_buffer)?;
+        Ok((Connection { socket, secure, keep }, read.into()))
+    }
+
     /// Gives it to a shard, which lets the kernel hold `send_buffer` bytes of it. `keep` lives as long as it does.
     pub(super) fn into_connection(self, send_buffer: usize, keep: Box<dyn Send>) -> io::Result<Connection> {
         let (socket, secure) = match self {
@@ -179,6 +227,23 @@ impl Secure for Encrypted {
         }
         // An answer to what came, such as new keys; what does not go now goes with what follows.
         self.pass_on(socket).map(|_| ())
+    }
+
+    fn read(&mut self, mut socket: &mut dyn Socket, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.tls.reader().read(buffer) {
+                // Decrypted before.
+                Ok(read) if read > 0 => return Ok(read),
+                Ok(_) => return Ok(0),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+            if self.tls.read_tls(&mut socket)? == 0 {
+                return Ok(0);
+            }
+            self.tls.process_new_packets().map_err(invalid)?;
+            self.pass_on(socket)?;
+        }
     }
 
     fn finish(&mut self, socket: &mut dyn Socket) -> io::Result<bool> {

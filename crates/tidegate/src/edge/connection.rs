@@ -6,6 +6,8 @@
 //!             503, closed            hyper ─▶ a stream, nothing else under way ─┘
 //!                                      └────▶ answers, and streams that cannot leave
 //! ```
+//!
+//! A connection of HTTP/2, which the front door knows by its preface and TLS by ALPN, stays with hyper for good.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +18,7 @@ use http::uri::Scheme;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use rustls::ServerConfig;
-use tidegate_hub::{Body, Way};
+use tidegate_hub::{Body, Subscription, Way};
 use tidegate_wire::{Problem, ProblemKind};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -31,6 +33,7 @@ use super::client_io::ClientIo;
 use super::door::{self, First};
 use super::gate::{Exit, Gate, Leaving};
 use super::gateway::Decided;
+use super::http2::{self, Terms};
 use super::refused_sockets::RefusedSockets;
 use super::server::{accept_until, drain, with_hyper};
 use super::{Gateway, answer, stream, tls};
@@ -53,6 +56,8 @@ impl Gateway {
     pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
         let pressure = memory::start(self.memory);
         self.watch_memory(pressure.clone());
+        // A second listener has the same gateway.
+        let _ = self.itself.set(Arc::downgrade(&self));
         let admission = Admission::new(self.limits).under(pressure.clone());
         let refused = RefusedSockets::default();
         let acceptor = self.tls.clone().map(|config: Arc<ServerConfig>| TlsAcceptor::from(config));
@@ -114,6 +119,9 @@ impl Listening {
         let mut read = BytesMut::with_capacity(USUAL_HEAD);
         let begun = async {
             let mut io = self.encrypted(socket).await?;
+            if io.agreed_on_http2() {
+                return Ok((io, First::Http2));
+            }
             let first = tokio::select! {
                 biased;
                 first = door::first(&mut io, &mut read) => first?,
@@ -139,7 +147,12 @@ impl Listening {
                 let response = answer::problem(&problem, None);
                 Box::pin(self.hyper(io, door::again(read), Some(closing(response)), client, admitted)).await;
             }
-            First::Other => Box::pin(self.hyper(io, door::again(read), None, client, admitted)).await,
+            First::Http2 if self.speaks_http2(&io) => {
+                Box::pin(self.http2(io, door::again(read), client, admitted)).await;
+            }
+            First::Http2 | First::Other => {
+                Box::pin(self.hyper(io, door::again(read), None, client, admitted)).await;
+            }
         }
     }
 
@@ -211,6 +224,29 @@ impl Listening {
         }
     }
 
+    /// Whether HTTP/2 may be spoken on a connection that begins with it. Over TLS that has to be agreed on
+    /// (RFC 9113 §3.2).
+    fn speaks_http2(&self, io: &ClientIo) -> bool {
+        self.gateway.max_h2_streams > 0 && (self.tls.is_none() || io.agreed_on_http2())
+    }
+
+    /// Serves a connection that speaks HTTP/2. Its streams go through it beside other answers, and never leave.
+    async fn http2(self: Arc<Self>, io: ClientIo, again: Bytes, client: Client, admitted: Admitted) {
+        let gateway = &self.gateway;
+        if let Err(error) = io.hold_unsent(gateway.send_buffer) {
+            return debug!(%error, client = %client.address, "the connection is gone already");
+        }
+        let terms = Terms { max_streams: gateway.max_h2_streams, idle: gateway.head_timeout };
+        let (clock, address) = (gateway.hub.clock(), client.address);
+        let gate = Gate::new(io, admitted, again, Exit::default());
+        let listening = self.clone();
+        let answer = move |request| {
+            let (gateway, client) = (listening.gateway.clone(), client.clone());
+            async move { through(gateway.decide(request, &client).await) }
+        };
+        http2::serve(gate, answer, terms, clock, &self.stop, address).await;
+    }
+
     async fn answer(
         &self,
         request: Request<Body>,
@@ -228,11 +264,24 @@ impl Listening {
                 let wire = stream::wire_head(&head, SystemTime::now());
                 match exit.leave(Leaving { subscription, head: wire }, &ending) {
                     Ok(response) => response,
-                    Err(stays) => head.map(|()| stays.subscription.into_body().boxed_unsync()),
+                    Err(stays) => inside(stays.subscription, head),
                 }
             }
         }
     }
+}
+
+/// The answer where a stream cannot have the connection.
+fn through(decided: Decided) -> Response<Body> {
+    match decided {
+        Decided::Answer(response) => response,
+        Decided::Stream(subscription, head, _) => inside(subscription, head),
+    }
+}
+
+/// A stream as the body of an answer.
+fn inside(subscription: Subscription, head: Response<()>) -> Response<Body> {
+    head.map(|()| subscription.into_body().boxed_unsync())
 }
 
 /// The answer to a request for a stream with something behind it, which would never be answered.

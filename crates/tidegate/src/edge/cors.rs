@@ -15,8 +15,8 @@ use super::answer;
 use crate::config::CorsOrigins;
 
 /// What a script may read of an answer besides what it always may.
-const EXPOSED: &str =
-    "Age, Cache-Status, Content-Length, ETag, Link, Location, Retry-After, Tidegate-Content-Type, Via";
+const EXPOSED: &str = "Age, Cache-Status, Content-Length, ETag, Link, Location, Preference-Applied, Retry-After, Subscribe, \
+                       Tidegate-Content-Type, Via";
 
 /// How long a browser may remember a preflight, in seconds; Chromium's own limit.
 const MAX_AGE: &str = "7200";
@@ -29,6 +29,15 @@ impl Cors {
     /// The policy for these origins.
     pub(super) fn new(origins: CorsOrigins) -> Cors {
         Cors(origins)
+    }
+
+    /// Whether pages of this origin may read here, though it is another's.
+    pub(super) fn allows(&self, origin: &str) -> bool {
+        match &self.0 {
+            CorsOrigins::None => false,
+            CorsOrigins::Any => true,
+            listed => listed.allows(origin),
+        }
     }
 
     /// What an answer to a request from `origin` has to say, if cross-origin access is on at all.

@@ -8,14 +8,15 @@ use std::io;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::header::{
-    ACCEPT, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
-    UPGRADE,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, Uri, Version};
 use tidegate_core::negotiation;
 use tidegate_hub::Body;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::asks::SUBSCRIBE;
+use super::http2::PREFACE;
 use crate::origin::no_body;
 
 /// The longest head that is read here, in bytes. A longer one goes to hyper, which has a limit of its own.
@@ -28,6 +29,8 @@ const MOST_FIELDS: usize = 64;
 pub(super) enum First {
     /// A request that wants a stream, and how many bytes its head has.
     Stream(Box<Request<Body>>, usize),
+    /// The preface of HTTP/2, whole.
+    Http2,
     /// Two readers could take it for two different things; why.
     Ambiguous(&'static str),
     /// Something else.
@@ -43,6 +46,13 @@ pub(super) async fn first<I: AsyncRead + Unpin>(io: &mut I, read: &mut BytesMut)
         if io.read_buf(read).await? == 0 {
             // The rest will never come; hyper would say the same of a part.
             return Ok(First::Nothing);
+        }
+        let known = read.len().min(PREFACE.len());
+        if read[..known] == PREFACE[..known] {
+            match known == PREFACE.len() {
+                true => return Ok(First::Http2),
+                false => continue,
+            }
         }
         if !is_plausible(read, before) || read.len() > MOST_HEAD {
             return Ok(First::Other);
@@ -116,12 +126,7 @@ fn names_upgrade(fields: &HeaderMap) -> bool {
 
 /// Whether it is worth asking the gateway: it decides by more than what is looked at here.
 fn may_want_a_stream(target: &str, fields: &HeaderMap) -> bool {
-    let named = fields.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok()).any(|line| {
-        line.split(',').any(|range| {
-            let media = range.split(';').next().unwrap_or_default().trim();
-            media.eq_ignore_ascii_case(negotiation::EVENT_STREAM)
-        })
-    });
+    let named = negotiation::names_stream(fields) || fields.contains_key(SUBSCRIBE);
     named || target.split_once('?').is_some_and(|(_, query)| query.contains("tidegate."))
 }
 
@@ -178,6 +183,7 @@ mod tests {
     fn name(first: &First) -> &'static str {
         match first {
             First::Stream(..) => "stream",
+            First::Http2 => "http2",
             First::Ambiguous(_) => "ambiguous",
             First::Other => "other",
             First::Nothing => "nothing",
@@ -193,6 +199,8 @@ mod tests {
             ("GET /a HTTP/1.1\r\nHost: h\r\nAccept: a/b, Text/Event-Stream;q=1\r\n\r\n".to_owned(), "stream"),
             ("GET /a?tidegate.accept=text%2Fevent-stream HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(), "stream"),
             ("GET /a HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n".to_owned(), "stream"),
+            ("GET /a HTTP/1.1\r\nHost: h\r\nAccept: application/x-ndjson\r\n\r\n".to_owned(), "stream"),
+            ("GET /a HTTP/1.1\r\nHost: h\r\nSubscribe: true\r\n\r\n".to_owned(), "stream"),
             ("GET /a HTTP/1.1\r\nHost: h\r\nAccept: application/json\r\n\r\n".to_owned(), "other"),
             (format!("HEAD /a HTTP/1.1\r\n{stream}\r\n"), "other"),
             (format!("GET http://h/a HTTP/1.1\r\n{stream}\r\n"), "other"),
@@ -213,6 +221,10 @@ mod tests {
             (format!("GET /a b HTTP/1.1\r\n{stream}\r\n"), "other"),
             (format!("GET /a HTTP/1.1\r\n{stream}\r\nGET /b HTTP/1.1\r\n"), "stream"),
             (format!("\r\nGET /a HTTP/1.1\r\n{stream}\r\n"), "other"),
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}".to_owned(), "http2"),
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n".to_owned(), "nothing"),
+            ("PRI * HTTP/2.0\r\nHost: h\r\n\r\n".to_owned(), "other"),
+            (format!("PRI /a HTTP/1.1\r\n{stream}\r\n"), "other"),
             ("\u{16}\u{3}\u{1}".to_owned(), "other"),
             (String::new(), "nothing"),
             ("GET /a HTTP/1.1\r\nhost:".to_owned(), "nothing"),

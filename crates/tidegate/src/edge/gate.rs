@@ -89,10 +89,10 @@ impl Exit {
     }
 
     /// Takes the connection out of hyper's hands, if it can be now: gives the answer for hyper.
-    pub(super) fn leave(&self, leaving: Leaving, ending: &Ending) -> Result<Response<Body>, Leaving> {
+    pub(super) fn leave(&self, leaving: Leaving, ending: &Ending) -> Result<Response<Body>, Box<Leaving>> {
         let mut state = self.state();
         if state.unsent || state.leaving.is_some() || !ending.is(&state.tail, b"\r\n\r\n") {
-            return Err(leaving);
+            return Err(Box::new(leaving));
         }
         state.leaving = Some(leaving);
         let mut response = answer::empty(StatusCode::OK);
@@ -116,6 +116,12 @@ impl Gate {
     /// A connection of which `again` was read already.
     pub(super) fn new(io: ClientIo, admitted: Admitted, again: Bytes, exit: Exit) -> Gate {
         Gate { io: Some((io, admitted)), again, exit }
+    }
+
+    /// The connection, once hyper has let go of it for another protocol, and what was read of it and not read again.
+    pub(super) fn into_parts(mut self) -> Option<(ClientIo, Admitted, Bytes)> {
+        let (io, admitted) = self.io.take()?;
+        Some((io, admitted, std::mem::take(&mut self.again)))
     }
 
     fn io(&mut self) -> io::Result<Pin<&mut ClientIo>> {

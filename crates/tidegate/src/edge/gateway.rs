@@ -1,33 +1,33 @@
 //! The gateway: which way a request goes.
 
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http::header::{HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use rustls::ServerConfig;
-use tidegate_core::caching::{Demand, Forward};
-use tidegate_core::negotiation::{self, Reading};
-use tidegate_core::{Asked, Position};
-use tidegate_hub::{
-    Body, FeedCounters, FeedReport, FeedStats, Hub, Refused, Route, Subscription, Wanted, WayStats,
-};
+use tidegate_core::Position;
+use tidegate_hub::{Body, FeedCounters, FeedReport, FeedStats, Hub, Route, Subscription, WayStats};
 use tidegate_wire::{Problem, ProblemKind};
 use tokio::sync::watch;
 use tracing::debug;
 
 use super::admission::AdmissionLimits;
+use super::asks::{self, Ask};
+use super::carried::{CarriedLimits, Events};
 use super::content::{self, Content, Reads};
 use super::cors::Cors;
 use super::gate::Ending;
+use super::identity::{Caller, Guard, keep_private};
+use super::live::Live;
 use super::open::Open;
-use super::query::{self, RESERVED, Reserved, UnknownParameter};
+use super::own::Own;
 use super::writes::Write;
-use super::{answer, asked, cache_status, plain, refusal, stream};
+use super::{answer, asked, cache_status, plain, query, refusal};
 use crate::config::{ByteSize, HostPattern, OrAuto, PathPattern};
 use crate::memory::Pressure;
-use crate::origin::{HttpOrigin, no_body, was_here};
+use crate::origin::{HttpOrigin, was_here};
 use crate::proxy::{self, Client, Tunnels};
 
 /// A gateway that is ready to answer.
@@ -36,11 +36,19 @@ pub struct Gateway {
     pub(super) routes: Vec<GatewayRoute>,
     /// Present where clients may name URLs themselves.
     pub(super) open: Option<Open>,
+    /// What the gateway answers itself.
+    pub(super) own: Own,
     /// The counts of all live routes together.
     pub(super) totals: Arc<FeedCounters>,
     pub(super) cors: Cors,
+    pub(super) carried: CarriedLimits,
+    pub(super) events: Events,
     pub(super) tunnels: Tunnels,
     pub(super) head_timeout: Duration,
+    /// Requests that a connection of HTTP/2 may have at once; 0 where the gateway does not speak it.
+    pub(super) max_h2_streams: u32,
+    /// How long a plain read may wait for something newer.
+    pub(super) max_wait: Duration,
     /// What the kernel may hold of a stream, in bytes.
     pub(super) send_buffer: usize,
     pub(super) tls: Option<Arc<ServerConfig>>,
@@ -48,6 +56,8 @@ pub struct Gateway {
     pub(super) memory: OrAuto<ByteSize>,
     /// Set when the gateway begins to serve.
     pub(super) pressure: OnceLock<watch::Receiver<Pressure>>,
+    /// Itself, for what outlives a request; set when the gateway begins to serve.
+    pub(super) itself: OnceLock<Weak<Gateway>>,
 }
 
 pub(super) struct GatewayRoute {
@@ -58,6 +68,8 @@ pub(super) struct GatewayRoute {
     pub(super) live: Option<Arc<Route>>,
     /// What its reads are.
     pub(super) reads: Reads,
+    /// Present where its callers are verified.
+    pub(super) guard: Option<Guard>,
 }
 
 /// What becomes of a request.
@@ -66,23 +78,6 @@ pub(super) enum Decided {
     Answer(Response<Body>),
     /// It becomes a stream, with this head; and what the request ended with.
     Stream(Subscription, Response<()>, Ending),
-}
-
-/// A request that is to be answered from the hub.
-struct Live<'a> {
-    route: &'a Arc<Route>,
-    method: Method,
-    target: &'a str,
-    fields: HeaderMap,
-    content: Bytes,
-    reserved: &'a Reserved,
-}
-
-impl<'a> Live<'a> {
-    fn wanted(&self) -> Wanted<'_> {
-        let Live { route, method, target, fields, content, .. } = self;
-        Wanted { route, asked: Asked { method, target, fields, body: content } }
-    }
 }
 
 impl Gateway {
@@ -112,7 +107,7 @@ impl Gateway {
         let _ = self.pressure.set(pressure);
     }
 
-    fn is_short_of_memory(&self) -> bool {
+    pub(super) fn is_short_of_memory(&self) -> bool {
         self.pressure.get().is_some_and(|pressure| *pressure.borrow() >= Pressure::Refuse)
     }
 
@@ -130,8 +125,16 @@ impl Gateway {
         self.routes.iter().find(|route| route.host.matches(host) && route.pattern.matches(path))
     }
 
-    /// Decides what becomes of one request.
-    pub(super) async fn decide(&self, request: Request<Body>, client: &Client) -> Decided {
+    /// Decides what becomes of one request. In a box, because it may lead to other requests, which are decided on here.
+    pub(super) fn decide<'a>(
+        &'a self,
+        request: Request<Body>,
+        client: &'a Client,
+    ) -> Pin<Box<dyn Future<Output = Decided> + Send + 'a>> {
+        Box::pin(self.decide_now(request, client))
+    }
+
+    async fn decide_now(&self, request: Request<Body>, client: &Client) -> Decided {
         let origin = request.headers().get(ORIGIN).cloned();
         if let Some(preflight) = self.cors.preflight(request.method(), request.headers()) {
             return Decided::Answer(preflight);
@@ -156,6 +159,13 @@ impl Gateway {
             let detail = "a request that this gateway sent came back to it: some origin leads here";
             return refused(&Problem::new(ProblemKind::LoopDetected).with_detail(detail));
         }
+        let request = match self.answer_carried(request, client).await {
+            Ok(response) => return Decided::Answer(response),
+            Err(request) => request,
+        };
+        if Own::is_for(request.uri().path()) {
+            return self.answer_own(request).await;
+        }
         if let Some(open) = self.open.as_ref().filter(|_| Open::is_for(request.uri().path())) {
             return self.answer_open(open, request, client).await;
         }
@@ -163,22 +173,48 @@ impl Gateway {
             let detail = format!("no route matches {}", request.uri().path());
             return refused(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
         };
-        self.answer_on(route, request, client).await
+        let Some(guard) = &route.guard else {
+            return self.answer_on(route, request, client, &Caller::default()).await;
+        };
+        self.answer_known(route, guard, request, client).await
     }
 
-    /// Answers a request on the route that it is for.
+    /// Answers a request on a route that verifies its callers.
+    async fn answer_known(
+        &self,
+        route: &GatewayRoute,
+        guard: &Guard,
+        mut request: Request<Body>,
+        client: &Client,
+    ) -> Decided {
+        // By the machine's clock as it is now: tokens are dated by the issuer's.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut decided = match guard.admit(&mut request, now) {
+            Ok(caller) => self.answer_on(route, request, client, &caller).await,
+            Err(refusal) => Decided::Answer(*refusal),
+        };
+        match &mut decided {
+            Decided::Answer(response) if response.status().is_informational() => {}
+            Decided::Answer(response) => keep_private(response.headers_mut()),
+            Decided::Stream(_, head, _) => keep_private(head.headers_mut()),
+        }
+        decided
+    }
+
+    /// Answers a request of `caller` on the route that it is for.
     pub(super) async fn answer_on(
         &self,
         route: &GatewayRoute,
         mut request: Request<Body>,
         client: &Client,
+        caller: &Caller,
     ) -> Decided {
         let Some(target) = request.uri().path_and_query().cloned() else {
             return refused(&Problem::new(ProblemKind::BadRequest).with_detail("the request names no path"));
         };
         let (target, reserved) = match query::split(&target) {
             Ok(split) => split,
-            Err(UnknownParameter(name)) => return refused(&unknown_parameter(&name)),
+            Err(wrong) => return refused(&wrong.problem()),
         };
         match with_target(request.uri(), &target) {
             Ok(uri) => *request.uri_mut() = uri,
@@ -188,7 +224,7 @@ impl Gateway {
                 );
             }
         }
-        if let Some(accept) = &reserved.accept {
+        if let Some(accept) = reserved.get("tidegate.accept") {
             match HeaderValue::from_str(accept) {
                 Ok(value) => request.headers_mut().insert(http::header::ACCEPT, value),
                 Err(_) => {
@@ -205,16 +241,20 @@ impl Gateway {
                     // RFC 9110 §13.1.3: with any other method it is ignored.
                     fields.remove(IF_MODIFIED_SINCE);
                 }
-                let live =
-                    Live { route: live, method, target: &target, fields, content, reserved: &reserved };
+                let ask = match Ask::of(&method, &fields, &reserved, self.max_wait) {
+                    Ok(ask) => ask,
+                    Err(problem) => return refused(&problem),
+                };
+                let target = &*target;
+                let live = Live { route: live, method, target, fields, content, ask, caller };
                 self.live(route, live, request, client).await
             }
             Content::Other(request) => self.pass(route, request, client).await,
-            Content::TooLarge(request) => match negotiation::reading(request.headers()) {
-                Reading::Stream => refused(&Problem::new(ProblemKind::BodyTooLarge).with_detail(
+            Content::TooLarge(request) => match asks::format(request.method(), request.headers()) {
+                Some(_) => refused(&Problem::new(ProblemKind::BodyTooLarge).with_detail(
                     "the content is over this route's `max_query_body`, so it cannot be streamed",
                 )),
-                Reading::Plain => {
+                None => {
                     let mut response = self.forward_read(route, request, client).await;
                     answer::cache_status(response.headers_mut(), cache_status::BYPASS);
                     Decided::Answer(response)
@@ -246,93 +286,6 @@ impl Gateway {
         Decided::Answer(response)
     }
 
-    async fn live(
-        &self,
-        route: &GatewayRoute,
-        live: Live<'_>,
-        request: Request<Body>,
-        client: &Client,
-    ) -> Decided {
-        match (negotiation::reading(&live.fields), request.method()) {
-            (Reading::Stream, &Method::HEAD) => {
-                let head = stream::head(None, stream::coding(&live.fields));
-                Decided::Answer(head.map(|()| no_body()))
-            }
-            (Reading::Stream, _) => self.stream(route, live, request, client).await,
-            (Reading::Plain, _) => Decided::Answer(self.plain(route, live, request, client).await),
-        }
-    }
-
-    async fn stream(
-        &self,
-        route: &GatewayRoute,
-        live: Live<'_>,
-        request: Request<Body>,
-        client: &Client,
-    ) -> Decided {
-        let resume = stream::resume(&live.fields, live.reserved.last_event_id.as_deref());
-        let wanted = live.wanted();
-        if self.is_short_of_memory() {
-            // Connections are refused at the door; this one was there before.
-            let detail = "the gateway's memory runs short; what is open comes first";
-            return refused(&Problem::new(ProblemKind::Overloaded).with_detail(detail));
-        }
-        let Some(wish) = stream::wish(&live.fields, live.reserved.max_age.as_deref()) else {
-            let detail = "`tidegate.max-age` is no number of seconds";
-            return refused(&Problem::new(ProblemKind::BadRequest).with_detail(detail));
-        };
-        let coding = stream::coding(&live.fields);
-        let mut response = match self.hub.subscribe(wanted, resume, coding, wish).await {
-            Ok(subscription) => {
-                let head = stream::head(subscription.content_type.clone(), coding);
-                return Decided::Stream(subscription, head, Ending::of(&live.fields, &live.content));
-            }
-            Err(Refused::Raw(raw, unfit)) => stream::only_streams(refusal::passed_on(*raw), unfit),
-            Err(Refused::Bypass) => {
-                stream::only_streams(self.forward_read(route, request, client).await, None)
-            }
-            Err(refused) => refusal::of(refused),
-        };
-        answer::vary(response.headers_mut(), "Accept");
-        Decided::Answer(response)
-    }
-
-    async fn plain(
-        &self,
-        route: &GatewayRoute,
-        live: Live<'_>,
-        request: Request<Body>,
-        client: &Client,
-    ) -> Response<Body> {
-        let demand = Demand::of(&live.fields);
-        let wanted = live.wanted();
-        let (refused, asked) = match self.hub.read(wanted, demand).await {
-            Ok(current) => return plain::response(request.method(), &live.fields, &current).await,
-            Err(refused) => refused,
-        };
-        let (mut response, status) = match refused {
-            Refused::Bypass | Refused::TooManyFeeds | Refused::TooManyPrivateFeeds | Refused::Closing => {
-                (self.forward_read(route, request, client).await, Some(cache_status::BYPASS))
-            }
-            Refused::NotKept if demand.only_if_cached => {
-                let detail =
-                    "nothing is kept that may be used, and `only-if-cached` forbids to ask the origin";
-                let problem = Problem::new(ProblemKind::NotKept).with_detail(detail);
-                (refusal::told(&problem), Some(cache_status::NOT_KEPT))
-            }
-            // With `no-store` the answer is this reader's alone.
-            Refused::NotKept => {
-                (self.forward_read(route, request, client).await, Some(cache_status::fwd(Forward::Miss)))
-            }
-            refused => (refusal::of(refused), asked.map(cache_status::fwd)),
-        };
-        if let Some(status) = status {
-            answer::cache_status(response.headers_mut(), status);
-        }
-        answer::vary(response.headers_mut(), "Accept");
-        response
-    }
-
     /// Passes a request through that may change something.
     async fn forward(&self, route: &GatewayRoute, request: Request<Body>, client: &Client) -> Response<Body> {
         let write = Write::of(&request, client, &route.origin, route.live.as_deref(), &self.hub);
@@ -340,7 +293,7 @@ impl Gateway {
     }
 
     /// Passes a request through that changes nothing, by its method or by the route's word.
-    async fn forward_read(
+    pub(super) async fn forward_read(
         &self,
         route: &GatewayRoute,
         request: Request<Body>,
@@ -411,7 +364,7 @@ fn wrong_host(request: &Request<Body>) -> Option<&'static str> {
 }
 
 /// The host that a request names, with its port if it has one: in an absolute target, else in `Host` (RFC 9112 §3.2.2).
-fn host_of(request: &Request<Body>) -> Option<&str> {
+pub(super) fn host_of(request: &Request<Body>) -> Option<&str> {
     match request.uri().authority() {
         Some(authority) => Some(authority.as_str().rsplit('@').next().unwrap_or_default()),
         None => request.headers().get(HOST)?.to_str().ok(),
@@ -423,12 +376,6 @@ pub(super) fn with_target(uri: &Uri, target: &str) -> Result<Uri, http::Error> {
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(target.parse()?);
     Ok(Uri::from_parts(parts)?)
-}
-
-fn unknown_parameter(name: &str) -> Problem {
-    let valid = RESERVED.map(|name| format!("`{name}`")).join(", ");
-    Problem::new(ProblemKind::UnknownParameter)
-        .with_detail(format!("`{name}` is not one of the reserved parameters, which are {valid}"))
 }
 
 pub(super) fn refused(problem: &Problem) -> Decided {

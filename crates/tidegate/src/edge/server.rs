@@ -24,7 +24,7 @@ use tracing::{debug, info, warn};
 use crate::proxy::Client;
 
 /// What hyper may hold of a connection, in bytes: a request's head, or frames that a slow client has not taken yet.
-const CONNECTION_BUFFER: usize = 32 * 1024;
+pub(super) const CONNECTION_BUFFER: usize = 32 * 1024;
 
 /// How long a shutdown waits for answers under way.
 const DRAIN: Duration = Duration::from_secs(5);

@@ -3,8 +3,8 @@
 //! Owns the one configuration that all TLS connections share. What it is made of was checked with the configuration.
 //!
 //! The choices, each for many long-lived connections:
-//! - **HTTP/1.1 is all that is offered** (ALPN): a client that wants only another protocol is told at once, and one that
-//!   names none gets HTTP/1.1.
+//! - **HTTP/2, unless it is switched off, and HTTP/1.1** (ALPN): a client that wants only another protocol is told at once,
+//!   and one that names none gets HTTP/1.1.
 //! - **Tickets, and nothing kept here.** When everybody reconnects, whoever has a ticket costs no signature. What a ticket
 //!   needs is inside it, encrypted with a key that only this process has and that changes every six hours; so a client
 //!   that left costs no memory, and one that comes to another instance shakes hands in full. In TLS 1.3 keys are exchanged
@@ -22,19 +22,22 @@ use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{Error, ServerConfig};
 
+use super::http2::ALPN;
 use crate::config::Tls;
 
-/// The configuration of all TLS connections of a listener.
+/// The configuration of all TLS connections of a listener; `http2` says whether that is offered.
 ///
 /// # Errors
 /// If the system gives no random numbers for the tickets' keys.
-pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, Error> {
+pub fn server_config(tls: &Tls, http2: bool) -> Result<Arc<ServerConfig>, Error> {
     let resolver = SingleCertAndKey::from(tls.material.clone());
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(resolver));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // In the order in which they are liked.
+    config.alpn_protocols =
+        if http2 { vec![ALPN.to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
     config.ticketer = ring::Ticketer::new()?;
     config.send_tls13_tickets = 1;
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -134,7 +137,7 @@ mod tests {
     #[test]
     fn both_versions_are_spoken_and_tickets_resume_them() {
         let (tls, root) = material();
-        let server = server_config(&tls).unwrap();
+        let server = server_config(&tls, false).unwrap();
         for (version, number) in [(&TLS13, ProtocolVersion::TLSv1_3), (&TLS12, ProtocolVersion::TLSv1_2)] {
             let client = Arc::new(client(&root, version, &["h2", "http/1.1"]));
             let (mut first, mut served) = meet(&client, &server).unwrap();
@@ -155,8 +158,8 @@ mod tests {
     fn another_process_does_not_know_the_tickets() {
         let (tls, root) = material();
         let client = Arc::new(client(&root, &TLS13, &[]));
-        meet(&client, &server_config(&tls).unwrap()).unwrap();
-        let (_, served) = meet(&client, &server_config(&tls).unwrap()).unwrap();
+        meet(&client, &server_config(&tls, true).unwrap()).unwrap();
+        let (_, served) = meet(&client, &server_config(&tls, true).unwrap()).unwrap();
         assert_eq!(served.handshake_kind(), Some(HandshakeKind::Full));
         assert_eq!(served.alpn_protocol(), None);
     }
@@ -164,9 +167,31 @@ mod tests {
     #[test]
     fn a_client_of_another_protocol_is_told() {
         let (tls, root) = material();
-        let client = Arc::new(client(&root, &TLS13, &["h2"]));
-        let error = meet(&client, &server_config(&tls).unwrap()).err();
-        assert_eq!(error, Some(Error::AlertReceived(AlertDescription::NoApplicationProtocol)));
+        for (http2, wanted) in [(false, "h2"), (true, "h3"), (true, "http/1.0")] {
+            let client = Arc::new(client(&root, &TLS13, &[wanted]));
+            let error = meet(&client, &server_config(&tls, http2).unwrap()).err();
+            assert_eq!(
+                error,
+                Some(Error::AlertReceived(AlertDescription::NoApplicationProtocol)),
+                "{wanted}"
+            );
+        }
+    }
+
+    #[test]
+    fn http2_is_liked_best() {
+        let (tls, root) = material();
+        let server = server_config(&tls, true).unwrap();
+        for (offered, agreed) in [
+            (&["http/1.1", "h2"][..], Some(&b"h2"[..])),
+            (&["http/1.1"], Some(b"http/1.1")),
+            (&["h2"], Some(b"h2")),
+            (&[], None),
+        ] {
+            let client = Arc::new(client(&root, &TLS13, offered));
+            let (_, served) = meet(&client, &server).unwrap();
+            assert_eq!(served.alpn_protocol(), agreed, "{offered:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidegate_core::Position;
 
+use crate::format::Kind;
+
 /// A comment line that keeps the connection alive. There is no blank line after it, because some clients take one
 /// for the end of an event without data.
 pub const HEARTBEAT: Bytes = Bytes::from_static(b":\n");
@@ -25,6 +27,8 @@ pub mod event_type {
     pub const SNAPSHOT: &str = "snapshot";
     /// A JSON Patch from the previous position.
     pub const PATCH: &str = "patch";
+    /// A merge patch (RFC 7396) from the previous position.
+    pub const MERGE: &str = "merge";
     /// How fresh the data is.
     pub const STATUS: &str = "status";
 }
@@ -54,6 +58,11 @@ pub struct Event<'a> {
 impl<'a> Event<'a> {
     fn new(event: &'static str, id: Option<Position>, data: &'a str) -> Event<'a> {
         Event { event, id, data, retry: None }
+    }
+
+    /// What leads to `position`. Line ends in `text` become LF at the reader.
+    pub fn update(kind: Kind, position: Position, text: &'a str) -> Event<'a> {
+        Event::new(kind.name(), Some(position), text)
     }
 
     /// The whole representation at `position`. Line ends in `text` become LF at the reader.

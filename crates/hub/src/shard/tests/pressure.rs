@@ -58,7 +58,8 @@ fn attach_narrow(
         id: SubscriberId(id),
         start,
         admitted: Box::new(|| true),
-        feed: FEED,
+        view: FEED,
+        terms: Terms::USUAL,
         wish: Wish::NONE,
         port: port.clone(),
         head: version(1, false),
@@ -87,7 +88,7 @@ fn what_unfinished_writes_keep_has_a_budget_and_one_frame_is_always_allowed() {
     let closed: Vec<_> = closed.iter().map(|closed| closed.get()).collect();
     assert_eq!(closed, [true, true, false, false]);
     assert_eq!((counters.read().unpinned, port.left.get()), (2, 2));
-    assert_eq!(shard.pinned(), version(2, true).snapshot_event().plain().len());
+    assert_eq!(shard.pinned(), version(2, true).snapshot().frame(Format::Sse).plain().len());
 }
 
 #[test]
@@ -102,19 +103,15 @@ fn a_step_that_came_while_the_connection_was_blocked_is_asked_for_again_when_it_
     // A heartbeat blocks the connection before the step is made.
     bench.timeout(at(15_500));
     assert_eq!(kinds(&wire.frames.borrow()), ["heartbeat"]);
-    let step = |to| {
-        let frame = Frame::new(Bytes::from(format!("event: patch\nid: step to {to}\n\n")));
-        FeedCommand::Step(FEED, Offset(1), Step::Patch(Offset(to), frame))
-    };
-    bench.of_feed(step(3));
+    bench.of_feed(step(3, "step to 3"));
     for offset in 4..90 {
         bench.publish(&version(offset, true));
     }
     wire.take();
     bench.ready(1);
     assert_eq!(*bench.port.steps.borrow(), [Offset(1), Offset(1)]);
-    bench.of_feed(step(89));
-    assert_eq!(wire.take(), ["event: patch\nid: step to 89\n\n"]);
+    bench.of_feed(step(89, "step to 89"));
+    assert_eq!(wire.take(), ["event: patch\nid: 0000000000001.89.0000001\ndata: [\"step to 89\"]\n\n"]);
 }
 
 #[test]
@@ -122,9 +119,7 @@ fn whoever_waited_takes_a_step_to_a_head_that_is_older_by_now() {
     let (mut bench, wire) = (Bench::new(), Rc::new(Wire::default()));
     bench.attach_to(1, &wire, false, Start::At(Offset(1)), &version(3, true), live(1));
     assert!(wire.take().is_empty(), "the step is being made");
-    let frame = Frame::new(Bytes::from_static(b"event: patch\nid: step to 3\n\n"));
-    let step = FeedCommand::Step(FEED, Offset(1), Step::Patch(Offset(3), frame));
-    bench.shard.handle(at(0), Command::Feed(step));
+    bench.shard.handle(at(0), Command::Feed(step(3, "step to 3")));
     bench.shard.handle(at(0), Command::Feed(FeedCommand::Publish(FEED, version(4, true))));
     bench.work(at(0));
     let frames = wire.take();
@@ -168,4 +163,32 @@ fn behind_the_rest_of_a_large_frame_nothing_is_planned() {
         while shard.work(at(0)) {}
     }
     assert!(bench.port.steps.borrow().is_empty(), "what cannot be sent yet is not asked for");
+}
+
+#[test]
+fn a_stream_whose_token_expires_ends_and_says_why_and_the_others_go_on() {
+    let mut bench = Bench::new();
+    let wires: Vec<_> = [None, Some(at(2_000)), Some(at(60_000))]
+        .into_iter()
+        .enumerate()
+        .map(|(index, until)| {
+            let (id, wire) = (index as u64 + 1, Rc::new(Wire::default()));
+            bench.announce(id, true, Start::Fresh, &version(1, false), live(1));
+            let sink = TestSink { wire: wire.clone(), patient: false };
+            bench.tell(Command::Connect(SubscriberId(id), sink, Opening { until, ..Opening::default() }));
+            wire.take();
+            wire
+        })
+        .collect();
+    bench.timeout(at(1_999));
+    assert!(!wires.iter().any(|wire| wire.closed.get()));
+    bench.timeout(at(2_500));
+    let frames = wires[1].take();
+    assert_eq!(kinds(&frames), ["status"]);
+    assert!(frames[0].contains("token-invalid") && frames[0].contains("retry: "), "{frames:?}");
+    assert!(wires[1].closed.get());
+    assert_eq!((bench.shard.subscribers(), bench.port.left.get()), (2, 1));
+    bench.publish(&version(2, true));
+    assert!([0, 2].iter().all(|index| kinds(&wires[*index].take()) == ["patch"]));
+    assert!(wires[1].take().is_empty());
 }

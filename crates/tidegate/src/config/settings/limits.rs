@@ -57,6 +57,17 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         section: Section::Limits,
+        key: "max_subscriptions",
+        kind: Kind::Count(1, 65_536),
+        default: Some("256"),
+        example: "256",
+        about: "How many streams one WebSocket, or one multiplexed event stream, may carry at once. Each counts as a stream \
+                against the other limits. Beyond it, a subscription is refused.",
+        reason: "A page needs some dozens; a client that asks for every resource there is should not have them all on one \
+                 connection, whose messages come one after the other.",
+    },
+    Setting {
+        section: Section::Limits,
         key: "max_connections",
         kind: Kind::CountOrAuto(1, 10_000_000),
         default: Some("auto"),
@@ -87,6 +98,18 @@ pub(super) const SETTINGS: &[Setting] = &[
                 503 and `Retry-After`, spread so that not all come back at once.",
         reason: "When everybody reconnects at once they are let in within seconds, and those who are connected are served \
                  meanwhile.",
+    },
+    Setting {
+        section: Section::Limits,
+        key: "max_h2_streams",
+        kind: Kind::Count(0, 10_000),
+        default: Some("100"),
+        example: "100",
+        about: "How many requests a connection of HTTP/2 may have at once, streams included; a client asks for more when \
+                one of them ends. With 0 the gateway speaks HTTP/1.1 alone, also over TLS.",
+        reason: "RFC 9113 advises no fewer, and a page needs far fewer. One address may have as many streams as \
+                 `max_connections_per_address` times this. An HTTP/2 client that reads one stream costs several times \
+                 the memory of one on HTTP/1.1, whose socket serves the stream alone.",
     },
     Setting {
         section: Section::Limits,
@@ -160,5 +183,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         about: "How long a client may take for the head of a request, and how long a connection may be idle between \
                 two. It is absolute: dripping bytes do not extend it.",
         reason: "A connection that says nothing is a socket that others may need.",
+    },
+    Setting {
+        section: Section::Limits,
+        key: "max_wait",
+        kind: time(1000, 60 * MINUTE),
+        default: Some("1m"),
+        example: "\"30s\"",
+        about: "How long a plain read may wait for something newer than what its client has (`Prefer: wait`, \
+                `tidegate.wait`), in whole seconds. Who asks for more waits for so long.",
+        reason: "Proxies commonly cut an answer that does not begin within a minute; put it below what stands in front of \
+                 the gateway.",
     },
 ];

@@ -11,7 +11,7 @@ const PARTS: u64 = 1_000_000_000;
 
 /// Holds one second's tokens at most.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(in crate::edge) struct Bucket {
     per_second: u64,
     /// What is in it, in parts of a token; at most `per_second * PARTS`.
     parts: u64,
@@ -24,13 +24,13 @@ const MOST: u64 = 10_000_000;
 
 impl Bucket {
     /// A full one.
-    pub(super) fn new(per_second: usize) -> Self {
+    pub(in crate::edge) fn new(per_second: usize) -> Self {
         let per_second = u64::try_from(per_second).unwrap_or(MOST).min(MOST);
         Self { per_second, parts: per_second * PARTS, at: Time::default() }
     }
 
     /// Takes a token, if one is there.
-    pub(super) fn take(&mut self, now: Time) -> bool {
+    pub(in crate::edge) fn take(&mut self, now: Time) -> bool {
         // More than a second fills it, however long it was. A time before the last one brings nothing.
         let since = now.since(self.at).min(Duration::from_secs(1));
         let brought = since.as_nanos() as u64 * self.per_second;

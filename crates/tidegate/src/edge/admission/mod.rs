@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tidegate_core::Time;
 use tokio::sync::watch;
 
-use self::bucket::Bucket;
+pub(in crate::edge) use self::bucket::Bucket;
 pub use self::refusal::Refusal;
 use crate::config::Limits;
 use crate::memory::Pressure;

@@ -2,6 +2,7 @@
 
 mod api;
 mod client;
+pub(crate) mod http2;
 mod stream;
 mod tls;
 

@@ -63,13 +63,19 @@ impl Identity {
 
     /// What connects to those who show it, and to nobody else.
     pub(crate) fn connector(&self) -> TlsConnector {
+        self.offering(&[])
+    }
+
+    /// The same, offering these protocols (ALPN).
+    pub(crate) fn offering(&self, protocols: &[&str]) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         TlsConnector::from(Arc::new(config))
     }
 }

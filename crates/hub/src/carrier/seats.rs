@@ -1,0 +1,162 @@
+//! The subscriptions of a carrier, by the numbers that its client gave them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Carrier;
+use crate::shard::{Command, SubscriberId};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    /// Somebody is about to subscribe.
+    Reserved,
+    /// Its client changed its mind meanwhile.
+    Cancelled,
+    Taken(SubscriberId),
+}
+
+/// Sorted by number.
+#[derive(Debug, Default)]
+pub(super) struct Seats(Vec<(u32, Holder)>);
+
+impl Seats {
+    fn place(&self, sub: u32) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&sub, |(number, _)| *number)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn taken(&self) -> impl Iterator<Item = SubscriberId> {
+        self.0.iter().filter_map(|(_, holder)| match holder {
+            Holder::Taken(id) => Some(*id),
+            Holder::Reserved | Holder::Cancelled => None,
+        })
+    }
+
+    pub(super) fn free(&mut self, id: SubscriberId) {
+        self.0.retain(|(_, holder)| *holder != Holder::Taken(id));
+    }
+}
+
+/// Why there is no seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeatError {
+    /// The number is in use on this connection.
+    Taken,
+    /// As many subscriptions are on this connection as may be.
+    Full,
+    /// The connection ends.
+    Closing,
+}
+
+impl fmt::Display for SeatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SeatError::Taken => {
+                "`sub` is in use on this connection; unsubscribe first, or take another number"
+            }
+            SeatError::Full => "as many subscriptions are on this connection as it may have",
+            SeatError::Closing => "the connection is about to end",
+        })
+    }
+}
+
+impl std::error::Error for SeatError {}
+
+/// A number on a carrier that is kept free for a subscription. Dropped, it is free for others.
+pub struct Seat {
+    pub(super) carrier: Arc<Carrier>,
+    pub(super) sub: u32,
+    used: bool,
+}
+
+impl Carrier {
+    /// Keeps a number free for a subscription.
+    ///
+    /// # Errors
+    /// Where it is taken, or there are too many.
+    pub fn reserve(self: &Arc<Carrier>, sub: u32) -> Result<Seat, SeatError> {
+        let mut state = self.state();
+        if state.closing.is_some() || state.pipe.is_none() {
+            return Err(SeatError::Closing);
+        }
+        let place = match state.seats.place(sub) {
+            Ok(_) => return Err(SeatError::Taken),
+            Err(_) if state.seats.0.len() >= self.limits.seats => return Err(SeatError::Full),
+            Err(place) => place,
+        };
+        state.seats.0.insert(place, (sub, Holder::Reserved));
+        drop(state);
+        Ok(Seat { carrier: self.clone(), sub, used: false })
+    }
+
+    /// Lets go of the subscription with this number; its client is told when it is done. False if there is none.
+    pub fn unsubscribe(&self, sub: u32) -> bool {
+        let mut state = self.state();
+        let Ok(place) = state.seats.place(sub) else { return false };
+        let holder = &mut state.seats.0[place].1;
+        match *holder {
+            Holder::Reserved => *holder = Holder::Cancelled,
+            Holder::Cancelled => {}
+            Holder::Taken(id) => {
+                drop(state);
+                self.handle.tell(Command::Detach(id));
+            }
+        }
+        true
+    }
+
+    /// How many subscriptions there are, with those that are about to be.
+    pub fn subscriptions(&self) -> usize {
+        self.state().seats.0.len()
+    }
+}
+
+impl Seat {
+    /// The number.
+    pub fn sub(&self) -> u32 {
+        self.sub
+    }
+
+    /// The connection.
+    pub fn carrier(&self) -> &Arc<Carrier> {
+        &self.carrier
+    }
+
+    /// Has its client told something behind the number.
+    pub fn say(&self, rest: &[u8]) {
+        let format = self.carrier.format;
+        self.carrier.say([&format.prefix(self.sub)[..], &format.message(rest)[..]].concat().into());
+    }
+
+    /// Gives the seat to a subscriber. False where its client has changed its mind, or is gone.
+    pub(crate) fn take(&mut self, id: SubscriberId) -> bool {
+        let mut state = self.carrier.state();
+        let wanted = state.closing.is_none() && state.pipe.is_some();
+        match state.seats.place(self.sub) {
+            Ok(place) if wanted && state.seats.0[place].1 == Holder::Reserved => {
+                state.seats.0[place].1 = Holder::Taken(id);
+                self.used = true;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if self.used {
+            return;
+        }
+        let mut state = self.carrier.state();
+        if let Ok(place) = state.seats.place(self.sub) {
+            state.seats.0.remove(place);
+        }
+        drop(state);
+        // The last one may have been waited for.
+        self.carrier.say(bytes::Bytes::new());
+    }
+}
