@@ -42,8 +42,6 @@ export interface Connection {
 /** An attempt that brings something after so long was a success, and the next failure is a first one. */
 const HEALTHY_MS = 5000;
 
-const silence = (): LiveError => new LiveError('silence');
-
 /** Begins, and keeps at it until it is closed or finally refused. */
 export function keep(way: Way, options: ConnectOptions, host: Host, owner: ConnectionOwner): Connection {
   const { silenceMs = 45_000, maxRetryMs = 30_000, hidden, pauseAfterMs = 60_000 } = options;
@@ -127,7 +125,7 @@ export function keep(way: Way, options: ConnectOptions, host: Host, owner: Conne
     cancelWatchdog = host.setTimer(() => {
       const left = lastHeardAt + silenceMs - host.now();
       if (left > 0) watch(left);
-      else fail(silence());
+      else fail(new LiveError('silence'));
     }, ms);
   };
 
@@ -165,7 +163,7 @@ export function keep(way: Way, options: ConnectOptions, host: Host, owner: Conne
       // Timers stand still while a machine sleeps, and a socket may not have survived the way through `offline`.
       const cut = signal === 'online' && wentAt !== undefined && lastHeardAt <= wentAt;
       if (!cut && now - lastHeardAt < silenceMs) return;
-      fail(silence());
+      fail(new LiveError('silence'));
     }
     if (now >= notBefore) connect();
     else if (!cancelRetry) retryIn(notBefore - now);

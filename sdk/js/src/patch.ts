@@ -27,8 +27,8 @@ export function applyPatch(document: unknown, patch: unknown): unknown {
   let index = -1;
 
   const fail: () => never = () => {
-    const operation = JSON.stringify((patch as unknown[] | null)?.[index])?.slice(0, 200);
-    throw new LiveError('patch-failed', `operation ${index}: ${operation}`, { index });
+    const operation = JSON.stringify((patch as unknown[] | null)?.[index]);
+    throw new LiveError('patch-failed', `operation ${index}: ${operation}`.slice(0, 200), { index });
   };
 
   /** The reference tokens of a pointer, unescaped (RFC 6901 §4). */

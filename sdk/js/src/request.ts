@@ -24,7 +24,9 @@ export async function request(
   const { select, mode, rate, maxAge, credentials } = options;
   return host.fetch(withParameters(url, { select, mode, rate, 'max-age': maxAge, ...parameters }), {
     headers,
-    cache: 'no-store',
+    // A stream is nothing to be kept. A read is asked for as it is: «no-store» would send `Cache-Control: no-cache`
+    // (Fetch §4.6), and the API would be asked for each.
+    cache: parameters ? 'default' : 'no-store',
     signal,
     ...(credentials && { credentials }),
   });

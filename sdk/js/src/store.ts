@@ -123,7 +123,7 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
     end();
   };
 
-  const subscribe = (callback: () => void): (() => void) => on('change', () => callback());
+  const subscribe = (callback: () => void): (() => void) => on('change', callback);
 
   const receive = (kind: string, text: string, id: string | undefined, read = json ? parse : String): void => {
     if (ended) return; // by whoever was told of an event in the same chunk

@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 async function bundle(entry: string): Promise<{ bytes: number; imports: string[] }> {
   const input = fileURLToPath(new URL(`../src/${entry}.ts`, import.meta.url));
   const later = { name: 'later', resolveDynamicImport: (id: unknown) => ({ id: String(id), external: true as const }) };
-  const build = await rolldown({ input, external: ['react'], plugins: [later] });
+  const build = await rolldown({ input, external: ['react'], plugins: [later], logLevel: 'silent' });
   const { output } = await build.generate({ format: 'es', minify: true });
   await build.close();
   expect(output).toHaveLength(1);

@@ -32,6 +32,7 @@ export async function overEvents(
     throw await refusal(response, host.now());
   };
 
+  await undefined; // so that resources that are opened together are asked for together
   const asked = await session.begin();
   heard();
   const response = await post(url, asked, 'text/event-stream');
