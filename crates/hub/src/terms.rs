@@ -28,7 +28,7 @@ impl Rate {
         let interval = u64::from(self.0) * 1_000_000;
         let shift = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) % interval;
         let now = u64::try_from(now.since_start().as_nanos()).unwrap_or(u64::MAX);
-        let behind = (now.wrapping_sub(shift)) % interval;
+        let behind = now.saturating_add(interval - shift) % interval;
         Time::from_start(Duration::from_nanos(now.saturating_add(interval - behind)))
     }
 }
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn ticks_lie_on_one_grid() {
         let rate = Rate::new(Duration::from_millis(250)).expect("within bounds");
-        let at = |ms| Time::from_start(Duration::from_micros(ms));
+        let at = |us| Time::from_start(Duration::from_micros(us));
         for seed in [0, 1, 7, u64::MAX] {
             let first = rate.tick_after(at(1_000_000), seed);
             assert!(first > at(1_000_000) && first <= at(1_250_000), "{first:?}");
@@ -75,6 +75,12 @@ mod tests {
                 assert!(tick == first || first <= at(now), "{tick:?}");
             }
             assert_eq!(rate.tick_after(first, seed).since(first), Duration::from_millis(250));
+            // There is one grid from the beginning on.
+            let mut ticks: Vec<_> = (0..2_000).map(|ms| rate.tick_after(at(ms * 1000), seed)).collect();
+            ticks.dedup();
+            for pair in ticks.windows(2) {
+                assert_eq!(pair[1].since(pair[0]), Duration::from_millis(250), "seed {seed}");
+            }
         }
     }
 
