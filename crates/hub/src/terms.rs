@@ -23,6 +23,11 @@ impl Rate {
         within.then_some(Rate(millis))
     }
 
+    /// The time between two ticks.
+    pub fn interval(self) -> Duration {
+        Duration::from_millis(u64::from(self.0))
+    }
+
     /// The first tick of its grid after `now`. `seed` shifts the grid, so that not all feeds tick at once.
     pub(crate) fn tick_after(self, now: Time, seed: u64) -> Time {
         let interval = u64::from(self.0) * 1_000_000;
@@ -47,6 +52,11 @@ pub struct Terms {
 impl Terms {
     /// Server-Sent Events with patches, each as it comes.
     pub const USUAL: Terms = Terms { format: Format::Sse, mode: Mode::Patch, rate: None };
+
+    /// Whether an update of this kind is one that a subscriber on these terms can be given.
+    pub fn allow(self, kind: Kind) -> bool {
+        kind == Kind::Snapshot || self.step_kind() == Some(kind)
+    }
 
     /// What an update is that is not the whole; none where each is the whole.
     pub(crate) fn step_kind(self) -> Option<Kind> {
