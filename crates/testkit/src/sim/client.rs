@@ -49,6 +49,8 @@ struct Connection {
     /// What it said when it connected; `None` for nothing.
     said: Option<Resume>,
     noted: bool,
+    /// What it said is of another lineage than what it got.
+    is_foreign: bool,
     updates: usize,
     statuses: usize,
 }
@@ -130,6 +132,7 @@ impl Client {
             begun: [None; 2],
             said: (resume != Resume::Nowhere).then_some(resume),
             noted: false,
+            is_foreign: false,
             updates: 0,
             statuses: 0,
         });
@@ -313,7 +316,11 @@ impl Client {
         let expected = connection.statuses == 1 && connection.noted;
         // Where there are no notes, it is for the status to say.
         let silent = self.terms.format != Format::Sse && connection.statuses == 1;
-        book.require(unproven == expected || silent, Promise::NeverBackwards, || {
+        let holds = match silent {
+            true => unproven || !connection.is_foreign,
+            false => unproven == expected,
+        };
+        book.require(holds && (!unproven || connection.said.is_some()), Promise::NeverBackwards, || {
             format!("continuity in status {}: {unproven}, where it is {expected}", connection.statuses)
         });
         book.tally.unproven += usize::from(unproven);
@@ -324,7 +331,7 @@ impl Client {
 
 impl Connection {
     /// The first update of a stream: whether what it says about continuity is true.
-    fn check_continuity(&self, position: Position, is_snapshot: bool, format: Format, book: &mut Book) {
+    fn check_continuity(&mut self, position: Position, is_snapshot: bool, format: Format, book: &mut Book) {
         let foreign = match self.said {
             None => {
                 book.require(!self.noted && is_snapshot, Promise::NeverBackwards, || {
@@ -335,6 +342,7 @@ impl Connection {
             Some(Resume::From(said)) => said.epoch != position.epoch || said.binding != position.binding,
             Some(_) => true,
         };
+        self.is_foreign = foreign;
         // Where there are no notes, the status says it alone.
         let proven = is_snapshot && (self.noted || format != Format::Sse);
         book.require(!foreign || proven, Promise::NeverBackwards, || {
