@@ -15,6 +15,7 @@ pub mod schedule;
 pub mod sharing;
 mod time;
 mod validators;
+mod view;
 mod window;
 
 pub use tidegate_json as json;
@@ -33,4 +34,5 @@ pub use sharing::{
     Asked, CookieNames, IgnoredQuery, PartName, SharedRequest, SharingKey, SharingPolicy, SharingRules, Vary,
 };
 pub use time::{Jitter, Time};
+pub use view::{Followed, Remembered, Unselectable, View, select};
 pub use window::{Version, Window, WindowLimits, merge_between};

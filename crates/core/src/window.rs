@@ -6,7 +6,7 @@
 //! composed one may cost; and the origin's validators of it. So a window of a few MiB holds hours of a document that
 //! changes a little, where whole texts would fill it in seconds.
 //!
-//! Invariants: offsets in the window are consecutive and grow; the head is never dropped; the retained bytes and
+//! Invariants: offsets in the window grow (by one in a feed; a view of it has gaps); the head is never dropped; the retained bytes and
 //! versions stay within [`WindowLimits`] except for the head itself.
 
 use std::collections::VecDeque;
@@ -198,7 +198,7 @@ impl Window {
     /// is made of the new one's; without it the body is kept whole.
     pub fn push(&mut self, version: Arc<Version>, back: Option<Delta>) {
         if let Some(former) = self.head.replace(version.clone()) {
-            debug_assert_eq!(former.position.offset.next(), version.position.offset);
+            debug_assert!(former.position.offset < version.position.offset);
             let past = Past {
                 position: former.position,
                 form: former.form,
@@ -235,9 +235,8 @@ impl Window {
         if offset == head.position.offset {
             return Some(Place::Head(head));
         }
-        let oldest = self.past.front()?.position.offset;
-        let index = usize::try_from(offset.0.checked_sub(oldest.0)?).ok()?;
-        (index < self.past.len()).then_some(Place::Past(index))
+        let index = self.past.partition_point(|past| past.position.offset < offset);
+        (self.past.get(index)?.position.offset == offset).then_some(Place::Past(index))
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Response;
 use tidegate_core::caching::{Demand, Forward};
+use tidegate_core::json::Selection;
 use tidegate_core::{
-    Answer, Asked, Failure, Position, SharedRequest, SharingRules, Unfit, Validators, Vary, Wish,
+    Answer, Asked, Failure, Position, SharedRequest, SharingRules, Unfit, Unselectable, Validators, Vary,
+    Wish,
 };
 use tidegate_wire::Format;
 use tokio::sync::{Semaphore, oneshot};
@@ -66,6 +69,10 @@ pub enum Refused {
     TooManyStreams,
     /// As many streams of this feed are open as the limit allows.
     TooManyOfFeed,
+    /// What was selected cannot be had.
+    Unselectable(Unselectable),
+    /// As many parts of this feed are watched as may be.
+    TooManyViews,
     /// The hub is shutting down.
     Closing,
     /// The feed was lost to a bug.
@@ -92,6 +99,8 @@ pub struct Interest {
     pub wish: Wish,
     /// On which terms it is served.
     pub terms: Terms,
+    /// Which part it wants; none for the whole.
+    pub selection: Option<Selection>,
     /// The connection that is to carry it with others, if there is one.
     pub carrier: Option<Arc<Carrier>>,
 }
@@ -124,28 +133,31 @@ impl Hub {
 
     /// Subscribes. Comes back when the stream can begin or is refused.
     pub async fn subscribe(&self, wanted: Wanted<'_>, interest: Interest) -> Result<Subscription, Refused> {
-        let Interest { resume, coding, wish, terms, carrier } = interest;
+        let Interest { resume, coding, wish, terms, selection, carrier } = interest;
+        let selection = selection.filter(|selection| !selection.is_whole());
         let permit = self.streams.clone().try_acquire_owned().map_err(|_| Refused::TooManyStreams)?;
         let id = SubscriberId(self.registry.next_id());
         let shard = carrier.map_or_else(|| self.registry.next_shard(), |carrier| carrier.shard());
         // Before the channel of the answer, so that it is dropped after it.
         let announced = Announced::new(id, self.registry.shard(shard).clone());
-        let newcomer = Newcomer { id, shard, resume, coding, wish, terms };
+        let newcomer = Newcomer { id, shard, resume, coding, wish, terms, selection };
         let message = |reply| Message::Subscribe { newcomer: newcomer.clone(), reply };
         let Attached { content_type, is_current } = self.ask(wanted, true, message).await?;
         let ways = self.ways.clone();
         Ok(Subscription { announced, permit, coding, ways, content_type, is_current })
     }
 
-    /// Has a connection carry several subscriptions, whose messages are written in this format.
+    /// Has a connection carry several subscriptions, whose messages are written in this format. `read`: what was read of it
+    /// before, and not heard yet.
     pub fn carry(
         &self,
         connection: Connection,
+        read: Bytes,
         format: Format,
         limits: CarrierLimits,
         listener: Box<dyn Listener>,
     ) -> Arc<Carrier> {
-        let pipe = Pipe::Socket(SocketSink::new(connection, ()));
+        let pipe = Pipe::Socket(SocketSink::new(connection, ()), read);
         let (id, shard) = (self.registry.next_id(), self.registry.next_shard());
         self.carrier(id, shard, pipe, format, limits, listener)
     }
@@ -271,6 +283,8 @@ impl Hub {
                 Reply::Bypass => return Err(Refused::Bypass),
                 Reply::Nothing => return Err(Refused::NotKept),
                 Reply::Full => return Err(Refused::TooManyOfFeed),
+                Reply::Unselectable(why) => return Err(Refused::Unselectable(why)),
+                Reply::TooManyViews => return Err(Refused::TooManyViews),
                 Reply::Split(vary) => self.registry.learn(request.resource(), vary),
             }
         }

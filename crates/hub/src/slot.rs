@@ -1,8 +1,8 @@
 //! The sink of a stream that hyper writes: a slot between a shard and a response body.
 //!
-//! The shard puts in what it has for the subscriber when the slot is empty; hyper takes it out when the connection has
-//! room, and the shard hears of it. So what a slow connection holds back is what one write had, whatever happens
-//! meanwhile.
+//! The shard puts in what it has for the subscriber when the slot is empty, up to [`ROOM`]; hyper takes it out when the
+//! connection has room, and the shard hears of it. So a slow connection holds back that much, whatever happens meanwhile,
+//! and nothing larger is kept in memory for its sake that the shard does not know of.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -10,11 +10,14 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http_body::Frame;
 
 use crate::origin::BoxError;
 use crate::shard::{Sink, SubscriberId, Written};
+
+/// The most that one write puts in, in bytes.
+const ROOM: usize = 32 * 1024;
 
 #[derive(Debug, Default)]
 struct State {
@@ -58,19 +61,33 @@ pub(crate) trait Notify: Send + Sync + 'static {
 #[derive(Debug)]
 pub(crate) struct SlotSink(Arc<Slot>);
 
+/// What there is room for, and how many bytes that is. A part of a frame is copied, because it would keep all of it.
+fn pieces(frames: &[Bytes], skip: usize) -> (VecDeque<Bytes>, usize) {
+    let (mut pieces, mut bytes) = (VecDeque::new(), 0);
+    for (index, frame) in frames.iter().enumerate() {
+        let rest = &frame[if index == 0 { skip } else { 0 }..];
+        let fits = rest.len().min(ROOM - bytes);
+        if fits == frame.len() {
+            pieces.push_back(frame.clone());
+        } else if fits > 0 {
+            pieces.push_back(Bytes::copy_from_slice(&rest[..fits]));
+        }
+        bytes += fits;
+        if fits < rest.len() {
+            break;
+        }
+    }
+    (pieces, bytes)
+}
+
 impl Sink for SlotSink {
     fn write(&mut self, frames: &[Bytes], skip: usize) -> io::Result<Written> {
         if frames.is_empty() || !self.0.state().frames.is_empty() {
             return Ok(Written { bytes: 0, blocked: !frames.is_empty() });
         }
-        let bytes = frames.iter().map(Bytes::len).sum::<usize>() - skip;
-        self.0.change(|state| {
-            state.frames.extend(frames.iter().cloned());
-            if let Some(first) = state.frames.front_mut() {
-                first.advance(skip);
-            }
-        });
-        Ok(Written { bytes, blocked: true })
+        let (pieces, bytes) = pieces(frames, skip);
+        self.0.change(|state| state.frames = pieces);
+        Ok(Written { bytes, blocked: bytes > 0 })
     }
 
     fn hear(&mut self) -> io::Result<()> {
@@ -182,6 +199,29 @@ mod tests {
         drop(body);
         assert!(sink.hear().is_err());
         assert_eq!(heard.try_recv().ok(), Some(Heard::Gone));
+    }
+
+    #[test]
+    fn what_is_large_goes_in_parts_and_is_not_kept() {
+        let (sender, _heard) = mpsc::channel();
+        let (mut sink, mut body) = slot(SubscriberId(1), sender);
+        let frames = [Bytes::from(vec![1; 10]), Bytes::from(vec![2; 2 * ROOM])];
+        let total = 10 + 2 * ROOM;
+        let (mut gone, mut read) = (0, Vec::new());
+        for _ in 0..3 {
+            let (of, skip) = if gone < 10 { (&frames[..], gone) } else { (&frames[1..], gone - 10) };
+            gone += sink.write(of, skip).unwrap().bytes;
+            while let Poll::Ready(Some(part)) = poll(&mut body) {
+                assert!(part.len() <= ROOM);
+                read.push(part);
+            }
+        }
+        assert_eq!(gone, total);
+        assert_eq!(read.concat(), frames.concat());
+        assert!(frames[0].clone().try_into_mut().is_err(), "what fits is shared");
+        let [_, large] = frames;
+        assert!(large.try_into_mut().is_ok(), "what does not is nobody else's");
+        assert_eq!(sink.write(&[Bytes::new()], 0).unwrap(), Written { bytes: 0, blocked: false });
     }
 
     #[test]

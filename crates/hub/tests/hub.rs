@@ -137,6 +137,7 @@ impl Bench {
                     coding: Coding::Identity,
                     wish: tidegate_core::Wish::NONE,
                     terms: Terms::USUAL,
+                    selection: None,
                     carrier: None,
                 },
             )

@@ -8,6 +8,7 @@
 
 pub(crate) mod follow;
 pub(crate) mod in_place;
+pub(crate) mod part;
 pub(crate) mod scan;
 pub(crate) mod tape;
 mod value;

@@ -3,9 +3,10 @@
 //! - [`Document`]: a text, checked and indexed. [`advance()`] takes the text that came after it, and says what leads there:
 //!   nothing, an RFC 6902 patch that was proven, or the whole. [`diff()`] does for two documents, and [`prove()`] proves.
 //! - [`apply()`] applies a patch to a document; [`compose()`] makes one patch of several; [`merge_patch()`] makes an RFC
-//!   7396 merge patch where one can say exactly what changed.
+//!   7396 merge patch where one can say exactly what changed, and proves it; [`apply_merge()`] applies one.
 //! - [`Delta`], [`Rewound`]: many versions kept as what each lacks of the next; [`advance_to()`] leads from any of them to
 //!   the newest.
+//! - [`Selection`]: the part of a document that a reader wants, as a document.
 //! - [`FieldControls`], [`Identities`], [`JsonPath`]: which differences count, and what identifies a row.
 //! - [`Value`], [`parse()`], [`Patch`], [`apply_in_place()`]: trees, for those who hold them. [`Number`] keeps its text:
 //!   `1.10` stays `1.10`.
@@ -60,6 +61,7 @@ mod pointer;
 mod properties;
 mod prove;
 mod search;
+mod select;
 mod strings;
 mod value;
 mod write;
@@ -74,11 +76,12 @@ pub use delta::{Delta, Rewound};
 pub use document::Document;
 pub use fields::{FieldControls, Tolerance};
 pub use identities::{Identities, NotLocal};
-pub use merge::merge_patch;
+pub use merge::{apply_merge, merge_patch};
 pub use number::{Number, ParseNumberError, equal_numerically};
 pub use parse::{MAX_DEPTH, ParseError, ParseErrorKind, parse};
 pub use patch::{Op, OpError, Patch, PatchError};
 pub use path::{JsonPath, ParsePathError, Reached, Step, location};
 pub use pointer::{ParsePointerError, Pointer};
 pub use prove::{Unproven, prove};
+pub use select::{ParseSelectionError, SelectError, Selection};
 pub use value::{Object, Value};

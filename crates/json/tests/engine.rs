@@ -9,7 +9,7 @@ use proptest::sample::Index;
 use proptest::test_runner::FileFailurePersistence;
 use tidegate_json::{
     Advance, Change, Document, Identities, MAX_DEPTH, ParseError, Patch, Rewound, Value, advance, advance_to,
-    apply, apply_in_place, compact, compose, diff, merge_patch, parse, patched, prove,
+    apply, apply_in_place, apply_merge, compact, compose, diff, merge_patch, parse, patched, prove,
 };
 
 use shared::spelling::{Spelling, spell};
@@ -193,6 +193,22 @@ fn merged(target: Value, patch: &Value) -> Value {
     Value::Object(merged_members)
 }
 
+/// Makes `null` of some members.
+fn with_nulls(value: &mut Value, bits: &mut u64) {
+    match value {
+        Value::Object(members) => members.values_mut().for_each(|member| {
+            *bits = bits.rotate_left(5).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            if *bits >> 62 == 0 {
+                *member = Value::Null;
+            } else {
+                with_nulls(member, bits);
+            }
+        }),
+        Value::Array(elements) => elements.iter_mut().for_each(|element| with_nulls(element, bits)),
+        _ => {}
+    }
+}
+
 fn config() -> ProptestConfig {
     // `PROPTEST_CASES` raises it.
     let default = ProptestConfig::default();
@@ -322,7 +338,27 @@ proptest! {
         let (from, to) = (document(&old.text), document(&new.text));
         if let Some(patch) = merge_patch(&from, &to) {
             prop_assert_eq!(&*compact(&patch), &patch[..], "a merge patch is compact");
+            let applied = apply_merge(&from, &patch).expect("a merge patch applies");
+            check_document(&applied, &shown(applied.body()))?;
+            prop_assert_eq!(&applied, &to, "by {}", shown(&patch));
             prop_assert_eq!(merged(old.value, &tree(&patch)), new.value, "by {}", shown(&patch));
+        }
+    }
+
+    #[test]
+    fn any_document_merges_as_the_rfc_says((old, patch) in pairs(), other in documents(), nulls in any::<u64>()) {
+        for mut patch in [patch.value, other] {
+            with_nulls(&mut patch, &mut nulls.clone());
+            let from = document(&old.text);
+            let applied = apply_merge(&from, patch.to_text().as_bytes()).expect("a document is a merge patch");
+            check_document(&applied, &shown(applied.body()))?;
+            // Members in the order that the RFC's algorithm gives them, and every text as it was.
+            let by_tree = merged(from.to_value(), &patch);
+            prop_assert_eq!(applied.to_value().to_text(), by_tree.to_text(), "{} by {}", old.text, patch);
+            if let (Some(mut theirs), Some(patch)) = (foreign(&old.text), foreign(&patch.to_text())) {
+                json_patch::merge(&mut theirs, &patch);
+                prop_assert_eq!(Some(theirs), foreign(&applied.to_value().to_text()));
+            }
         }
     }
 

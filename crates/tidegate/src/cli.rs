@@ -34,6 +34,7 @@ const MOST_SYMBOLS: i64 = tidegate_market::MOST_SYMBOLS as i64;
   tidegate demo                                   everything at once, to look at
   tidegate serve --origin http://127.0.0.1:9100   every GET of one API, live
   tidegate watch http://127.0.0.1:8080/quotes     a live document
+  tidegate init --from openapi.json               a configuration to start from
   tidegate check --config tidegate.toml           is the configuration right?"
 )]
 pub struct Cli {
@@ -47,6 +48,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the gateway in front of one API, or as a file says
     Serve(ServeArgs),
+    /// Write a configuration to start from, for an API with an OpenAPI document or only a URL
+    Init(InitArgs),
     /// Say everything that is wrong with a configuration file
     Check(CheckArgs),
     /// Show a live document in the terminal
@@ -86,6 +89,33 @@ pub struct ServeArgs {
     /// A web origin whose pages may read answers, or `*` for any; may be repeated
     #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = cors_origin, conflicts_with = "config")]
     pub cors_origins: Vec<String>,
+}
+
+/// `tidegate init`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate init --origin https://api.example.com/v1
+  tidegate init --from openapi.json --out tidegate.toml
+  tidegate init --from openapi.yaml --origin http://127.0.0.1:9100
+  curl -fsS https://api.example.com/openapi.json | tidegate init --from -
+
+OpenAPI 3.0 and 3.1 and Swagger 2.0, in JSON or YAML. Each GET that answers with JSON becomes a live route; everything else
+is passed through, and comments say why.")]
+#[command(group = ArgGroup::new("known").required(true).multiple(true).args(["from", "origin"]))]
+#[group(skip)]
+pub struct InitArgs {
+    /// An OpenAPI document, or `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<String>,
+    /// Where the API is; in the place of the servers that the document names
+    #[arg(long, value_name = "URL", value_parser = origin_url)]
+    pub origin: Option<String>,
+    /// The file to write [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Replace the file if it is there
+    #[arg(long, requires = "out")]
+    pub force: bool,
 }
 
 /// `tidegate check`
@@ -322,6 +352,9 @@ mod tests {
         check(&["serve", "--origin", "http://h", "--poll", "1ms"], "at least 5ms and at most 24h");
         check(&["serve", "--origin", "http://h", "--listen", ":80"], "\"127.0.0.1:8080\"");
         check(&["serve", "--origin", "http://h", "--cors-origin", "h"], "https://app.example.com");
+        check(&["init"], "<--from <FILE>|--origin <URL>>");
+        check(&["init", "--origin", "h:1"], "write \"http://127.0.0.1:9100\"");
+        check(&["init", "--origin", "http://h", "--force"], "--out <FILE>");
         check(&["check"], "--config <FILE>");
         check(&["watch", "h/x"], "it is not a URL: write a whole URL");
         check(&["watch", "ftp://h/x"], "it is not an http or https URL");

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use tidegate::cli::{self, Command};
 use tidegate::watch::{self, WatchOptions};
-use tidegate::{check, config, demo, logging, serve};
+use tidegate::{check, config, demo, init, logging, serve};
 
 fn main() -> ExitCode {
     let environment = |name: &str| std::env::var(name).ok();
@@ -15,6 +15,11 @@ fn main() -> ExitCode {
             let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
             // A reader that closed the pipe wants no more output; there is nobody left to tell.
             let code = check::run(&args.config, &environment, &mut out, &mut err);
+            ExitCode::from(code.unwrap_or(check::EXIT_WRONG))
+        }
+        Command::Init(args) => {
+            let (mut input, mut out) = (std::io::stdin().lock(), std::io::stdout().lock());
+            let code = init::run(&args, &mut input, &mut out, &mut std::io::stderr().lock());
             ExitCode::from(code.unwrap_or(check::EXIT_WRONG))
         }
         Command::Serve(args) => match args.config(&environment) {

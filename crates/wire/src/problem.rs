@@ -125,12 +125,20 @@ kinds! {
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, Gateway, "The gateway is overloaded";
     /// A stream was demanded of something that cannot be one.
     NotStreamable = "not-streamable", NOT_ACCEPTABLE, Client, "This resource cannot be streamed";
+    /// Parts of this representation cannot be selected, or not these.
+    NotSelectable = "not-selectable", NOT_ACCEPTABLE, Client, "This part cannot be selected";
+    /// As many parts of the resource are watched as may be.
+    TooManySelections = "too-many-selections", SERVICE_UNAVAILABLE, Gateway, "Too many selections of this resource";
     /// Nothing is kept that may be used, and the request says `only-if-cached`.
     NotKept = "not-kept", GATEWAY_TIMEOUT, Client, "Nothing is kept for this request";
     /// A reserved query parameter that does not exist.
     UnknownParameter = "unknown-parameter", BAD_REQUEST, Client, "Unknown reserved query parameter";
     /// The request is not valid.
     BadRequest = "bad-request", BAD_REQUEST, Client, "The request is not valid";
+    /// The request opens no WebSocket. Its status depends on why.
+    NotAHandshake = "not-a-handshake", BAD_REQUEST, Client, "No valid WebSocket handshake";
+    /// Pages of this origin may not do this.
+    OriginNotAllowed = "origin-not-allowed", FORBIDDEN, Client, "Not for pages of this origin";
     /// The request's content is over the limit.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, Client, "The request's content is too large";
     /// The request's content did not come in time.

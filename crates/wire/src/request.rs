@@ -15,7 +15,7 @@ use std::fmt;
 use http::HeaderMap;
 use http::uri::PathAndQuery;
 
-use members::{Member, Members, read_text};
+use members::{Member, Members, TARGET, read_text, target};
 
 /// The most bytes of a target, and of any other text: what the head of a request may have, too.
 pub const MAX_TEXT: usize = 8 << 10;
@@ -111,6 +111,24 @@ impl Request {
 }
 
 impl Subscribe {
+    /// A subscription to a target that a query parameter of the name `url` gave, with nothing else said.
+    pub fn to(sub: u32, url: &str) -> Result<Subscribe, RequestError> {
+        let error = || RequestError {
+            sub: Some(sub),
+            detail: format!("`url` has to be {TARGET}, of at most {MAX_TEXT} bytes"),
+        };
+        Ok(Subscribe {
+            sub,
+            url: target(url).ok_or_else(error)?,
+            id: None,
+            mode: None,
+            select: None,
+            rate: None,
+            max_age: None,
+            headers: HeaderMap::new(),
+        })
+    }
+
     /// Reads a list, as it is posted to open a stream: subscriptions without `op`, each with another number.
     pub fn read_list(text: &[u8]) -> Result<Vec<Subscribe>, RequestError> {
         let list = read_list(text, |members| Subscribe::of(members, "a subscription", &[]))?;

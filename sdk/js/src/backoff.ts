@@ -11,17 +11,15 @@ export function fullJitter(attempt: number, base: number, cap: number, random: n
 /** No server's wish for a pause is obeyed for longer: an hour. */
 const LONGEST_PAUSE_MS = 3_600_000;
 
-/** The wait that a `Retry-After` field asks for, in ms (RFC 9110 §10.2.3); undefined where it is absent or malformed. */
-export function retryAfter(field: string | null, now: number): number | undefined {
-  if (field === null) return undefined;
-  const text = field.trim();
-  if (/^[0-9]+$/.test(text)) return Math.min(Number(text) * 1000, LONGEST_PAUSE_MS);
-  // All three date formats of RFC 9110 §5.6.7 begin with a day's name; `Date.parse` alone would take «-1» for a date.
-  const date = /^[A-Z][a-z]{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(date) ? undefined : Math.min(Math.max(0, date - now), LONGEST_PAUSE_MS);
+/** The wait that a `Retry-After` field asks for, in ms (RFC 9110 §10.2.3); 0 where it is absent or malformed. */
+export function retryAfter(field: string | null, now: number): number {
+  const text = field ?? '';
+  // What is no date may be one to `Date.parse`, but then one in the past: «-1», «1.5».
+  const ms = /^ *\d+ *$/.test(text) ? +text * 1000 : Date.parse(text) - now;
+  return Math.min(Math.max(0, ms || 0), LONGEST_PAUSE_MS);
 }
 
-/** Whether an error status can be temporary. Other 4xx are answers, and asking again will not change them. */
-export function isTemporary(status: number): boolean {
-  return status >= 500 || status === 408 || status === 425 || status === 429;
+/** Whether an error status is an answer, which asking again will not change, and not a temporary one. */
+export function isFinal(status: number): boolean {
+  return status < 500 && ![408, 425, 429].includes(status);
 }

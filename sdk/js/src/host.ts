@@ -1,6 +1,6 @@
 /** The host's clock, timers and network signals: the one place that touches globals, so that tests touch none. */
 
-import type { LiveOptions, NetworkSignals } from './types.ts';
+import type { ConnectOptions, NetworkSignals } from './types.ts';
 
 /** Everything that a live resource takes from outside. */
 export interface Host {
@@ -15,7 +15,7 @@ export interface Host {
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The host as the options describe it, the global one where they are silent. */
-export function hostOf(options: LiveOptions): Host {
+export function hostOf(options: ConnectOptions): Host {
   return {
     // Looked up at each call, so that a page may replace the global; called unbound, as browsers require.
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
@@ -35,19 +35,12 @@ function setGlobalTimer(callback: () => void, ms: number): () => void {
 const browserNetwork: NetworkSignals = {
   online: () => globalThis.navigator?.onLine !== false,
   listen(callback) {
-    if (typeof globalThis.addEventListener !== 'function') return () => undefined;
-    const online = () => callback('online');
-    const offline = () => callback('offline');
-    const visible = () => {
-      if (globalThis.document.visibilityState === 'visible') callback('visible');
-    };
-    globalThis.addEventListener('online', online);
-    globalThis.addEventListener('offline', offline);
-    globalThis.document?.addEventListener('visibilitychange', visible);
-    return () => {
-      globalThis.removeEventListener('online', online);
-      globalThis.removeEventListener('offline', offline);
-      globalThis.document?.removeEventListener('visibilitychange', visible);
-    };
+    const leaving = new AbortController();
+    for (const type of ['online', 'offline', 'visibilitychange'] as const) {
+      // The last one is fired at the document, and bubbles (WHATWG HTML, «page visibility»).
+      const listener = (): void => callback(type === 'visibilitychange' ? document.visibilityState : type);
+      globalThis.addEventListener?.(type, listener, leaving);
+    }
+    return () => leaving.abort();
   },
 };

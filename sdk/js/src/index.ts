@@ -1,15 +1,23 @@
 /** The package's public face. */
 
-export { Live, live, type LiveEvents } from './live.ts';
+export { live } from './live.ts';
+export { mergePatch } from './merge.ts';
 export { applyPatch, type Operation, PatchError } from './patch.ts';
+export type { Live, LiveEvents } from './store.ts';
 export {
+  type ConnectOptions,
   LiveError,
   type LiveErrorCode,
   type LiveHeaders,
+  type LiveMode,
   type LiveOptions,
   type LiveState,
   type LiveStatus,
+  type LiveTransport,
   type LiveUpdate,
+  type NetworkSignal,
   type NetworkSignals,
   type Problem,
+  type SubscribeOptions,
+  type Wish,
 } from './types.ts';

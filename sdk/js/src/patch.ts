@@ -16,191 +16,117 @@ export type Operation =
 
 /** Thrown when a patch cannot be applied; the document is as it was. */
 export class PatchError extends Error {
-  /** The index of the operation that failed; -1 where the patch itself is not an array. */
-  readonly index: number;
+  override readonly name = 'PatchError';
 
-  constructor(index: number, message: string) {
-    super(index < 0 ? message : `operation ${index}: ${message}`);
-    this.name = 'PatchError';
-    this.index = index;
+  /** `index` is that of the operation that failed; -1 where the patch itself is not an array. */
+  constructor(
+    readonly index: number,
+    operation: unknown,
+  ) {
+    super(`operation ${index} does not fit: ${JSON.stringify(operation)?.slice(0, 200)}`);
   }
 }
 
-type Container = unknown[] | Record<string, unknown>;
+type Container = Record<string, unknown>; // an array, too, is read and written by its tokens
 
 /** Applies `patch` and returns the new document. Throws {@link PatchError}; then nothing has changed. */
 export function applyPatch(document: unknown, patch: unknown): unknown {
-  if (!Array.isArray(patch)) throw new PatchError(-1, 'a patch is an array of operations');
-  const draft = new Draft(document);
-  patch.forEach((operation, index) => {
-    try {
-      draft.apply(operation);
-    } catch (error) {
-      if (error instanceof Fault) throw new PatchError(index, error.message);
-      throw error;
-    }
-  });
-  return draft.root;
-}
+  // The document is the member '' of this, just as a pointer's text begins with an empty token: so the root is a member
+  // like any other.
+  const top: Container = { '': document };
+  /** Containers made for this patch: only these may be written to. */
+  let own = new Set<unknown>();
+  let index = -1;
 
-/** The reference tokens of a pointer, unescaped. Throws where the text is not a JSON Pointer. */
-function tokens(pointer: unknown): string[] {
-  if (typeof pointer !== 'string') throw new Fault('a pointer is a string');
-  if (pointer === '') return [];
-  if (pointer[0] !== '/') throw new Fault(`the pointer ${quote(pointer)} does not begin with "/"`);
-  if (/~(?![01])/.test(pointer)) throw new Fault(`the pointer ${quote(pointer)} has a "~" that is neither ~0 nor ~1`);
-  // `~1` before `~0`, so that `~01` gives `~1` (RFC 6901 §4).
-  return pointer.slice(1).split('/').map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
-}
+  const fail: () => never = () => {
+    throw new PatchError(index, (patch as unknown[] | null)?.[index] ?? patch);
+  };
 
-/** Why an operation failed; the caller adds which one it was. */
-class Fault extends Error {}
+  /** The reference tokens of a pointer, unescaped (RFC 6901 §4). */
+  const tokens = (pointer: unknown): string[] =>
+    typeof pointer !== 'string' || /^[^/]|~(?![01])/.test(pointer)
+      ? fail()
+      : pointer.split('/').map((token) => token.replace(/~[01]/g, (escape) => (escape === '~1' ? '/' : '~')));
 
-class Draft {
-  root: unknown;
-  /** Containers made by this draft: only these may be written to. */
-  private readonly own = new Set<unknown>();
+  // Enumerable and its own: a key such as `constructor` is in every object, and an array's length is none of its items.
+  const child = (value: unknown, token: string): unknown =>
+    isContainer(value) && isOwn.call(value, token)
+      ? value[token]
+      : fail();
 
-  constructor(root: unknown) {
-    this.root = root;
-  }
+  const get = (pointer: unknown): unknown => tokens(pointer).reduce<unknown>(child, top);
 
-  apply(operation: unknown): void {
-    if (!isContainer(operation) || Array.isArray(operation)) throw new Fault('an operation is an object');
-    const path = tokens(operation.path);
-    switch (operation.op) {
-      case 'add':
-        return this.add(path, valueOf(operation));
-      case 'remove':
-        this.remove(path);
-        return;
-      case 'replace':
-        return this.replace(path, valueOf(operation));
-      case 'test': {
-        if (!equal(this.get(path), valueOf(operation))) throw new Fault(`the value at ${show(path)} is another`);
-        return;
+  /** The container that holds a pointer's last token, writable, with everything above it; and that token. */
+  const holder = (pointer: unknown): [Container, string] => {
+    const path = tokens(pointer);
+    const key = path.pop() as string; // there is one at least, the root's
+    let at = top;
+    for (const token of path) {
+      let next = child(at, token);
+      if (!isContainer(next)) fail();
+      else if (!own.has(next)) {
+        next = Array.isArray(next) ? next.slice() : { ...next };
+        own.add(next);
+        setMember(at, token, next);
       }
-      case 'move': {
-        const from = tokens(operation.from);
-        if (path.length > from.length && from.every((token, depth) => token === path[depth])) {
-          throw new Fault(`${show(from)} cannot move into its own child ${show(path)}`);
-        }
-        const value = this.get(from);
-        // Where nothing moves the root would otherwise be removed and lost.
-        if (from.length === path.length && from.every((token, depth) => token === path[depth])) return;
-        this.remove(from);
-        return this.add(path, value);
-      }
-      case 'copy': {
-        const value = this.get(tokens(operation.from));
-        // From here on the value stands in two places, so what this draft owns inside it must be copied before writing.
-        this.own.clear();
-        return this.add(path, value);
-      }
-      default:
-        throw new Fault(`${quote(operation.op)} is no operation`);
+      at = next as Container;
     }
-  }
+    return [at, key];
+  };
 
-  private get(path: string[]): unknown {
-    return path.reduce((value, token) => child(value, token, path), this.root);
-  }
-
-  private add(path: string[], value: unknown): void {
-    if (path.length === 0) {
-      this.root = value;
-      return;
-    }
-    const [parent, token] = this.parent(path);
-    if (Array.isArray(parent)) {
-      const index = token === '-' ? parent.length : arrayIndex(token);
-      if (index > parent.length) throw new Fault(`${show(path)} is beyond the array's end`);
-      parent.splice(index, 0, value);
-    } else {
-      setMember(parent, token, value);
-    }
-  }
-
-  private remove(path: string[]): void {
+  const remove = (pointer: unknown): void => {
+    const [from, key] = holder(pointer);
+    child(from, key);
     // RFC 6902 §4.2 asks only that the target exists; a document without a root is not JSON.
-    if (path.length === 0) throw new Fault('the root cannot be removed');
-    const [parent, token] = this.parent(path);
-    child(parent, token, path);
-    if (Array.isArray(parent)) parent.splice(arrayIndex(token), 1);
-    else delete parent[token];
-  }
+    if (from === top) fail();
+    if (Array.isArray(from)) from.splice(+key, 1);
+    else delete from[key];
+  };
 
-  private replace(path: string[], value: unknown): void {
-    if (path.length === 0) {
-      this.root = share(this.root, value);
-      return;
+  const step = ({ op, path, from, value }: Container): void => {
+    if (op === 'move' || op === 'copy') {
+      value = get(from);
+      if (op === 'copy') own = new Set(); // it stands in two places now: what is ours in it is copied before writing
+      else if (from === path) return; // the root would be removed and lost
+      else if (`${path}`.startsWith(`${from}/`)) fail();
+      else remove(from);
+    } else if (op === 'remove') {
+      return remove(path);
+    } else if (value === undefined) {
+      fail(); // JSON has no undefined
+    } else if (op === 'test') {
+      return equal(get(path), value) ? undefined : fail();
     }
-    const [parent, token] = this.parent(path);
-    const next = share(child(parent, token, path), value);
-    if (Array.isArray(parent)) parent[arrayIndex(token)] = next;
-    else setMember(parent, token, next);
-  }
+    const [into, key] = holder(path);
+    if (op === 'replace') setMember(into, key, share(child(into, key), value));
+    else if (!/^(add|move|copy)$/.test(`${op}`)) fail();
+    else if (Array.isArray(into)) {
+      const at = key === '-' ? into.length : /^(0|[1-9]\d*)$/.test(key) ? +key : NaN;
+      if (!(at <= into.length)) fail();
+      into.splice(at, 0, value);
+    } else setMember(into, key, value);
+  };
 
-  /** The container that holds the path's last token, writable, with everything above it. */
-  private parent(path: string[]): [Container, string] {
-    let at = this.writable(this.root, path);
-    this.root = at;
-    for (const token of path.slice(0, -1)) {
-      const next = this.writable(child(at, token, path), path);
-      if (Array.isArray(at)) at[arrayIndex(token)] = next;
-      else setMember(at, token, next);
-      at = next;
-    }
-    return [at, path[path.length - 1] as string]; // callers come here with a path of at least one token
+  for (const operation of Array.isArray(patch) ? patch : fail()) {
+    index += 1;
+    step(operation ?? fail());
   }
-
-  private writable(value: unknown, path: string[]): Container {
-    if (!isContainer(value)) throw new Fault(`${show(path)} leads through a value that is no object and no array`);
-    if (this.own.has(value)) return value;
-    const copy = Array.isArray(value) ? value.slice() : { ...value };
-    this.own.add(copy);
-    return copy;
-  }
+  return top[''];
 }
 
-function valueOf(operation: Record<string, unknown>): unknown {
-  if (!Object.hasOwn(operation, 'value')) throw new Fault(`${quote(operation.op)} needs a value`);
-  return operation.value;
-}
+const isOwn = Object.prototype.propertyIsEnumerable;
 
-function child(value: unknown, token: string, path: string[]): unknown {
-  if (Array.isArray(value)) {
-    const index = arrayIndex(token);
-    if (index < value.length) return value[index];
-  } else if (isContainer(value) && Object.hasOwn(value, token)) {
-    // `hasOwn`, because a key such as `constructor` would otherwise be found in every object.
-    return (value as Record<string, unknown>)[token]; // no array, so its members go by name
-  }
-  throw new Fault(`there is nothing at ${show(path)}`);
-}
-
-function arrayIndex(token: string): number {
-  if (!/^(0|[1-9][0-9]*)$/.test(token)) throw new Fault(`${quote(token)} is no array index`);
-  return Number(token);
-}
-
-function setMember(object: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__') {
-    // Assigning would call the setter of Object.prototype; JSON.parse makes an ordinary member, and so do we.
-    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
-  } else {
-    object[key] = value;
-  }
+/** Sets a member, whatever its name; an array's item by its index. */
+export function setMember(object: Container, key: string, value: unknown): void {
+  // Assigning would call the setter of Object.prototype; JSON.parse makes an ordinary member, and so do we.
+  if (key === '__proto__') Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
+  else object[key] = value;
 }
 
 /** Equality as `test` means it (RFC 6902 §4.6): numbers by value, objects whatever the order of their members. */
 function equal(left: unknown, right: unknown): boolean {
   if (left === right) return true;
-  if (!isContainer(left) || !isContainer(right)) return false;
-  if (Array.isArray(left)) {
-    return Array.isArray(right) && left.length === right.length && left.every((item, at) => equal(item, right[at]));
-  }
-  if (Array.isArray(right)) return false;
+  if (!isContainer(left) || !isContainer(right) || Array.isArray(left) !== Array.isArray(right)) return false;
   const keys = Object.keys(left);
   return (
     keys.length === Object.keys(right).length &&
@@ -210,12 +136,4 @@ function equal(left: unknown, right: unknown): boolean {
 
 function isContainer(value: unknown): value is Container {
   return typeof value === 'object' && value !== null;
-}
-
-function quote(value: unknown): string {
-  return JSON.stringify(value) ?? String(value);
-}
-
-function show(path: string[]): string {
-  return quote(path.map((token) => `/${token.replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''));
 }

@@ -11,41 +11,37 @@ export function share(previous: unknown, next: unknown): unknown {
   if (Object.is(previous, next)) return previous;
   if (Array.isArray(next)) {
     if (!Array.isArray(previous)) return next;
-    const items = next.map((item, at) => (at < previous.length ? share(previous[at], item) : item));
+    const items = next.map((item, at) => share(previous[at], item));
     return items.length === previous.length && items.every((item, at) => Object.is(item, previous[at]))
       ? previous
       : items;
   }
   if (isPlain(next) && isPlain(previous)) return shareMembers(previous, next);
   // Values of a class come from a `parse` hook (decimals, dates). They are compared by what they say, never taken apart.
-  return sameInstance(previous, next) ? previous : next;
+  return saying(next) && saying(previous) && next.constructor === previous.constructor && Object.is(next.toJSON(), previous.toJSON())
+    ? previous
+    : next;
 }
 
 function shareMembers(previous: Record<string, unknown>, next: Record<string, unknown>): Record<string, unknown> {
   const before = Object.keys(previous);
-  const keys = Object.keys(next);
-  let same = before.length === keys.length;
-  const members = keys.map((key, at): [string, unknown] => {
-    const value = Object.hasOwn(previous, key) ? share(previous[key], next[key]) : next[key];
-    same &&= before[at] === key && Object.is(value, previous[key]);
-    return [key, value];
-  });
-  // `fromEntries` defines members, so a key `__proto__` stays an ordinary one.
-  return same ? previous : Object.fromEntries(members);
+  const members = Object.keys(next).map((key): [string, unknown] => [
+    key,
+    Object.hasOwn(previous, key) ? share(previous[key], next[key]) : next[key],
+  ]);
+  return members.length === before.length &&
+    members.every(([key, value], at) => before[at] === key && Object.is(value, previous[key]))
+    ? previous
+    : Object.fromEntries(members); // it defines members, so a key `__proto__` stays an ordinary one
 }
 
-function isPlain(value: unknown): value is Record<string, unknown> {
+/** Whether a value is an object as `JSON.parse` makes it: no array, nothing of a class. */
+export function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
 
-/** Whether two instances of one class give the same JSON; without a `toJSON` of their own they cannot be compared. */
-function sameInstance(left: unknown, right: unknown): boolean {
-  if (!hasJson(left) || !hasJson(right) || left.constructor !== right.constructor) return false;
-  return Object.is(left.toJSON(), right.toJSON());
-}
-
-function hasJson(value: unknown): value is { toJSON(): unknown } {
-  return typeof value === 'object' && value !== null && 'toJSON' in value && typeof value.toJSON === 'function';
+function saying(value: unknown): value is { toJSON(): unknown } {
+  return typeof (value as { toJSON?: unknown } | null | undefined)?.toJSON === 'function';
 }

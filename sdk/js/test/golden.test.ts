@@ -21,7 +21,7 @@ interface Status {
 interface Golden {
   content_type: string;
   updates: (
-    | { type: 'snapshot' | 'patch'; position: string; text: string }
+    | { type: 'snapshot' | 'patch' | 'merge'; position: string; text: string }
     | { type: 'status'; status: Status }
   )[];
   final: { position: string; text: string; retry_ms: number | null };
@@ -33,8 +33,8 @@ async function play(golden: Golden, chunks: Uint8Array[]) {
   const feed = live('http://gateway.test/golden', world.options);
   await settle();
   const updates: unknown[] = [];
-  feed.on('update', ({ kind, position, patch, data }) => {
-    updates.push(kind === 'patch' ? { kind, position, patch } : { kind, position, data });
+  feed.on('update', ({ kind, position, patch, merge, data }) => {
+    updates.push({ kind, position, ...{ snapshot: { data }, patch: { patch }, merge: { merge } }[kind] });
   });
   feed.on('status', (state) => updates.push(statusOf(state, world.time)));
   await world.last.open({ 'Tidegate-Content-Type': golden.content_type });
@@ -63,9 +63,7 @@ function expectedOf({ content_type, updates, final }: Golden) {
         return { status: state, since: Date.parse(since), freshWithinMs: fresh_within_ms, cause, retryInMs: retry_in_ms };
       }
       const { type, position, text } = update;
-      return type === 'patch'
-        ? { kind: type, position, patch: JSON.parse(text) as unknown }
-        : { kind: type, position, data: read(text) };
+      return { kind: type, position, [type === 'snapshot' ? 'data' : type]: read(text) };
     }),
     data: read(final.text),
     position: final.position,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Live, LiveError, type LiveOptions, type LiveState, live } from '../src/index.ts';
-import { patch, settle, snapshot, status, World } from './world.ts';
+import { merge, patch, settle, snapshot, status, World } from './world.ts';
 
 const URL_ = 'http://gateway.test/quotes';
 type Doc = Record<string, number>;
@@ -184,7 +184,10 @@ describe('reconnecting', () => {
     expect((feed.state.retryAt ?? Number.NaN) - world.time).toBe(30_000);
     await world.advance(30_000);
     await world.last.open();
-    await world.advance(5000);
+    await world.advance(4999);
+    await world.last.send(':\n');
+    await world.advance(1);
+    await world.last.send(':\n');
     await world.last.cut();
     expect((feed.state.retryAt ?? Number.NaN) - world.time).toBe(1000);
   });
@@ -516,5 +519,197 @@ describe('close', () => {
     await world.last.open();
     await world.last.send(snapshot('e.1', { a: 1 }));
     expect(calls).toBe(0);
+  });
+});
+
+describe('wishes', () => {
+  test('go in the gateway\'s own parameters, beside the target\'s', async () => {
+    const world = new World();
+    live('/quotes?x=a%20b#top', { ...world.options, select: '$[?@.größe > 1]', mode: 'merge', rate: '250ms', maxAge: 30 });
+    await settle();
+    const { search, searchParams, hash } = new URL(world.last.url, 'http://gateway.test');
+    expect(search.startsWith('?x=a%20b&tidegate.')).toBe(true);
+    expect(hash).toBe('');
+    expect(searchParams.get('tidegate.select')).toBe('$[?@.größe > 1]');
+    expect(searchParams.get('tidegate.mode')).toBe('merge');
+    expect(searchParams.get('tidegate.rate')).toBe('250ms');
+    expect(searchParams.get('tidegate.max-age')).toBe('30');
+  });
+
+  test('that are none leave the target as it is', async () => {
+    const { world } = await start({ select: '' });
+    expect(world.last.url).toBe(URL_);
+  });
+
+  test.each([
+    { select: 'price' },
+    { mode: 'diff' },
+    { rate: '250' },
+    { rate: '2 s' },
+    { rate: 'fast' },
+    { maxAge: 0 },
+    { maxAge: 1.5 },
+    { maxAge: -1 },
+    { hidden: 'sleep' },
+  ])('%o is refused at once', (options) => {
+    const world = new World();
+    expect(() => live(URL_, { ...world.options, ...options } as LiveOptions)).toThrow(TypeError);
+    expect(world.exchanges).toHaveLength(0);
+    expect(world.pending).toBe(0);
+  });
+
+  test.each([{ select: '/a' }, { select: '$.a' }, { rate: '10ms' }, { rate: '1.5s' }, { rate: '1h' }, { maxAge: 1 }])(
+    '%o is accepted',
+    async (options) => {
+      const { world } = await start(options);
+      expect(world.exchanges).toHaveLength(1);
+    },
+  );
+
+  test('merge patches are applied, and what they do not change stays', async () => {
+    const world = new World();
+    const feed = live<{ a: object; b?: object; c?: object }>(URL_, { ...world.options, mode: 'merge' });
+    const kinds: unknown[] = [];
+    feed.on('update', ({ kind, patch }) => kinds.push([kind, patch]));
+    await settle();
+    await world.last.open();
+    await world.last.send(snapshot('e.1', { a: { x: 1 }, b: { y: 1 } }) + status('live'));
+    const before = feed.state.data;
+    await world.last.send(merge('e.2', { b: null, c: { z: 1 } }));
+    expect(feed.state).toMatchObject({ data: { a: { x: 1 }, c: { z: 1 } }, position: 'e.2' });
+    expect(feed.state.data).not.toHaveProperty('b');
+    expect(feed.state.data?.a).toBe(before?.a);
+    expect(kinds).toEqual([['snapshot', undefined], ['merge', { b: null, c: { z: 1 } }]]);
+  });
+
+  test('`first` closes after the snapshot, without an error', async () => {
+    const { world, feed } = await start({ mode: 'first' });
+    const views: unknown[] = [];
+    const loop = (async () => {
+      for await (const { data } of feed) views.push(data);
+    })();
+    const errors: unknown[] = [];
+    feed.on('error', (error) => errors.push(error));
+    await world.last.open();
+    await world.last.send(snapshot('e.1', { a: 1 }) + status('live'));
+    expect(feed.state).toMatchObject({ status: 'closed', cause: undefined, data: { a: 1 } });
+    await loop;
+    expect(views).toEqual([{ a: 1 }]);
+    expect(errors).toEqual([]);
+    expect(world.last.abandoned).toBe(true);
+    expect(world.pending).toBe(0);
+  });
+
+  test('`first` that broke before its snapshot is tried again', async () => {
+    const { world, feed } = await start({ mode: 'first' });
+    await world.last.open();
+    await world.last.send('event: snapshot\nid: e.1\nda');
+    await world.last.cut();
+    expect(feed.state.status).toBe('disconnected');
+    await world.advance(1000);
+    await world.last.open();
+    await world.last.send(snapshot('e.1', { a: 1 }));
+    expect(feed.state).toMatchObject({ status: 'closed', data: { a: 1 } });
+  });
+
+  test('a 204 is the end, and no error', async () => {
+    const { world, feed } = await start({ mode: 'first' });
+    const errors: unknown[] = [];
+    feed.on('error', (error) => errors.push(error));
+    await world.last.reply(new Response(null, { status: 204 }));
+    expect(feed.state).toMatchObject({ status: 'closed', cause: undefined });
+    expect(errors).toEqual([]);
+    expect(world.pending).toBe(0);
+  });
+});
+
+describe('a proxy that garbles the order', () => {
+  const at = (offset: number) => `0000000000001.${offset}.0000007`;
+  const add = (offset: number) => patch(at(offset), { op: 'add', path: '/-', value: offset });
+
+  test('a repeated patch counts once', async () => {
+    const { world, feed } = await start();
+    let updates = 0;
+    feed.on('update', () => updates++);
+    await world.last.open();
+    await world.last.send(snapshot(at(1), []) + add(2) + add(2) + add(3));
+    expect(feed.state).toMatchObject({ data: [2, 3], position: at(3) });
+    expect(updates).toBe(3);
+  });
+
+  test('one that comes late leads to a fresh snapshot', async () => {
+    const { world, feed } = await start();
+    await world.last.open();
+    await world.last.send(snapshot(at(9), [9]) + add(11) + add(10));
+    expect(feed.state).toMatchObject({ status: 'disconnected', position: undefined, data: [9, 11] });
+    await world.advance(1000);
+    expect(world.last.header('last-event-id')).toBeNull();
+  });
+
+  test('another epoch may begin anywhere', async () => {
+    const { world, feed } = await start();
+    await world.last.open();
+    await world.last.send(snapshot(at(9), [9]) + snapshot('0000000000002.1.0000007', [1]));
+    expect(feed.state.data).toEqual([1]);
+  });
+});
+
+describe('a hidden page', () => {
+  test('keeps its stream unless told otherwise', async () => {
+    const { world, feed } = await start();
+    await world.last.open();
+    await world.last.send(snapshot('e.1', { a: 1 }) + status('live'));
+    await world.signal('hidden');
+    for (let beat = 0; beat < 20; beat++) {
+      await world.advance(15_000);
+      await world.last.send(':\n');
+    }
+    expect(feed.state.status).toBe('live');
+    expect(world.exchanges).toHaveLength(1);
+  });
+
+  test('lets go of it after a while, and resumes at once when it is seen', async () => {
+    const { world, feed } = await start({ hidden: 'pause' });
+    await world.last.open();
+    await world.last.send(snapshot('e.1', { a: 1 }) + status('live'));
+    await world.signal('hidden');
+    await world.advance(30_000);
+    await world.last.send(':\n');
+    await world.advance(29_999);
+    expect(world.last.abandoned).toBe(false);
+    await world.advance(1);
+    expect(world.last.abandoned).toBe(true);
+    expect(feed.state).toMatchObject({ status: 'disconnected', data: { a: 1 }, position: 'e.1', retryAt: undefined });
+    await world.signal('offline');
+    await world.signal('online');
+    await world.advance(1e6);
+    expect(world.exchanges).toHaveLength(1);
+    await world.signal('visible');
+    expect(world.exchanges).toHaveLength(2);
+    expect(world.last.header('last-event-id')).toBe('e.1');
+  });
+
+  test('that is seen again in time keeps it', async () => {
+    const { world } = await start({ hidden: 'pause', pauseAfterMs: 10_000 });
+    await world.last.open();
+    await world.last.send(snapshot('e.1', { a: 1 }));
+    await world.signal('hidden');
+    await world.advance(9999);
+    await world.signal('visible');
+    await world.advance(20_000);
+    expect(world.last.abandoned).toBe(false);
+  });
+
+  test('does not try while it rests', async () => {
+    const { world, feed } = await start({ hidden: 'pause' });
+    await world.signal('hidden');
+    await world.advance(59_000);
+    await world.last.refuse();
+    await world.advance(1000);
+    const tried = world.exchanges.length;
+    await world.advance(1e6);
+    expect(world.exchanges).toHaveLength(tried);
+    feed.close();
+    expect(world.pending).toBe(0);
   });
 });

@@ -86,6 +86,13 @@ export async function settle(): Promise<void> {
   for (let turn = 0; turn < 100; turn++) await Promise.resolve();
 }
 
+/** Waits, in turns of the event loop and not in time, for what a module that is being loaded will do. */
+export async function until(condition: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 5000 && !condition(); turn++) await new Promise((resolve) => setImmediate(resolve));
+  if (!condition()) throw new Error('it does not come');
+  await settle();
+}
+
 export class World {
   time = Date.UTC(2026, 0, 31, 9, 30);
   random = 0.5;
@@ -150,8 +157,8 @@ export class World {
     this.time += ms;
   }
 
-  async signal(signal: 'online' | 'offline' | 'visible'): Promise<void> {
-    if (signal !== 'visible') this.onLine = signal === 'online';
+  async signal(signal: 'online' | 'offline' | 'visible' | 'hidden'): Promise<void> {
+    if (signal === 'online' || signal === 'offline') this.onLine = signal === 'online';
     for (const callback of [...this.signals]) callback(signal);
     await settle();
   }
@@ -163,3 +170,4 @@ export const patch = (id: string, ...operations: unknown[]) =>
   `event: patch\nid: ${id}\ndata: ${JSON.stringify(operations)}\n\n`;
 export const status = (state: string, more: object = {}) =>
   `event: status\ndata: ${JSON.stringify({ state, since: '2026-01-31T09:29:59.500Z', fresh_within_ms: 550, ...more })}\n\n`;
+export const merge = (id: string, data: unknown) => `event: merge\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;

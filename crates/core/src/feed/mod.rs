@@ -21,7 +21,7 @@ mod judge;
 mod polls;
 mod reads;
 mod state;
-mod update;
+pub(crate) mod update;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -309,6 +309,11 @@ impl Feed {
     /// Subscribers counted.
     pub fn subscribers(&self) -> usize {
         self.subscribers
+    }
+
+    /// How it behaves.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// The versions kept.

@@ -78,16 +78,40 @@ impl Feed {
         // Text is never patched, not even with nothing: whoever reads a stream of text need not know what a patch is.
         let Document::Json(head) = self.head()?.document() else { return None };
         let (body, Form::Json) = self.window.body_of(from)? else { return None };
-        // It was a document when it was published, but perhaps none that can be patched; the whole is always right.
-        let composed = json::advance_to(&body, head, self.policy.max_depth, &self.policy.identities).ok()?;
-        let patch = match composed.change {
+        let patch = match net_effect(&body, head, self.policy.max_depth, &self.policy.identities) {
+            NetEffect::Unknown => return None,
             // The net effect is nothing, but the position has to move.
-            json::Change::None => return Some(Bytes::from_static(b"[]")),
-            json::Change::Patch(patch) => Some(patch),
-            json::Change::Whole => None,
+            NetEffect::Nothing => return Some(Bytes::from_static(b"[]")),
+            NetEffect::Patch(patch) => patch,
         };
         let most = patch.as_ref().map_or(head.text_len(), Bytes::len);
         // Each of them was proven, so all of them are right one after another.
         self.window.patches_since(from, most).or(patch)
+    }
+}
+
+/// What lies between two texts.
+pub(crate) enum NetEffect {
+    /// Nothing can be said; the whole is always right.
+    Unknown,
+    /// Nothing.
+    Nothing,
+    /// This patch; none where the whole is shorter.
+    Patch(Option<Bytes>),
+}
+
+/// What leads from an older text to a document.
+pub(crate) fn net_effect(
+    body: &Bytes,
+    head: &json::Document,
+    max_depth: usize,
+    identities: &json::Identities,
+) -> NetEffect {
+    // It was a document when it was published, but perhaps none that can be patched.
+    match json::advance_to(body, head, max_depth, identities).map(|advance| advance.change) {
+        Err(_) => NetEffect::Unknown,
+        Ok(json::Change::None) => NetEffect::Nothing,
+        Ok(json::Change::Patch(patch)) => NetEffect::Patch(Some(patch)),
+        Ok(json::Change::Whole) => NetEffect::Patch(None),
     }
 }

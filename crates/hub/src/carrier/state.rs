@@ -15,8 +15,8 @@ use crate::socket::SocketSink;
 
 /// The connection itself.
 pub(crate) enum Pipe {
-    /// The shard writes it.
-    Socket(SocketSink<()>),
+    /// The shard writes it. With what was read of it before.
+    Socket(SocketSink<()>, Bytes),
     /// hyper writes it.
     Slot(SlotSink),
 }
@@ -24,21 +24,26 @@ pub(crate) enum Pipe {
 impl Pipe {
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
-            Pipe::Socket(socket) => socket.register(registry, token),
+            Pipe::Socket(socket, _) => socket.register(registry, token),
             Pipe::Slot(_) => Ok(()),
         }
     }
 
     fn write(&mut self, pieces: &[Bytes], skip: usize) -> io::Result<Written> {
         match self {
-            Pipe::Socket(socket) => socket.write(pieces, skip),
+            Pipe::Socket(socket, _) => socket.write(pieces, skip),
             Pipe::Slot(slot) => slot.write(pieces, skip),
         }
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Pipe::Socket(socket) => socket.read(buffer),
+            Pipe::Socket(_, read) if !read.is_empty() => {
+                let count = read.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&read.split_to(count));
+                Ok(count)
+            }
+            Pipe::Socket(socket, _) => socket.read(buffer),
             // An answer has nothing to hear.
             Pipe::Slot(_) => Err(ErrorKind::WouldBlock.into()),
         }
@@ -46,7 +51,7 @@ impl Pipe {
 
     fn finish(&mut self) -> io::Result<bool> {
         match self {
-            Pipe::Socket(socket) => socket.finish(),
+            Pipe::Socket(socket, _) => socket.finish(),
             Pipe::Slot(slot) => slot.finish(),
         }
     }
@@ -137,17 +142,18 @@ impl State {
         if self.writer.is_some() {
             return Ok(false);
         }
-        if self.owed.is_empty()
-            && self.seats.is_empty()
-            && let Some(last) = self.last_words.take()
-        {
-            self.owed_bytes += last.len();
-            self.owed.push_back(last);
-            let went = self.pass_owed()?;
-            return Ok(went);
-        }
         let mut went = false;
-        while !self.owed.is_empty() {
+        loop {
+            if self.owed.is_empty()
+                && self.seats.is_empty()
+                && let Some(last) = self.last_words.take()
+            {
+                self.owed_bytes += last.len();
+                self.owed.push_back(last);
+            }
+            if self.owed.is_empty() {
+                break;
+            }
             let Some(pipe) = &mut self.pipe else { return Err(ErrorKind::NotConnected.into()) };
             let Written { bytes, blocked } = pipe.write(self.owed.make_contiguous(), 0)?;
             self.owed_bytes -= bytes;

@@ -4,9 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, Method, Response, StatusCode};
 use tidegate_core::caching::{Demand, Forward, Reuse};
+use tidegate_core::json::Selection;
 use tidegate_core::{
-    Answer, Binding, Epoch, Failure, Fetching, Offset, Outcome, Position, State, Unfit, Unproven, Validators,
-    Vary, Wish,
+    Answer, Binding, Epoch, Failure, Fetching, Offset, Outcome, Position, State, Unfit, Unproven,
+    Unselectable, Validators, Vary, Wish,
 };
 use tidegate_wire::Kind;
 use tokio::sync::oneshot;
@@ -41,6 +42,10 @@ pub enum Reply<T> {
     Nothing,
     /// The feed has as many streams as it may.
     Full,
+    /// What was selected cannot be had.
+    Unselectable(Unselectable),
+    /// As many parts of the feed are watched as may be.
+    TooManyViews,
     /// The answer depends on fields that the key does not hold: ask again with a key that does.
     Split(Vary),
 }
@@ -113,6 +118,8 @@ pub struct Newcomer {
     pub wish: Wish,
     /// On which terms it is served.
     pub terms: Terms,
+    /// Which part it wants; none for the whole.
+    pub selection: Option<Selection>,
 }
 
 /// What an owner is asked.
@@ -176,6 +183,8 @@ pub struct FeedReport {
     pub head: Option<Position>,
     /// Versions in the window.
     pub versions: usize,
+    /// Parts of it that are watched.
+    pub selections: usize,
     /// Its state.
     pub state: State,
     /// What was counted.
@@ -222,6 +231,8 @@ pub(super) enum Refusal {
     Raw(Box<Response<Body>>, Option<Unfit>),
     Bypass,
     Split(Vary),
+    Unselectable(Unselectable),
+    TooManyViews,
 }
 
 impl Refusal {
@@ -232,6 +243,8 @@ impl Refusal {
             Refusal::Raw(raw, unfit) => Reply::Raw(raw, unfit),
             Refusal::Bypass => Reply::Bypass,
             Refusal::Split(vary) => Reply::Split(vary),
+            Refusal::Unselectable(why) => Reply::Unselectable(why),
+            Refusal::TooManyViews => Reply::TooManyViews,
         }
     }
 }

@@ -11,15 +11,17 @@ mod outlet;
 mod reads;
 #[cfg(test)]
 mod tests;
+mod views;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::{
-    Cost, Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName, Resumed,
-    Serving, Settled, SharedRequest, State, Time, Update, Version, Wait, Wish, merge_between,
+    Cost, Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName,
+    Position, Resumed, Serving, Settled, SharedRequest, State, Time, Update, Version, Wait, Wish,
+    merge_between,
 };
 use tidegate_wire::Kind;
 use tokio::sync::{oneshot, watch};
@@ -31,6 +33,7 @@ pub use self::messages::{
 };
 use self::outlet::Outlet;
 use self::reads::is_outage;
+use self::views::{Moved, NoView, Views};
 use crate::encoded::Encoded;
 use crate::origin::{Awaited, Body, FetchRequest, Fetched};
 use crate::published::{Published, StatusView};
@@ -62,7 +65,10 @@ pub struct Owner<F: PortFactory> {
     feed: Feed,
     route: Arc<Route>,
     request: SharedRequest,
+    /// The whole.
     outlet: Outlet,
+    /// Parts of it.
+    views: Views,
     waiting: Vec<(Fetching, Waiter)>,
     /// Where the fetch under way is told that somebody waits for it.
     awaited: Option<watch::Sender<bool>>,
@@ -91,6 +97,7 @@ impl<F: PortFactory> Owner<F> {
             route,
             request,
             outlet: Outlet::new(ViewId::whole(id)),
+            views: Views::default(),
             waiting: Vec::new(),
             awaited: None,
             looked: Time::default(),
@@ -156,7 +163,7 @@ impl<F: PortFactory> Owner<F> {
                 let wish = newcomer.wish;
                 let waiter = Waiter::Subscriber { own, newcomer, reply };
                 match self.feed.handle_subscribe(now, wish) {
-                    Wait::Ready => self.admit(waiter),
+                    Wait::Ready => self.admit(now, waiter),
                     Wait::Until(fetch) => self.wait(fetch, waiter),
                 }
             }
@@ -173,10 +180,10 @@ impl<F: PortFactory> Owner<F> {
             }
             Message::Invalidated => self.feed.handle_invalidated(now),
             Message::Unsubscribed(view, shard, wish) if view.feed == self.id => {
-                self.unsubscribed(now, shard, wish);
+                self.unsubscribed(now, view, shard, wish);
             }
             Message::StepFrom(view, shard, from, kind) if view.feed == self.id => {
-                self.step_from(shard, from, kind);
+                self.step_from(view, shard, from, kind);
             }
             // About an earlier feed of this owner: its subscribers were all let go when it ended.
             Message::Unsubscribed(..) | Message::StepFrom(..) => {}
@@ -200,6 +207,7 @@ impl<F: PortFactory> Owner<F> {
             waiting: self.waiting.len(),
             head: self.feed.head().map(|head| head.position),
             versions: self.feed.window().len(),
+            selections: self.views.len(),
             state: self.feed.status().state,
             stats: self.counters.read(),
         }
@@ -213,7 +221,8 @@ impl<F: PortFactory> Owner<F> {
                     let head = Arc::new(self.published(version));
                     self.counters.published();
                     self.outlet.publish(head.clone());
-                    self.tell_all(|id| FeedCommand::Publish(id, head.clone()));
+                    self.tell(self.outlet.id, |id| FeedCommand::Publish(id, head.clone()));
+                    self.publish_views();
                 }
                 Output::Unproven(unproven) => {
                     self.counters.unproven();
@@ -228,6 +237,7 @@ impl<F: PortFactory> Owner<F> {
                     let status = self.last_status(now, ended);
                     self.tell_all(|id| FeedCommand::End(id, status.clone()));
                     self.outlet.end();
+                    self.views.end();
                 }
                 Output::Retire => self.actions.push(Action::Retire),
             }
@@ -278,8 +288,44 @@ impl<F: PortFactory> Owner<F> {
     }
 
     fn tell_all(&mut self, command: impl Fn(ViewId) -> FeedCommand<F::Port>) {
-        for shard in self.outlet.shards() {
-            self.actions.push(Action::Tell(shard, command(self.outlet.id)));
+        for outlet in self.views.outlets().chain([&self.outlet]) {
+            let told = outlet.shards().map(|shard| Action::Tell(shard, command(outlet.id)));
+            self.actions.extend(told);
+        }
+    }
+
+    /// Tells the shards that have subscribers of one view.
+    fn tell(&mut self, view: ViewId, command: impl Fn(ViewId) -> FeedCommand<F::Port>) {
+        let outlet = if view == self.outlet.id {
+            &self.outlet
+        } else if let Some(viewed) = self.views.get_mut(view) {
+            &viewed.outlet
+        } else {
+            return;
+        };
+        self.actions.extend(outlet.shards().map(|shard| Action::Tell(shard, command(view))));
+    }
+
+    /// Has the views follow the feed's new head.
+    fn publish_views(&mut self) {
+        let mut moved = Vec::new();
+        for viewed in self.views.iter_mut() {
+            let (became, unproven) = viewed.follow(&self.feed);
+            moved.push((viewed.outlet.id, became));
+            if unproven {
+                self.counters.unproven();
+            }
+        }
+        for (view, became) in moved {
+            match became {
+                Moved::Not => {}
+                Moved::To(head) => self.tell(view, |id| FeedCommand::Publish(id, head.clone())),
+                Moved::Ended => {
+                    // They come back, and are told why there is nothing for them.
+                    let status = self.status_view();
+                    self.tell(view, |id| FeedCommand::Dismiss(id, status.clone()));
+                }
+            }
         }
     }
 
@@ -298,23 +344,37 @@ impl<F: PortFactory> Owner<F> {
         view
     }
 
-    /// Attaches a subscriber to its shard, at the position that it can prove.
-    fn admit(&mut self, waiter: Waiter) {
-        let (Waiter::Subscriber { newcomer, reply, .. }, Some(head)) = (waiter, self.outlet.head.clone())
-        else {
+    /// Attaches a subscriber to its shard, at the position that it can prove; or refuses it, where what it selected is not to
+    /// be had.
+    fn admit(&mut self, now: Time, waiter: Waiter) {
+        let (Waiter::Subscriber { newcomer, .. }, Some(head)) = (&waiter, self.outlet.head.clone()) else {
             return;
         };
-        let Newcomer { id, shard, resume, coding, wish, terms } = newcomer;
-        let content_type = self.feed.meta().and_then(|meta| meta.fields.get(header::CONTENT_TYPE).cloned());
-        let start = match resume {
-            Resume::Nowhere => Start::Fresh,
-            Resume::Foreign => Start::Unproven,
-            Resume::From(position) => match self.feed.resume(position) {
-                Resumed::From(offset) => Start::At(offset),
-                Resumed::Unproven => Start::Unproven,
+        let Newcomer { id, shard, resume, coding, wish, terms, .. } = *newcomer;
+        let mut content_type =
+            self.feed.meta().and_then(|meta| meta.fields.get(header::CONTENT_TYPE).cloned());
+        let feed = &self.feed;
+        let (view, head, start) = match newcomer.selection.clone() {
+            None => {
+                let start = starting(resume, |position| feed.resume(position));
+                self.outlet.attached(shard, start, terms, coding);
+                (self.outlet.id, head, start)
+            }
+            Some(selection) => match self.views.of(self.id, feed, &selection) {
+                Ok(viewed) => {
+                    // Whatever it is part of, it is JSON.
+                    content_type = Some(HeaderValue::from_static("application/json"));
+                    let start = starting(resume, |position| viewed.resume(feed, position));
+                    viewed.outlet.attached(shard, start, terms, coding);
+                    (viewed.outlet.id, viewed.outlet.head.clone().unwrap_or(head), start)
+                }
+                Err(NoView::Unselectable(why)) => {
+                    return self.refuse(now, waiter, Refusal::Unselectable(why));
+                }
+                Err(NoView::Full) => return self.refuse(now, waiter, Refusal::TooManyViews),
             },
         };
-        self.outlet.attached(shard, start, terms, coding);
+        let Waiter::Subscriber { reply, .. } = waiter else { return };
         let is_current = start == Start::At(head.offset());
         self.counters.streamed();
         let subscriber = NewSubscriber {
@@ -324,10 +384,10 @@ impl<F: PortFactory> Owner<F> {
                 reply.send(Reply::Have(Attached { content_type, is_current })).is_ok()
             }),
             manner: Manner { heartbeat: self.route.heartbeat, conflate: self.route.conflate },
-            view: self.outlet.id,
+            view,
             terms,
             wish,
-            port: self.ports.port(self.outlet.id, shard),
+            port: self.ports.port(view, shard),
             head,
             status: self.status_view(),
             counters: self.counters.clone(),
@@ -335,8 +395,15 @@ impl<F: PortFactory> Owner<F> {
         self.actions.push(Action::Tell(shard, FeedCommand::Attach(Box::new(subscriber))));
     }
 
-    fn unsubscribed(&mut self, now: Time, shard: ShardIndex, wish: Wish) {
-        if self.outlet.detached(shard) {
+    fn unsubscribed(&mut self, now: Time, view: ViewId, shard: ShardIndex, wish: Wish) {
+        let detached = if view == self.outlet.id {
+            self.outlet.detached(shard)
+        } else {
+            let detached = self.views.get_mut(view).is_some_and(|viewed| viewed.outlet.detached(shard));
+            self.views.forget_unwatched(view);
+            detached
+        };
+        if detached {
             self.feed.handle_unsubscribe(now, wish);
         }
     }
@@ -379,11 +446,11 @@ impl<F: PortFactory> Owner<F> {
                 (Settled::Confirmed, Waiter::Reader { why, reply, .. }) => {
                     let _ = reply.send(self.fetched(now, own, why));
                 }
-                (Settled::Confirmed, waiter) => self.admit(waiter),
+                (Settled::Confirmed, waiter) => self.admit(now, waiter),
                 (Settled::Failed(_), waiter @ Waiter::Subscriber { .. })
                     if self.outlet.head.is_some() && self.feed.status().state != State::Gone =>
                 {
-                    self.admit(waiter);
+                    self.admit(now, waiter);
                 }
                 (Settled::Failed(failure), Waiter::Reader { demand, why, reply, .. }) => {
                     let reply_to = match self.kept_for_error(now, &demand, Forwarded { why, status: None }) {
@@ -405,7 +472,7 @@ impl<F: PortFactory> Owner<F> {
                         && self.outlet.head.is_some()
                         && self.feed.status().state != State::Gone =>
                 {
-                    self.admit(waiter);
+                    self.admit(now, waiter);
                 }
                 (Settled::Answered(answer), Waiter::Reader { demand, why, reply, .. })
                     if is_outage(answer.status) && self.feed.reusable_on_error(now, &demand) =>
@@ -451,13 +518,30 @@ impl<F: PortFactory> Owner<F> {
         }
     }
 
-    fn step_from(&mut self, shard: ShardIndex, from: Offset, kind: Kind) {
+    fn step_from(&mut self, view: ViewId, shard: ShardIndex, from: Offset, kind: Kind) {
         let feed = &self.feed;
+        if let Some(viewed) = self.views.get_mut(view) {
+            let step = viewed.step(feed, from, kind);
+            self.actions.push(Action::Tell(shard, FeedCommand::Step(view, from, kind, step)));
+            return;
+        }
         let step = self.outlet.step(from, kind, || match kind {
             Kind::Merge => merge_since(feed, from),
             _ => patch_since(feed, from),
         });
         self.actions.push(Action::Tell(shard, FeedCommand::Step(self.outlet.id, from, kind, step)));
+    }
+}
+
+/// Where a newcomer stands, which asked to go on from somewhere. `resume` says how a position stands to what it wants.
+fn starting(resume: Resume, position: impl FnOnce(Position) -> Resumed) -> Start {
+    match resume {
+        Resume::Nowhere => Start::Fresh,
+        Resume::Foreign => Start::Unproven,
+        Resume::From(from) => match position(from) {
+            Resumed::From(offset) => Start::At(offset),
+            Resumed::Unproven => Start::Unproven,
+        },
     }
 }
 

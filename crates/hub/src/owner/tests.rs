@@ -158,8 +158,15 @@ impl Bench {
         resume: Resume,
     ) -> Receiver<Reply<Attached>> {
         let (reply, answer) = oneshot::channel();
-        let newcomer =
-            Newcomer { id: SubscriberId(id), shard: SHARD, resume, coding, wish: Wish::NONE, terms };
+        let newcomer = Newcomer {
+            id: SubscriberId(id),
+            shard: SHARD,
+            resume,
+            coding,
+            wish: Wish::NONE,
+            terms,
+            selection: None,
+        };
         let message = Message::Subscribe { newcomer, reply };
         self.owner.handle(self.now, message);
         self.act();
@@ -244,6 +251,8 @@ fn answered(status: u16) -> Outcome {
 fn kind<T>(answer: &mut Receiver<Reply<T>>) -> &'static str {
     match answer.try_recv() {
         Ok(Reply::Have(_)) => "have",
+        Ok(Reply::Unselectable(_)) => "unselectable",
+        Ok(Reply::TooManyViews) => "too many views",
         Ok(Reply::Full) => "full",
         Ok(Reply::Failed(_)) => "failed",
         Ok(Reply::Answered(_)) => "answered",

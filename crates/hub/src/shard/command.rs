@@ -153,6 +153,8 @@ pub enum FeedCommand<P> {
     Step(ViewId, Offset, Kind, Step),
     /// A view ended: its streams end after this last status.
     End(ViewId, StatusView),
+    /// The streams of a view end after this status, and their places are given back.
+    Dismiss(ViewId, StatusView),
     /// A feed ended with all its views.
     EndAll(FeedId, StatusView),
 }

@@ -181,6 +181,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             }
             Command::Feed(FeedCommand::Step(view, from, kind, step)) => self.step(view, from, kind, step),
             Command::Feed(FeedCommand::End(view, status)) => self.end(now, view, &status),
+            Command::Feed(FeedCommand::Dismiss(view, status)) => self.give_back(now, view, &status),
             Command::Feed(FeedCommand::EndAll(feed, status)) => {
                 let views: Vec<_> = self.feeds.keys().filter(|view| view.feed == feed).copied().collect();
                 views.into_iter().for_each(|view| self.end(now, view, &status));
@@ -325,13 +326,18 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     fn shutdown(&mut self, now: Time) {
         self.closing = true;
         let feeds: Vec<_> = self.feeds.iter().map(|(id, view)| (*id, view.status.clone())).collect();
-        for (feed, status) in feeds {
+        for (view, status) in feeds {
             // Their owners do not know: the feeds would be polled on for nobody.
-            if let Some(view) = self.feeds.get(&feed) {
-                view.members.iter().for_each(|key| view.port.unsubscribed(self.subscribers[*key].wish));
-            }
-            self.end(now, feed, &status);
+            self.give_back(now, view, &status);
         }
+    }
+
+    /// Ends the streams of a view, whose owner counts them still.
+    fn give_back(&mut self, now: Time, view: ViewId, status: &StatusView) {
+        if let Some(view) = self.feeds.get(&view) {
+            view.members.iter().for_each(|key| view.port.unsubscribed(self.subscribers[*key].wish));
+        }
+        self.end(now, view, status);
     }
 
     /// Puts a subscriber into the queue of those that have something to do.

@@ -34,7 +34,7 @@ fn copy(value: &Value) -> serde_json::Value {
 
 /// The nearest number that the library has, in one form for each: it tells `1` from `1.0` where they are inside of
 /// arrays and objects that are compared.
-fn copy_number(text: &str) -> serde_json::Value {
+pub(crate) fn copy_number(text: &str) -> serde_json::Value {
     if let Ok(integer) = text.parse::<i64>() {
         return integer.into();
     }

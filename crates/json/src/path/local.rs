@@ -3,6 +3,7 @@
 //! Owns the matching. The set of segments that have been matched on the way to a node is a set of bits, so that one
 //! step costs one look at each segment that could come next, whatever lies above.
 
+use super::segment::{Segment, Selector};
 use super::{Reached, Step};
 use crate::Value;
 
@@ -10,33 +11,14 @@ use crate::Value;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Segments(Vec<Segment>);
 
-/// One segment (RFC 9535 §2.5).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Segment {
-    /// Whether it also selects among the descendants (§2.5.2).
-    pub(super) descends: bool,
-    /// What it selects among the children.
-    pub(super) selectors: Vec<Selector>,
-}
-
-/// One selector (RFC 9535 §2.3) that needs no more than a step to decide.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Selector {
-    /// The member of this name.
-    Name(String),
-    /// The element of this index.
-    Index(u64),
-    /// Every member and every element.
-    Wildcard,
-}
-
 impl Segments {
     /// The most segments: the set of reached ones has a bit for the root and one for each.
     const MAX: usize = u64::BITS as usize - 1;
 
-    /// `None` if there are too many to match this way.
+    /// `None` if there are too many to match this way, or one that takes more than a location.
     pub(super) fn new(segments: Vec<Segment>) -> Option<Segments> {
-        (segments.len() <= Self::MAX).then_some(Segments(segments))
+        let local = segments.iter().flat_map(|segment| &segment.selectors).all(Selector::is_local);
+        (local && segments.len() <= Self::MAX).then_some(Segments(segments))
     }
 
     pub(super) fn start(&self) -> Reached {
@@ -94,12 +76,23 @@ impl Segments {
 }
 
 impl Selector {
+    /// Whether a step and nothing else decides.
+    fn is_local(&self) -> bool {
+        match self {
+            Selector::Name(_) | Selector::Wildcard => true,
+            Selector::Index(index) => *index >= 0,
+            Selector::Slice(_) | Selector::Filter(_) => false,
+        }
+    }
+
     fn matches(&self, step: Step<'_>) -> bool {
         match (self, step) {
             (Selector::Wildcard, _) => true,
             (Selector::Name(wanted), Step::Name(name)) => wanted == name,
             (Selector::Index(wanted), Step::Index(index)) => usize::try_from(*wanted) == Ok(index),
             (Selector::Name(_), Step::Index(_)) | (Selector::Index(_), Step::Name(_)) => false,
+            // These take the document; a path that has one is not matched here.
+            (Selector::Slice(_) | Selector::Filter(_), _) => false,
         }
     }
 }

@@ -8,9 +8,10 @@
 //!
 //! It must not know what paths are for.
 
-mod evaluate;
+pub(crate) mod evaluate;
 mod local;
-mod syntax;
+pub(crate) mod segment;
+pub(crate) mod syntax;
 #[cfg(test)]
 mod tests;
 
@@ -67,7 +68,7 @@ impl fmt::Display for ParsePathError {
 impl std::error::Error for ParsePathError {}
 
 /// What is said of a place inside a filter, which only the library reads.
-const FILTER: &str = "a filter, as in `?@.price > 10`: comparisons of single values, `&&`, `||`, `!`, and the functions \
+pub(crate) const FILTER: &str = "a filter, as in `?@.price > 10`: comparisons of single values, `&&`, `||`, `!`, and the functions \
                       `length`, `count`, `value`, `match` and `search`";
 
 impl JsonPath {
@@ -99,7 +100,7 @@ impl JsonPath {
         };
         match serde_json_path::JsonPath::parse(&prepared) {
             // What ours does not follow, the library evaluates.
-            Ok(query) => Ok(JsonPath { text: text.into(), query, local: ours.ok().flatten() }),
+            Ok(query) => Ok(JsonPath { text: text.into(), query, local: ours.ok().and_then(Segments::new) }),
             // Ours knows better what stands in a path, the library what stands in a filter.
             Err(error) => Err(refuse(match ours {
                 Err(fault) => fault,

@@ -1,4 +1,4 @@
-//! The text of a path: its segments where they are local, and where it goes wrong.
+//! The text of a path: its segments, and where it goes wrong.
 //!
 //! Owns the grammar outside of filters (RFC 9535 §2.1 to §2.5). It exists because the library keeps its syntax tree to
 //! itself and says of many errors only that there is one. What it lets pass is not therefore a path: that is the
@@ -8,13 +8,13 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::JsonPath;
-use super::local::{Segment, Segments, Selector};
+use super::segment::{Segment, Selector, Slice};
 
 /// Where a text goes wrong, in bytes, and what should stand there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) offset: usize,
-    pub(super) expected: &'static str,
+pub(crate) struct Fault {
+    pub(crate) offset: usize,
+    pub(crate) expected: &'static str,
 }
 
 /// The largest integer of I-JSON (RFC 7493 §2.2), the limit of indexes and slices (RFC 9535 §2.1).
@@ -30,7 +30,7 @@ const DIGITS: &str = "four hexadecimal digits after `\\u`";
 /// It refuses what would make the library slow (see [`JsonPath::MAX_NESTING`]), and two faults of the library are kept
 /// from mattering: it panics where a text ends within `\u` and its digits, and it refuses the digits of a high surrogate
 /// that are not capitals (RFC 9535 §2.3.1.1 takes both, as ABNF does).
-pub(super) fn for_library(text: &str) -> Result<Cow<'_, str>, Fault> {
+pub(crate) fn for_library(text: &str) -> Result<Cow<'_, str>, Fault> {
     let mut prepared = Cow::Borrowed(text);
     let mut bytes = text.bytes().enumerate();
     let mut depth = 0;
@@ -74,7 +74,7 @@ fn capitals(text: &mut Cow<'_, str>, quoted: Range<usize>) -> Result<(), Fault> 
 }
 
 /// Goes on behind the quote that closes, or to the end.
-fn skip_quoted(bytes: &mut impl Iterator<Item = (usize, u8)>, quote: u8) {
+pub(crate) fn skip_quoted(bytes: &mut impl Iterator<Item = (usize, u8)>, quote: u8) {
     while let Some((_, byte)) = bytes.next() {
         match byte {
             b'\\' => drop(bytes.next()),
@@ -84,9 +84,9 @@ fn skip_quoted(bytes: &mut impl Iterator<Item = (usize, u8)>, quote: u8) {
     }
 }
 
-/// The segments of a path; `None` if one of its selectors needs more than a location.
-pub(super) fn segments(text: &str) -> Result<Option<Segments>, Fault> {
-    let mut reader = Reader { text, at: 0, local: true };
+/// The segments of a path. What stands in its filters is not looked at.
+pub(crate) fn segments(text: &str) -> Result<Vec<Segment>, Fault> {
+    let mut reader = Reader { text, at: 0 };
     let mut segments = Vec::new();
     if !reader.take("$") {
         return reader.fault("`$`, the whole document");
@@ -99,8 +99,7 @@ pub(super) fn segments(text: &str) -> Result<Option<Segments>, Fault> {
                 reader.at = end;
                 return reader.fault("the end: no white space follows a path");
             }
-            let local = reader.local;
-            return Ok(local.then_some(segments).and_then(Segments::new));
+            return Ok(segments);
         }
         if reader.at > end && reader.rest().starts_with("..") {
             reader.at = end;
@@ -113,7 +112,6 @@ pub(super) fn segments(text: &str) -> Result<Option<Segments>, Fault> {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    local: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -182,15 +180,12 @@ impl<'a> Reader<'a> {
         Ok(Selector::Name(rest[..length].to_owned()))
     }
 
-    /// The selectors up to the closing bracket. Those that are not local leave none.
+    /// The selectors up to the closing bracket.
     fn bracketed(&mut self) -> Result<Vec<Selector>, Fault> {
         let mut selectors = Vec::new();
         loop {
             self.skip_space();
-            match self.selector()? {
-                Some(selector) => selectors.push(selector),
-                None => self.local = false,
-            }
+            selectors.push(self.selector()?);
             self.skip_space();
             if self.take("]") {
                 return Ok(selectors);
@@ -201,38 +196,45 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn selector(&mut self) -> Result<Option<Selector>, Fault> {
+    fn selector(&mut self) -> Result<Selector, Fault> {
         match self.rest().bytes().next() {
             Some(b'*') => {
                 self.at += 1;
-                Ok(Some(Selector::Wildcard))
+                Ok(Selector::Wildcard)
             }
-            Some(b'\'' | b'"') => self.quoted().map(|name| Some(Selector::Name(name))),
+            Some(b'\'' | b'"') => self.quoted().map(Selector::Name),
             Some(b'?') => {
+                let start = self.at;
                 self.skip_filter();
-                Ok(None)
+                Ok(Selector::Filter(start..self.at))
             }
             Some(b'-' | b':' | b'0'..=b'9') => self.index_or_slice(),
             _ => self.fault(SELECTOR),
         }
     }
 
-    /// An index or a slice (RFC 9535 §2.3.3 and §2.3.4). Only an index from the start is local.
-    fn index_or_slice(&mut self) -> Result<Option<Selector>, Fault> {
+    /// An index or a slice (RFC 9535 §2.3.3 and §2.3.4).
+    fn index_or_slice(&mut self) -> Result<Selector, Fault> {
         let first = self.optional_integer()?;
         let end = self.at;
         self.skip_space();
-        let mut colons = 0;
-        while colons < 2 && self.take(":") {
-            colons += 1;
-            self.skip_space();
-            self.optional_integer()?;
-            self.skip_space();
-        }
-        if colons == 0 {
+        if let Some(index) = first
+            && !self.rest().starts_with(':')
+        {
             self.at = end;
+            return Ok(Selector::Index(index));
         }
-        Ok(first.filter(|_| colons == 0).and_then(|integer| u64::try_from(integer).ok()).map(Selector::Index))
+        let mut others = [None, None];
+        for other in &mut others {
+            if !self.take(":") {
+                break;
+            }
+            self.skip_space();
+            *other = self.optional_integer()?;
+            self.skip_space();
+        }
+        let [end, step] = others;
+        Ok(Selector::Slice(Slice { start: first, end, step }))
     }
 
     fn optional_integer(&mut self) -> Result<Option<i64>, Fault> {

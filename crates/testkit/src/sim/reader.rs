@@ -72,7 +72,7 @@ impl Reader {
             Decoding::Events(decoder) => {
                 let mut items = Vec::new();
                 let outcome = decoder.feed(&bytes, &mut items);
-                let mut said: Vec<_> = items.iter().map(|item| said_by_item(item)).collect();
+                let mut said: Vec<_> = items.iter().map(said_by_item).collect();
                 if outcome.is_err() {
                     said.push(Said::Wrong("an event that no client could hold".to_owned()));
                 }

@@ -260,7 +260,8 @@ impl World {
         let resume: Resume = self.clients[index].connect(id, answer, with, foreign);
         let coding = self.clients[index].coding();
         let wish = wish_of(index, &self.setup);
-        let newcomer = Newcomer { id, shard, resume, coding, wish, terms: self.clients[index].terms() };
+        let newcomer =
+            Newcomer { id, shard, resume, coding, wish, terms: self.clients[index].terms(), selection: None };
         let message = Message::Subscribe { newcomer, reply };
         let resource = index % self.resources.len();
         self.send(Way::ClientToOwner(index), Event::ToOwner(resource, message));

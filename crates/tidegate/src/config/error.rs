@@ -200,6 +200,11 @@ pub enum Problem {
         /// The place as it may be shown.
         mount: String,
     },
+    /// A route below the path of what the gateway itself answers.
+    OwnPath {
+        /// The pattern as it may be shown.
+        shown: String,
+    },
     /// A setting of live routes on one that is not.
     NotLive {
         /// The key.
@@ -282,6 +287,9 @@ impl Problem {
             Self::NotMounted { shown, mount } => {
                 format!("`path`: {} does not begin with the route's `mount`, {}", quote(shown), quote(mount))
             }
+            Self::OwnPath { shown } => {
+                format!("`path`: {} lies where the gateway itself answers", quote(shown))
+            }
             Self::NotLive { key } => format!("`{key}` has no effect: the route is not live"),
         }
     }
@@ -357,6 +365,7 @@ impl Problem {
             Self::NotMounted { mount, .. } => {
                 format!("write the path as clients send it: {}", quote(&format!("{mount}/**")))
             }
+            Self::OwnPath { .. } => format!("choose a path that does not begin with {}", super::OWN),
             Self::NotLive { .. } => String::from("remove it, or write `live = true`"),
         }
     }

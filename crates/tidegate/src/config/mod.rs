@@ -70,9 +70,9 @@ pub use open::OpenConfig;
 pub use origin::{OriginConfig, OriginName, TimeOuts};
 pub use origin_tls::{Authorities, OriginTls};
 pub use pace::PaceSettings;
-pub use pattern::PathPattern;
+pub use pattern::{PathPattern, Template};
 pub use quantity::{ByteSize, display_duration, parse_duration, parse_size};
-pub use route::{LivePolicy, RouteConfig, RoutePolicy};
+pub use route::{LivePolicy, OWN, RouteConfig, RoutePolicy};
 pub use settings::settings;
 pub use sharing::SharingSettings;
 pub use source::{Location, Place, mask_userinfo};
@@ -93,6 +93,8 @@ pub struct Config {
     pub listen: Sourced<SocketAddr>,
     /// Which pages of other web origins may read answers.
     pub cors: CorsOrigins,
+    /// Whether clients are told what is live and how it is read.
+    pub describe: Sourced<bool>,
     /// The material for TLS; `None` where clients are served over plain HTTP.
     pub tls: Option<Tls>,
     /// The bounds of memory and of connections.
@@ -154,6 +156,7 @@ impl Config {
         reader.unknown_keys(&top);
         let listen = reader.value(&top, "listen", |text| text.parse().map_err(|_| ValueError::Address));
         let cors = cors::read(&mut reader, &top);
+        let describe = reader.value(&top, "describe", route::parse_flag);
         let tls_table = reader.table(&top, Section::Tls);
         let tls = tls::read(&mut reader, &tls_table, folder);
         let limits_table = reader.table(&top, Section::Limits);
@@ -165,9 +168,12 @@ impl Config {
         let open_table = reader.table(&top, Section::Open);
         let open = open::read(&mut reader, &open_table, folder);
         let mut errors = reader.errors;
-        if let (true, Some(listen), Some(cors), Some(limits)) = (errors.is_empty(), listen, cors, limits) {
+        if let (true, Some(listen), Some(cors), Some(describe), Some(limits)) =
+            (errors.is_empty(), listen, cors, describe, limits)
+        {
             let origins = origins.into_iter().filter_map(origin::OriginDraft::finish).collect();
-            return Ok(Self { listen: listen.value, cors, tls, limits, origins, routes, open });
+            let (listen, describe) = (listen.value, describe.value);
+            return Ok(Self { listen, cors, describe, tls, limits, origins, routes, open });
         }
         errors.sort_by_key(|error| match &error.place {
             Place::File(at) => (at.line, at.column),

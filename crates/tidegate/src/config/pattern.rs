@@ -33,6 +33,43 @@ enum Segment {
     Rest,
 }
 
+/// A template of addresses, such as `/quotes/{symbol}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// The text, with each name in braces.
+    pub text: String,
+    /// The names, each once.
+    pub names: Vec<String>,
+    /// Whether the last name stands for any number of segments.
+    pub rest: bool,
+}
+
+/// What the segments that `**` stands for are called.
+const REST: &str = "rest";
+
+impl Template {
+    /// The same with one segment more before the last name.
+    #[must_use]
+    pub fn deeper(&self) -> Template {
+        let mut deeper = self.clone();
+        let Some(last) = deeper.names.pop() else { return deeper };
+        deeper.text.truncate(deeper.text.len() - last.len() - 2);
+        deeper.push_name(format!("segment{}", deeper.names.len() + 1));
+        deeper.text.push('/');
+        deeper.push_name(last);
+        deeper
+    }
+
+    /// Goes on with a name, or with one like it where it is taken.
+    fn push_name(&mut self, mut name: String) {
+        while self.names.contains(&name) {
+            name.push('_');
+        }
+        self.text.push_str(&format!("{{{name}}}"));
+        self.names.push(name);
+    }
+}
+
 impl PathPattern {
     /// Checks a pattern.
     ///
@@ -68,6 +105,27 @@ impl PathPattern {
         base.split('/')
             .skip(1)
             .all(|wanted| matches!(segments.next(), Some(Segment::Literal(text)) if text == wanted))
+    }
+
+    /// The pattern as the template of an address: a name in braces for each part that is a client's to choose. The name
+    /// of the last is [`REST`] where it stands for any number of segments.
+    pub fn template(&self) -> Template {
+        let mut template = Template { text: String::new(), names: Vec::new(), rest: false };
+        for (piece, segment) in self.text.split('/').skip(1).zip(&self.segments) {
+            template.text.push('/');
+            if let Segment::Literal(text) = segment {
+                template.text.push_str(text);
+                continue;
+            }
+            let name = match (segment, piece.trim_matches(['{', '}'])) {
+                (Segment::Rest, _) => REST.to_owned(),
+                (_, "*") => format!("segment{}", template.names.len() + 1),
+                (_, name) => name.to_owned(),
+            };
+            template.rest = *segment == Segment::Rest;
+            template.push_name(name);
+        }
+        template
     }
 
     /// Whether the pattern matches a request's path (without its query), as it was sent.
@@ -318,6 +376,24 @@ mod tests {
             }
         }
         assert_eq!(pattern("/{a}/x").precedence(&pattern("/*/x")), Ordering::Equal);
+    }
+
+    #[test]
+    fn templates() {
+        let check = |text: &str, expected: &str, rest: bool| {
+            let template = pattern(text).template();
+            assert_eq!((template.text.as_str(), template.rest), (expected, rest), "{text}");
+            for name in &template.names {
+                assert_eq!(template.text.matches(&format!("{{{name}}}")).count(), 1, "{text}");
+            }
+        };
+        check("/", "/", false);
+        check("/quotes/", "/quotes/", false);
+        check("/**", "/{rest}", true);
+        check("/quotes/{symbol}/*/trades", "/quotes/{symbol}/{segment2}/trades", false);
+        check("/{rest}/**", "/{rest}/{rest_}", true);
+        assert_eq!(pattern("/a/*/**").template().deeper().text, "/a/{segment1}/{segment2}/{rest}");
+        check("/*/{segment1}", "/{segment1}/{segment1_}", false);
     }
 
     #[test]

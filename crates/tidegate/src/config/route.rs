@@ -129,6 +129,9 @@ fn shadowed(host: &HostPattern, pattern: &Sourced<PathPattern>, earlier: &[Route
     Some(Problem::Unreachable { shown: pattern.to_string(), by })
 }
 
+/// Below this path is what the gateway itself answers; nothing there reaches an origin.
+pub const OWN: &str = "/.tidegate";
+
 /// The settings of a route that mean nothing where everything is passed through.
 pub(super) const LIVE_ONLY: &[&str] = &[
     "poll",
@@ -161,6 +164,11 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft], f
     {
         let (shown, mount) = (pattern.value.to_string(), mount.value.to_string());
         reader.report(span, Problem::NotMounted { shown, mount });
+    }
+    if let Some(At { value, span: Some(span) }) = &pattern
+        && value.is_below(OWN)
+    {
+        reader.report(span, Problem::OwnPath { shown: value.to_string() });
     }
     let name = reader.value(table, "origin", OriginName::parse);
     let live = reader.value(table, "live", parse_flag);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use http::header::ORIGIN;
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -9,10 +10,12 @@ use tidegate_core::{Expect, Policy, SharingPolicy, Vary, WindowLimits, json};
 use tidegate_hub::{Clock, FeedCounters, Hub, HubLimits, Origin, Route};
 
 use super::Gateway;
+use super::carried::{CarriedLimits, Events};
 use super::content::Reads;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
 use super::open::Open;
+use super::own::Own;
 use super::tls;
 use crate::config::{
     ByteSize, Config, CorsOrigins, CredentialConfig, HostPattern, HttpVersions, LivePolicy, OpenConfig,
@@ -24,6 +27,10 @@ use crate::origin::{
     OriginSettings, Place, SecretStyle,
 };
 use crate::proxy::Tunnels;
+
+/// The most time without a byte on a connection that carries several subscriptions, whatever routes they are of: below what
+/// proxies usually wait.
+const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How many other origins the redirects of one may lead to at a time.
 const MAX_REDIRECTED: usize = 64;
@@ -135,8 +142,11 @@ impl Gateway {
             hub,
             routes,
             open,
+            own: Own::new(config),
             totals,
             cors: Cors::new(config.cors.clone()),
+            carried: CarriedLimits { subscriptions: *config.limits.max_subscriptions, heartbeat: HEARTBEAT },
+            events: Events::default(),
             tunnels: Tunnels::default(),
             head_timeout: *config.limits.request_head_timeout,
             max_h2_streams,
@@ -145,6 +155,7 @@ impl Gateway {
             limits: (&config.limits).into(),
             memory: *config.limits.memory,
             pressure: OnceLock::new(),
+            itself: OnceLock::new(),
         })
     }
 }

@@ -44,6 +44,30 @@ impl ClientIo {
         Ok(())
     }
 
+    /// Gives it to a shard to talk with its client, which lets the kernel hold `send_buffer` bytes of it. Comes with what
+    /// was read of it and decrypted before. `keep` lives as long as it does.
+    pub(super) fn into_talking_connection(
+        self,
+        send_buffer: usize,
+        keep: Box<dyn Send>,
+    ) -> io::Result<(Connection, Bytes)> {
+        let mut read = Vec::new();
+        let (socket, secure) = match self {
+            ClientIo::Plain(socket) => (socket, None),
+            ClientIo::Tls(stream) => {
+                let (socket, mut tls) = stream.into_inner();
+                let state = tls.process_new_packets().map_err(invalid)?;
+                read.resize(state.plaintext_bytes_to_read(), 0);
+                tls.reader().read_exact(&mut read)?;
+                let secure: Box<dyn Secure> = Box::new(Encrypted { tls, heard: 0 });
+                (socket, Some(secure))
+            }
+        };
+        let socket = socket.into_std()?;
+        socket2::SockRef::from(&socket).set_send_buffer_size(send_buffer)?;
+        Ok((Connection { socket, secure, keep }, read.into()))
+    }
+
     /// Gives it to a shard, which lets the kernel hold `send_buffer` bytes of it. `keep` lives as long as it does.
     pub(super) fn into_connection(self, send_buffer: usize, keep: Box<dyn Send>) -> io::Result<Connection> {
         let (socket, secure) = match self {

@@ -56,6 +56,8 @@ impl Gateway {
     pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
         let pressure = memory::start(self.memory);
         self.watch_memory(pressure.clone());
+        // A second listener has the same gateway.
+        let _ = self.itself.set(Arc::downgrade(&self));
         let admission = Admission::new(self.limits).under(pressure.clone());
         let refused = RefusedSockets::default();
         let acceptor = self.tls.clone().map(|config: Arc<ServerConfig>| TlsAcceptor::from(config));

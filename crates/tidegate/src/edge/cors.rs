@@ -31,6 +31,15 @@ impl Cors {
         Cors(origins)
     }
 
+    /// Whether pages of this origin may read here, though it is another's.
+    pub(super) fn allows(&self, origin: &str) -> bool {
+        match &self.0 {
+            CorsOrigins::None => false,
+            CorsOrigins::Any => true,
+            listed => listed.allows(origin),
+        }
+    }
+
     /// What an answer to a request from `origin` has to say, if cross-origin access is on at all.
     fn grant(&self, origin: Option<&HeaderValue>) -> Option<Grant> {
         match &self.0 {

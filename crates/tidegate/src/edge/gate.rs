@@ -118,6 +118,12 @@ impl Gate {
         Gate { io: Some((io, admitted)), again, exit }
     }
 
+    /// The connection, once hyper has let go of it for another protocol, and what was read of it and not read again.
+    pub(super) fn into_parts(mut self) -> Option<(ClientIo, Admitted, Bytes)> {
+        let (io, admitted) = self.io.take()?;
+        Some((io, admitted, std::mem::take(&mut self.again)))
+    }
+
     fn io(&mut self) -> io::Result<Pin<&mut ClientIo>> {
         self.io.as_mut().map(|(io, _)| Pin::new(io)).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }

@@ -1,6 +1,7 @@
 //! The gateway: which way a request goes.
 
-use std::sync::{Arc, OnceLock};
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,18 +12,20 @@ use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::negotiation::{self, Reading};
 use tidegate_core::{Asked, Position};
 use tidegate_hub::{
-    Body, FeedCounters, FeedReport, FeedStats, Hub, Interest, Refused, Route, Subscription, Terms, Wanted,
-    WayStats,
+    Body, Coding, FeedCounters, FeedReport, FeedStats, Hub, Interest, Refused, Route, Subscription, Terms,
+    Wanted, WayStats,
 };
 use tidegate_wire::{Problem, ProblemKind};
 use tokio::sync::watch;
 use tracing::debug;
 
 use super::admission::AdmissionLimits;
+use super::carried::{CarriedLimits, Events, On};
 use super::content::{self, Content, Reads};
 use super::cors::Cors;
 use super::gate::Ending;
 use super::open::Open;
+use super::own::Own;
 use super::query::{self, RESERVED, Reserved, UnknownParameter};
 use super::writes::Write;
 use super::{answer, asked, cache_status, plain, refusal, stream};
@@ -37,9 +40,13 @@ pub struct Gateway {
     pub(super) routes: Vec<GatewayRoute>,
     /// Present where clients may name URLs themselves.
     pub(super) open: Option<Open>,
+    /// What the gateway answers itself.
+    pub(super) own: Own,
     /// The counts of all live routes together.
     pub(super) totals: Arc<FeedCounters>,
     pub(super) cors: Cors,
+    pub(super) carried: CarriedLimits,
+    pub(super) events: Events,
     pub(super) tunnels: Tunnels,
     pub(super) head_timeout: Duration,
     /// Requests that a connection of HTTP/2 may have at once; 0 where the gateway does not speak it.
@@ -51,6 +58,8 @@ pub struct Gateway {
     pub(super) memory: OrAuto<ByteSize>,
     /// Set when the gateway begins to serve.
     pub(super) pressure: OnceLock<watch::Receiver<Pressure>>,
+    /// Itself, for what outlives a request; set when the gateway begins to serve.
+    pub(super) itself: OnceLock<Weak<Gateway>>,
 }
 
 pub(super) struct GatewayRoute {
@@ -115,7 +124,7 @@ impl Gateway {
         let _ = self.pressure.set(pressure);
     }
 
-    fn is_short_of_memory(&self) -> bool {
+    pub(super) fn is_short_of_memory(&self) -> bool {
         self.pressure.get().is_some_and(|pressure| *pressure.borrow() >= Pressure::Refuse)
     }
 
@@ -133,8 +142,16 @@ impl Gateway {
         self.routes.iter().find(|route| route.host.matches(host) && route.pattern.matches(path))
     }
 
-    /// Decides what becomes of one request.
-    pub(super) async fn decide(&self, request: Request<Body>, client: &Client) -> Decided {
+    /// Decides what becomes of one request. In a box, because it may lead to other requests, which are decided on here.
+    pub(super) fn decide<'a>(
+        &'a self,
+        request: Request<Body>,
+        client: &'a Client,
+    ) -> Pin<Box<dyn Future<Output = Decided> + Send + 'a>> {
+        Box::pin(self.decide_now(request, client))
+    }
+
+    async fn decide_now(&self, request: Request<Body>, client: &Client) -> Decided {
         let origin = request.headers().get(ORIGIN).cloned();
         if let Some(preflight) = self.cors.preflight(request.method(), request.headers()) {
             return Decided::Answer(preflight);
@@ -158,6 +175,13 @@ impl Gateway {
         if was_here(request.headers()) {
             let detail = "a request that this gateway sent came back to it: some origin leads here";
             return refused(&Problem::new(ProblemKind::LoopDetected).with_detail(detail));
+        }
+        let request = match self.answer_carried(request, client).await {
+            Ok(response) => return Decided::Answer(response),
+            Err(request) => request,
+        };
+        if Own::is_for(request.uri().path()) {
+            return self.answer_own(request).await;
         }
         if let Some(open) = self.open.as_ref().filter(|_| Open::is_for(request.uri().path())) {
             return self.answer_open(open, request, client).await;
@@ -285,7 +309,12 @@ impl Gateway {
             return refused(&Problem::new(ProblemKind::BadRequest).with_detail(detail));
         };
         let coding = stream::coding(&live.fields);
-        let interest = Interest { resume, coding, wish, terms: Terms::USUAL, carrier: None };
+        let carrier = request.extensions().get::<On>().map(|On(carrier)| carrier.clone());
+        let (terms, coding) = match &carrier {
+            Some(carrier) => (Terms { format: carrier.format(), ..Terms::USUAL }, Coding::Identity),
+            None => (Terms::USUAL, coding),
+        };
+        let interest = Interest { resume, coding, wish, terms, selection: None, carrier };
         let mut response = match self.hub.subscribe(wanted, interest).await {
             Ok(subscription) => {
                 let head = stream::head(subscription.content_type.clone(), coding);
@@ -415,7 +444,7 @@ fn wrong_host(request: &Request<Body>) -> Option<&'static str> {
 }
 
 /// The host that a request names, with its port if it has one: in an absolute target, else in `Host` (RFC 9112 §3.2.2).
-fn host_of(request: &Request<Body>) -> Option<&str> {
+pub(super) fn host_of(request: &Request<Body>) -> Option<&str> {
     match request.uri().authority() {
         Some(authority) => Some(authority.as_str().rsplit('@').next().unwrap_or_default()),
         None => request.headers().get(HOST)?.to_str().ok(),

@@ -1,7 +1,7 @@
 //! The HTTP edge: which way a request goes, and the answers that are the gateway's own.
 //!
 //! ```text
-//! request ─▶ preflight? ─▶ route (or a URL: the open mode) ─▶ reserved parameters ─▶ a read of a live route?
+//! request ─▶ preflight? ─▶ the gateway's own? ─▶ route (or a URL: the open mode) ─▶ reserved parameters ─▶ a read of a live route?
 //!                                                             │ no          │ yes
 //!                                                          forwarded   stream or plain, from the hub;
 //!                                                                      what cannot be shared is forwarded
@@ -14,6 +14,7 @@ pub(crate) mod answer;
 pub(crate) mod asked;
 mod build;
 mod cache_status;
+mod carried;
 mod client_io;
 mod connection;
 mod content;
@@ -24,6 +25,7 @@ mod gateway;
 mod graphql;
 mod http2;
 mod open;
+mod own;
 mod plain;
 mod query;
 mod refusal;

@@ -26,6 +26,9 @@ pub(super) fn of(refused: Refused) -> Response<Body> {
             .with_detail("as many streams are open as `max_streams` allows"),
         Refused::TooManyOfFeed => Problem::new(ProblemKind::TooManyStreams)
             .with_detail("as many streams of this resource are open as `max_streams_per_feed` allows"),
+        Refused::Unselectable(why) => Problem::new(ProblemKind::NotSelectable).with_detail(why.to_string()),
+        Refused::TooManyViews => Problem::new(ProblemKind::TooManySelections)
+            .with_detail("as many parts of this resource are watched as can be; ask for a part that others watch, or the whole"),
         Refused::Closing => {
             Problem::new(ProblemKind::ShuttingDown).with_detail("another instance will answer")
         }

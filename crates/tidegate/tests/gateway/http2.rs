@@ -87,6 +87,29 @@ async fn one_that_stalls_leaves_the_others_alone_and_gets_one_update_later() {
     }
 }
 
+/// What a stream keeps of an old version is known as well where it shares its connection.
+#[tokio::test]
+async fn whoever_pins_too_much_for_longest_is_let_go() {
+    let (api, number) = counting(400_000).await;
+    let gateway = Setup::lively(api.url()).limits("max_pinned = \"600 KiB\"\nshards = 1\n").start().await;
+    let stats = || gateway.gateway.route_stats("/q").unwrap();
+    let mut client = Http2::connect(gateway.address).await;
+    let mut healthy = client.stream("/q", &[]).await;
+    healthy.begun().await;
+    let mut first = client.stream("/q", &[]).await;
+    number.set(1_u64);
+    healthy.expect("patch").await;
+    let mut second = client.stream("/q", &[]).await;
+    number.set(2_u64);
+    healthy.expect("patch").await;
+    until("the first is let go", || async { stats().unpinned == 1 }).await;
+    number.set(3_u64);
+    assert_eq!(healthy.expect("patch").await.data, counted(3));
+    assert_eq!(first.next().await, None, "cut in its first event");
+    assert!(second.begun().await.data.starts_with("{\"n\":1,"));
+    assert_eq!(second.expect("patch").await.data, counted(3), "in one step");
+}
+
 #[tokio::test]
 async fn a_stream_that_is_reset_frees_its_place_at_once() {
     let (api, _) = counting(200).await;

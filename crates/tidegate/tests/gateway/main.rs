@@ -26,6 +26,7 @@ mod mount;
 mod neighbours;
 mod open;
 mod origins;
+mod own;
 mod pace;
 mod private_feeds;
 mod process;

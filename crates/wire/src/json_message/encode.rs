@@ -45,6 +45,12 @@ pub fn event(name: &str, data: &str) -> Vec<u8> {
     format!(r#""event":"{name}","data":{data}}}"#).into_bytes()
 }
 
+/// A refusal: `problem` is problem details in JSON, and `retry_in` when the same request may be made again, if ever.
+pub fn error(problem: &str, retry_in: Option<Duration>) -> Vec<u8> {
+    let retry_in = retry_in.map(|it| format!(r#","retry_in_ms":{}"#, it.as_millis())).unwrap_or_default();
+    format!(r#""event":"error","data":{problem}{retry_in}}}"#).into_bytes()
+}
+
 /// JSON text on one line: line ends stand only between tokens, where a space will do.
 fn write_line(out: &mut Vec<u8>, json: &str) {
     out.extend(json.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
@@ -81,5 +87,8 @@ mod tests {
         assert_eq!(text(None), r#""event":"status","data":{}}"#);
         assert_eq!(text(Some(Duration::from_millis(1397))), r#""event":"status","retry":1397,"data":{}}"#);
         assert_eq!(String::from_utf8(event("end", "{}")).unwrap(), r#""event":"end","data":{}}"#);
+        let retry_in = Some(Duration::from_millis(1200));
+        let expected = r#""event":"error","data":{},"retry_in_ms":1200}"#;
+        assert_eq!(String::from_utf8(error("{}", retry_in)).unwrap(), expected);
     }
 }

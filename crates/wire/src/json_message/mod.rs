@@ -7,4 +7,4 @@ mod decode;
 mod encode;
 
 pub use decode::{Event, Received, read, read_string};
-pub use encode::{HEARTBEAT, event, event_type, status, update};
+pub use encode::{HEARTBEAT, error, event, event_type, status, update};

@@ -120,18 +120,22 @@ impl<'a> Member<'a> {
         }
     }
 
-    /// A target in origin form (RFC 9112 §3.2.1): no scheme, no authority, no fragment, and nothing that a request line
-    /// could not hold.
     pub(super) fn target(self) -> Result<PathAndQuery, String> {
-        let wanted = "a path with its query, percent-encoded, such as \"/quotes?venue=XNAS\"";
-        let text = self.text()?.ok_or_else(|| format!("`{}` is missing: {wanted}", self.name))?;
-        let is_target =
-            text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-        is_target
-            .then(|| text.parse().ok())
-            .flatten()
-            .ok_or_else(|| format!("`{}` has to be {wanted}", self.name))
+        let text = self.text()?.ok_or_else(|| format!("`{}` is missing: {TARGET}", self.name))?;
+        target(&text).ok_or_else(|| format!("`{}` has to be {TARGET}", self.name))
     }
+}
+
+/// What a target has to be, for an error's text.
+pub(super) const TARGET: &str = "a path with its query, percent-encoded, such as \"/quotes?venue=XNAS\"";
+
+/// A target in origin form (RFC 9112 §3.2.1): no scheme, no authority, no fragment, and nothing that a request line could
+/// not hold.
+pub(super) fn target(text: &str) -> Option<PathAndQuery> {
+    let is_target = text.len() <= MAX_TEXT
+        && text.starts_with('/')
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    if is_target { text.parse().ok() } else { None }
 }
 
 /// A string; `None` where it is anything else.
@@ -141,5 +145,5 @@ pub(super) fn read_text(value: &RawValue) -> Option<String> {
 
 /// A name that somebody made up, for an error's text.
 pub(super) fn short(name: &str) -> &str {
-    &name[..name.floor_char_boundary(64)]
+    name.char_indices().nth(64).map_or(name, |(end, _)| &name[..end])
 }

@@ -28,17 +28,7 @@ fn a_subscription_in_full_and_in_short() {
 
     let short =
         subscribe(r#"{"sub":2147483647,"url":"/~/https://api.example.com/a","op":"subscribe","id":""}"#);
-    let url = PathAndQuery::from_static("/~/https://api.example.com/a");
-    let expected = Subscribe {
-        sub: MAX_SUB,
-        url,
-        id: None,
-        mode: None,
-        select: None,
-        rate: None,
-        max_age: None,
-        headers: HeaderMap::new(),
-    };
+    let expected = Subscribe::to(MAX_SUB, "/~/https://api.example.com/a").unwrap();
     assert_eq!(short, expected);
     assert_eq!(read(r#"{"op":"unsubscribe","sub":0}"#), Ok(Request::Unsubscribe { sub: 0 }));
 }
@@ -95,6 +85,7 @@ fn each_error_names_the_member() {
     for url in ["", "a", "*", "http://a/b", "/a b", "/a#b", "/ü", "?a", "/a\\n"] {
         let text = format!(r#"{{"op":"subscribe","sub":1,"url":"{url}"}}"#);
         check(&text, Some(1), "`url` has to be a path with its query");
+        assert_eq!(Subscribe::to(1, &url.replace("\\n", "\n")).unwrap_err().sub, Some(1));
     }
     let text = format!(r#"{{"op":"subscribe","sub":1,"url":"/{}"}}"#, "a".repeat(MAX_TEXT));
     check(&text, Some(1), "`url` may have at most 8192 bytes");

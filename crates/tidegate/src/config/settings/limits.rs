@@ -57,6 +57,17 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         section: Section::Limits,
+        key: "max_subscriptions",
+        kind: Kind::Count(1, 65_536),
+        default: Some("256"),
+        example: "256",
+        about: "How many streams one WebSocket, or one multiplexed event stream, may carry at once. Each counts as a stream \
+                against the other limits. Beyond it, a subscription is refused.",
+        reason: "A page needs some dozens; a client that asks for every resource there is should not have them all on one \
+                 connection, whose messages come one after the other.",
+    },
+    Setting {
+        section: Section::Limits,
         key: "max_connections",
         kind: Kind::CountOrAuto(1, 10_000_000),
         default: Some("auto"),

@@ -21,4 +21,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         about: "The web origins whose pages may read answers; `[\"*\"]` allows any, without credentials.",
         reason: "Pages of other sites read nothing until you name them.",
     },
+    Setting {
+        section: Section::Top,
+        key: "describe",
+        kind: Kind::Flag,
+        default: Some("true"),
+        example: "false",
+        about: "Whether the gateway describes itself: `/.tidegate/openapi.json` (OpenAPI 3.1) and \
+                `/.tidegate/asyncapi.json` (AsyncAPI 3.0) say which paths are live for the request's host and how they \
+                are read. Patterns that hold something from the environment or a file are left out; origins are never named.",
+        reason: "Tools and people find out how to subscribe without asking; write `false` where the live paths are \
+                 nobody's to know.",
+    },
 ];

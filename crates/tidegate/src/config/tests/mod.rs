@@ -94,6 +94,7 @@ fn what_is_not_written_has_its_documented_default() {
         ("max_private_feeds", auto(&config.limits.max_private_feeds, 5_000)),
         ("max_streams", config.limits.max_streams.to_string()),
         ("max_streams_per_feed", auto(&config.limits.max_streams_per_feed, 10_000)),
+        ("max_subscriptions", config.limits.max_subscriptions.to_string()),
         ("max_connections", auto(&config.limits.max_connections, 16_384)),
         ("max_connections_per_address", auto(&config.limits.max_connections_per_address, 16_384)),
         ("max_h2_streams", config.limits.max_h2_streams.to_string()),
@@ -156,6 +157,7 @@ fn what_is_not_written_has_its_documented_default() {
             }
             .to_owned(),
         ),
+        ("describe", config.describe.to_string()),
         ("ignore_headers", live.ignore_headers.iter().map(ToString::to_string).collect()),
         ("ignore_query", live.sharing.ignore_query.iter().map(ToString::to_string).collect()),
         ("cookies", live.sharing.cookies.as_ref().map_or("all", |_| "some").to_owned()),
@@ -232,7 +234,7 @@ fn keys_that_are_no_settings() {
     check(
         "password = \"x\"",
         "unknown key `password`",
-        "valid keys in the top of the file: listen, cors_origins, tls, limits, origin, route, open",
+        "valid keys in the top of the file: listen, cors_origins, describe, tls, limits, origin, route, open",
     );
     check(
         "[limits]\nfoo = 1",
@@ -242,7 +244,7 @@ fn keys_that_are_no_settings() {
     check(
         "\"a\\u001b[31m\" = 1",
         "unknown key `a\u{fffd}[31m`",
-        "valid keys in the top of the file: listen, cors_origins, tls, limits, origin, route, open",
+        "valid keys in the top of the file: listen, cors_origins, describe, tls, limits, origin, route, open",
     );
 }
 
@@ -432,6 +434,21 @@ fn a_path_lies_below_the_place_of_its_api() {
     check("m", "/m", &["does not begin with `/`"]);
     check("/m/", "/m/**", &["has a wildcard or a slash at its end"]);
     check("/*", "/m/**", &["has a wildcard or a slash at its end"]);
+}
+
+#[test]
+fn no_route_lies_where_the_gateway_itself_answers() {
+    let check = |path: &str, expected: &[&str]| {
+        check_route(&format!("path = \"{path}\"\norigin = \"a\"\n"), expected);
+    };
+    let own = |path| format!("t:5:8 `path`: \"{path}\" lies where the gateway itself answers");
+    for path in ["/.tidegate", "/.tidegate/**", "/.tidegate/{x}", "/.tidegate/"] {
+        check(path, &[&own(path)]);
+    }
+    // A pattern that only could match it is a route for everything else.
+    for path in ["/**", "/.tidegates", "/*/openapi.json", "/a/.tidegate/x"] {
+        check(path, &[]);
+    }
 }
 
 #[test]

@@ -1,4 +1,10 @@
 //! RFC 7396 merge patches, where one can say exactly what changed.
+//!
+//! [`mod@apply`] says what a merge patch does, and proves those that are made here.
+
+mod apply;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 
@@ -6,12 +12,20 @@ use crate::diff::{Members, equal};
 use crate::document::Document;
 use crate::document::tape::Node;
 
+pub use apply::apply_merge;
+
 /// The RFC 7396 merge patch that turns `old` into `new`, where there is one that says exactly that and is shorter than
 /// the new document; else the document is to be sent whole.
 ///
 /// A merge patch cannot set a member to `null`, because `null` removes it, and it replaces arrays whole: none is made
 /// where a member becomes `null` or brings one with it (`null` inside arrays is fine), nor where the document is no object
-/// before and after.
+/// before and after. The order of members counts as little as everywhere: whoever applies the patch has new members
+/// behind the others, wherever `new` has them.
+///
+/// It is proven before it is given: its text, applied as [`apply_merge`] does, gives `new`, number texts included. One
+/// that did not stand the proof would be none.
+///
+/// Costs a walk over both documents, and for the proof a copy of the old text and a comparison of the result.
 ///
 /// ```
 /// use tidegate_json::{Document, MAX_DEPTH, merge_patch};
@@ -24,6 +38,11 @@ use crate::document::tape::Node;
 /// # Ok::<(), tidegate_json::ParseError>(())
 /// ```
 pub fn merge_patch(old: &Document, new: &Document) -> Option<Bytes> {
+    write_patch(old, new).filter(|patch| apply::proves(old, patch, new))
+}
+
+/// The same without the proof.
+fn write_patch(old: &Document, new: &Document) -> Option<Bytes> {
     let (a, b) = (old.root(), new.root());
     let both_objects =
         [(old, a), (new, b)].iter().all(|(it, node)| !node.is_scalar() && it.is_object(node.container));

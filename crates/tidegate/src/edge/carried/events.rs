@@ -1,0 +1,223 @@
+//! Multiplexed event streams: several resources on one stream of Server-Sent Events, and the requests that change it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use percent_encoding::percent_decode_str;
+use tidegate_core::negotiation::EVENT_STREAM;
+use tidegate_hub::{Body, Carrier, Listener};
+use tidegate_wire::request::{MAX_REQUESTS, Request as Asked, Subscribe};
+use tidegate_wire::{Format, Problem, ProblemKind};
+
+use super::{Session, content};
+use crate::edge::{Gateway, answer, refusal};
+use crate::proxy::Client;
+
+/// The most bytes of a list of requests.
+const MOST_CONTENT: usize = 256 * 1024;
+
+/// The streams that can be changed, by their names. Who knows a name may change its stream: it is drawn at random, and told
+/// to nobody else.
+#[derive(Default)]
+pub(in crate::edge) struct Events(Mutex<HashMap<String, Weak<Carrier>>>);
+
+impl Events {
+    fn table(&self) -> MutexGuard<'_, HashMap<String, Weak<Carrier>>> {
+        // Nothing panics while it is held; were it to, the table is still whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, name: &str) -> Option<Arc<Carrier>> {
+        self.table().get(name)?.upgrade()
+    }
+}
+
+/// What becomes of a stream's name when the stream ends.
+struct Named {
+    gateway: Weak<Gateway>,
+    name: String,
+}
+
+impl Listener for Named {
+    fn heard(&self, _: &Arc<Carrier>, _: &[u8]) {}
+
+    fn left(&self) {
+        if let Some(gateway) = self.gateway.upgrade() {
+            gateway.events.table().remove(&self.name);
+        }
+    }
+}
+
+/// Opens a stream.
+pub(super) async fn open(gateway: &Arc<Gateway>, request: Request<Body>, client: &Client) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let asked = match head.method {
+        Method::GET | Method::HEAD => of_query(head.uri.query().unwrap_or_default()),
+        Method::POST => match content(body, MOST_CONTENT, gateway.head_timeout).await {
+            Ok(content) => Subscribe::read_list(&content).map_err(|error| error.detail),
+            Err(problem) => return refusal::told(&problem),
+        },
+        _ => return not_allowed("GET, HEAD, POST"),
+    };
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(detail) => return bad_request(&detail),
+    };
+    if gateway.is_short_of_memory() {
+        let detail = "the gateway's memory runs short; what is open comes first";
+        return refusal::told(&Problem::new(ProblemKind::Overloaded).with_detail(detail));
+    }
+    let Some(name) = name() else {
+        return refusal::told(
+            &Problem::new(ProblemKind::Internal).with_detail("there are no random numbers"),
+        );
+    };
+    if head.method == Method::HEAD {
+        return streaming(answer::full(Bytes::new()));
+    }
+    let session = Session::new(gateway.clone(), client.clone(), &head.headers);
+    let listener = Named { gateway: Arc::downgrade(gateway), name: name.clone() };
+    let limits = gateway.carried.of_carrier();
+    let (carrier, body) = gateway.hub.carry_in_body(Format::Multiplexed, limits, Box::new(listener));
+    gateway.events.table().insert(name.clone(), Arc::downgrade(&carrier));
+    carrier.say(format!("event: open\ndata: {{\"stream\":\"{name}\"}}\n\n").into());
+    for subscribe in asked {
+        session.heed(&carrier, Ok(Asked::Subscribe(Box::new(subscribe))));
+    }
+    streaming(body.boxed_unsync())
+}
+
+/// Changes a stream that runs.
+pub(super) async fn change(
+    gateway: &Arc<Gateway>,
+    name: &str,
+    request: Request<Body>,
+    client: &Client,
+) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    if head.method != Method::POST {
+        return not_allowed("POST");
+    }
+    let Some(carrier) = gateway.events.find(name) else {
+        let detail = "there is no such stream, or it has ended: open another";
+        return refusal::told(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
+    };
+    let content = match content(body, MOST_CONTENT, gateway.head_timeout).await {
+        Ok(content) => content,
+        Err(problem) => return refusal::told(&problem),
+    };
+    match Asked::read_list(&content) {
+        Ok(asked) => {
+            let session = Session::new(gateway.clone(), client.clone(), &head.headers);
+            for asked in asked {
+                session.heed(&carrier, Ok(asked));
+            }
+            answer::empty(StatusCode::ACCEPTED)
+        }
+        Err(error) => bad_request(&error.detail),
+    }
+}
+
+fn streaming(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let fields: &mut HeaderMap = response.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    fields.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    fields.insert(VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
+fn bad_request(detail: &str) -> Response<Body> {
+    answer::problem(&Problem::new(ProblemKind::BadRequest).with_detail(detail), None)
+}
+
+fn not_allowed(allowed: &'static str) -> Response<Body> {
+    let mut response = bad_request(&format!("this is for {allowed}"));
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// 128 random bits.
+fn name() -> Option<String> {
+    Some(format!("{:016x}{:016x}", getrandom::u64().ok()?, getrandom::u64().ok()?))
+}
+
+/// What the parameters of a query ask for: each `url` is a subscription, and the rest is said of all.
+fn of_query(query: &str) -> Result<Vec<Subscribe>, String> {
+    const VALID: &str = "valid are `url` (for each resource), `tidegate.mode`, `tidegate.select`, `tidegate.rate` and \
+                         `tidegate.max-age`";
+    let mut urls: Vec<PathAndQuery> = Vec::new();
+    let (mut mode, mut select, mut rate, mut max_age) = (None, None, None, None);
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let decoded = |text: &str| {
+            let text = text.replace('+', " ");
+            percent_decode_str(&text).decode_utf8().map(String::from)
+        };
+        let (Ok(name), Ok(value)) = (decoded(name), decoded(value)) else {
+            return Err(format!("a parameter is not UTF-8; {VALID}"));
+        };
+        match &*name {
+            "url" => match value.parse() {
+                Ok(url) if value.starts_with('/') => urls.push(url),
+                _ => {
+                    return Err(
+                        "`url` has to be a path, with its query if it has one, percent-encoded".into()
+                    );
+                }
+            },
+            "tidegate.mode" => mode = Some(value),
+            "tidegate.select" => select = Some(value),
+            "tidegate.rate" => rate = Some(value),
+            "tidegate.max-age" => match value.parse() {
+                Ok(seconds) => max_age = Some(seconds),
+                Err(_) => return Err("`tidegate.max-age` is no number of seconds".into()),
+            },
+            _ => return Err(format!("`{name}` is no parameter here; {VALID}")),
+        }
+    }
+    if urls.len() > MAX_REQUESTS {
+        return Err(format!("`url` may be there {MAX_REQUESTS} times at the most"));
+    }
+    let subscribe = |(sub, url)| Subscribe {
+        sub,
+        url,
+        id: None,
+        mode: mode.clone(),
+        select: select.clone(),
+        rate: rate.clone(),
+        max_age,
+        headers: HeaderMap::new(),
+    };
+    Ok((1..).zip(urls).map(subscribe).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_asks_for_several() {
+        let asked = of_query("url=%2Fa%3Fx%3D1&tidegate.mode=merge&url=/b&tidegate.max-age=30").unwrap();
+        let told: Vec<_> =
+            asked.iter().map(|it| (it.sub, it.url.as_str(), it.mode.as_deref(), it.max_age)).collect();
+        assert_eq!(told, [(1, "/a?x=1", Some("merge"), Some(30)), (2, "/b", Some("merge"), Some(30))]);
+        assert!(of_query("").unwrap().is_empty());
+        for (query, about) in [
+            ("url=b", "`url` has to be"),
+            ("url=http://elsewhere/", "`url` has to be"),
+            ("uri=/b", "`uri` is no parameter here"),
+            ("url=%ff", "not UTF-8"),
+            ("tidegate.max-age=x", "no number of seconds"),
+        ] {
+            assert!(of_query(query).unwrap_err().contains(about), "{query}");
+        }
+    }
+}
