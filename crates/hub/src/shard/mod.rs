@@ -425,7 +425,6 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     fn dismiss(&mut self, now: Time, key: usize, status: &StatusView) {
         let retry = retry(&mut self.jitter);
         let subscriber = &mut self.subscribers[key];
-        subscriber.disarm(key, &mut self.ticks);
         // Who was not told by the note keeps its position, and will be told next time.
         let progress = subscriber.progress;
         let unproven = subscriber.unproven && progress.told.is_none() && progress.cursor != Cursor::Unproven;

@@ -133,6 +133,7 @@ fn one_that_has_the_head_waits_for_the_next() {
     bench.publish(&version(2, true));
     assert_eq!(said(&wire.take()), ["snapshot 2", "status"]);
     assert!(wire.closed.get());
+    assert_eq!(bench.counters.read().snapshots, 1);
 }
 
 #[test]
@@ -442,18 +443,69 @@ fn a_change_that_comes_at_a_tick_or_long_after_is_told_at_once() {
 
 #[test]
 fn who_is_given_a_step_to_an_older_head_is_brought_to_the_newest_at_the_next_tick() {
+    for newest_first in [false, true] {
+        let mut bench = Bench::new();
+        let rated = terms(Format::Sse, Mode::Patch, Some(1_000));
+        let wire = bench.eager(1, rated, Start::At(Offset(1)), &version(3, true));
+        assert!(wire.take().is_empty(), "the step is being made");
+        let publish = FeedCommand::Publish(FEED, version(4, true));
+        if newest_first {
+            bench.of_feed(publish);
+            bench.of_feed(step(3, "step to 3"));
+        } else {
+            bench.shard.handle(at(0), Command::Feed(step(3, "step to 3")));
+            bench.shard.handle(at(0), Command::Feed(publish));
+            bench.work(at(0));
+        }
+        assert_eq!(said(&wire.take()), ["patch 3", "status"]);
+        assert!(bench.shard.poll_timeout() > Some(at(0)), "no timer is in the past");
+        let wakes = bench.pass(at(1_000));
+        assert_eq!(said(&wire.take()), ["patch 4"]);
+        assert_eq!(wakes, 3, "two for heartbeats, one tick");
+    }
+}
+
+#[test]
+fn the_net_effect_is_what_they_get_who_are_told_only_so_often_though_others_get_every_update() {
     let mut bench = Bench::new();
-    let wire =
-        bench.eager(1, terms(Format::Sse, Mode::Patch, Some(1_000)), Start::At(Offset(1)), &version(3, true));
-    assert!(wire.take().is_empty(), "the step is being made");
-    bench.shard.handle(at(0), Command::Feed(step(3, "step to 3")));
-    bench.shard.handle(at(0), Command::Feed(FeedCommand::Publish(FEED, version(4, true))));
-    bench.work(at(0));
-    assert_eq!(said(&wire.take()), ["patch 3", "status"]);
-    assert!(bench.shard.poll_timeout() > Some(at(0)), "no timer is in the past");
-    let wakes = bench.pass(at(1_000));
-    assert_eq!(said(&wire.take()), ["patch 4"]);
-    assert_eq!(wakes, 3, "two for heartbeats, one tick");
+    bench.conflate = false;
+    let wire = bench.settled(1, terms(Format::Sse, Mode::Patch, Some(1_000)), 1);
+    bench.publish(&version(2, true));
+    assert_eq!(said(&wire.take()), ["patch 2"]);
+    for offset in 3..5 {
+        bench.publish(&version(offset, true));
+    }
+    bench.pass(at(1_000));
+    assert_eq!((wire.take().len(), bench.port.steps.borrow().clone()), (0, vec![Offset(2)]));
+}
+
+#[test]
+fn updates_are_joined_in_each_format_by_itself() {
+    let mut bench = Bench::new();
+    bench.conflate = false;
+    let formats =
+        [Format::Ndjson, Format::Sse, Format::Braid, Format::Ndjson, Format::Sse, Format::WebSocket];
+    let wires: Vec<_> =
+        (1..).zip(formats).map(|(id, format)| bench.settled_any(id, format, Mode::Patch)).collect();
+    for wire in &wires {
+        wire.busy.set(true);
+    }
+    for offset in 2..4 {
+        bench.publish(&version(offset, true));
+    }
+    let mut got = Vec::new();
+    for (id, wire) in (1..).zip(&wires) {
+        wire.take();
+        bench.ready(id);
+        got.push(wire.take().concat());
+    }
+    let begins = [r#"{"event":"patch","#, "event: patch\n", "Version: "];
+    for (index, begin) in [0, 1, 2, 0, 1].into_iter().enumerate() {
+        assert_eq!(got[index].matches(begins[begin]).count(), 2, "{index}: {got:?}");
+        assert!(begins.iter().all(|other| *other == begins[begin] || !got[index].contains(other)), "{got:?}");
+    }
+    assert!(got[5].is_empty(), "each message has a prefix of its own, so that it gets a step");
+    assert_eq!(*bench.port.steps.borrow(), [Offset(1)]);
 }
 
 #[test]
