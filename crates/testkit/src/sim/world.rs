@@ -183,6 +183,7 @@ impl World {
             resource.api.set_slowest(Duration::from_millis(20));
         }
         self.advance(QUIET);
+        self.change_last();
         for client in 0..self.clients.len() {
             self.connect(client, ResumeWith::Own);
         }
@@ -198,6 +199,18 @@ impl World {
         for (index, given) in given.into_iter().enumerate() {
             self.check_rested(index, given, lacking[index]);
         }
+    }
+
+    /// The documents change a few times more, and nothing else happens: whoever was told of one change and not of the next has
+    /// to be thought of without any other cause.
+    fn change_last(&mut self) {
+        for _ in 0..3 {
+            for resource in &mut self.resources {
+                resource.api.edit(Edit::Scalars(0));
+            }
+            self.advance(CEILING);
+        }
+        self.advance(QUIET);
     }
 
     fn check_rested(&mut self, index: usize, given: Option<usize>, allowed: usize) {
