@@ -242,15 +242,6 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         }
     }
 
-    /// Has the stream of a subscriber end that got all it asked for.
-    fn complete(&mut self, now: Time, key: usize) {
-        let subscriber = &self.subscribers[key];
-        let (feed, place, wish) = (subscriber.view, subscriber.place, subscriber.wish);
-        let Some(status) = self.feeds.get(&feed).map(|view| view.status.clone()) else { return };
-        self.leave_feed(feed, place, wish);
-        self.dismiss(now, key, &status);
-    }
-
     /// Writes the plan to a subscriber's connection. `more`: there is more to be planned then.
     fn write(&mut self, now: Time, key: usize, more: bool, tally: &mut Tally) -> Turn {
         let plan = &self.plan;
@@ -269,7 +260,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             self.told(now, key);
         }
         if self.subscribers[key].is_done() {
-            self.complete(now, key);
+            self.send_off(now, key, None);
         }
         let unfinished = more || written.bytes + skip < planned;
         self.pin(key);
