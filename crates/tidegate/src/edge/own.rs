@@ -14,6 +14,7 @@ use serde_json::Value;
 use tidegate_hub::Body;
 use tidegate_wire::{Problem, ProblemKind};
 
+use super::carried::{EVENTS, WEBSOCKET};
 use super::gateway::{Decided, Gateway, host_of};
 use super::query::RESERVED;
 use super::{answer, asked, refusal};
@@ -24,7 +25,7 @@ const OPENAPI: &str = "/.tidegate/openapi.json";
 const ASYNCAPI: &str = "/.tidegate/asyncapi.json";
 
 /// The endpoints, for documents and for whoever asks for another one.
-const ENDPOINTS: &[&str] = &[ASYNCAPI, OPENAPI];
+const ENDPOINTS: &[&str] = &[ASYNCAPI, EVENTS, OPENAPI, WEBSOCKET];
 
 /// What clients are offered besides.
 const OFFERED: Offered = Offered { parameters: &RESERVED, endpoints: ENDPOINTS, lines: true, braid: true };
