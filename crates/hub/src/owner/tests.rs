@@ -142,7 +142,8 @@ impl Bench {
     fn read(&mut self, insists: bool) -> Receiver<Reply<Current>> {
         let (reply, answer) = oneshot::channel();
         let demand = if insists { Demand::VALIDATED } else { Demand::default() };
-        self.owner.handle(self.now, Message::Read { demand, asked: Reason::default(), reply });
+        self.owner
+            .handle(self.now, Message::Read { demand, selection: None, asked: Reason::default(), reply });
         self.act();
         answer
     }
