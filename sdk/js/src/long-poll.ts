@@ -7,9 +7,9 @@
 
 import type { Way } from './connection.ts';
 import type { Host } from './host.ts';
-import { request } from './request.ts';
+import { refused, request } from './request.ts';
 import type { Sink } from './sink.ts';
-import { LiveError, type LiveOptions } from './types.ts';
+import type { LiveOptions } from './types.ts';
 
 /** How long it is before a stream is tried again for the first time; twice as long each time that was in vain. */
 const FIRST_ROUND_MS = 60_000;
@@ -52,7 +52,7 @@ export function longPoll(
       } else if (status === 204) {
         return sink.ended();
       } else if (status !== 304) {
-        throw new LiveError('not-a-stream', `the answer to a read is ${status}`, { final: true, httpStatus: status });
+        throw await refused(response, host);
       }
       const state = (headers.get('cache-status') ?? '').includes('stale-if-error') ? 'stale' : 'live';
       if (state !== told) {

@@ -261,9 +261,10 @@ describe('answers that are no stream', () => {
     expect(feed.state.retryAt).toBe(world.time + 60_500);
     await world.signal('visible'); // no signal overrides what the server asked for
     await world.signal('offline');
+    await world.advance(59_000);
     await world.signal('online');
     expect(world.exchanges).toHaveLength(1);
-    await world.advance(60_500);
+    await world.advance(1500);
     expect(world.exchanges).toHaveLength(2);
   });
 
