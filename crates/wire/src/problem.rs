@@ -149,6 +149,12 @@ kinds! {
     NoRoute = "no-route", NOT_FOUND, Client, "No route for this URL";
     /// The route exists, but not for this method.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, Client, "This method is not allowed here";
+    /// The route verifies its callers, and the request bears no token.
+    TokenMissing = "token-missing", UNAUTHORIZED, Client, "A bearer token is needed";
+    /// The request's token is not valid, or is no more.
+    TokenInvalid = "token-invalid", UNAUTHORIZED, Client, "The bearer token is not valid";
+    /// The token does not say what the route has to know of its callers.
+    ClaimUnusable = "claim-unusable", FORBIDDEN, Client, "The token does not say who its bearer is";
     /// The URL that the client named may not be asked.
     TargetNotAllowed = "target-not-allowed", FORBIDDEN, Client, "This URL may not be asked";
     /// As many origins are open as the gateway allows.

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::header::{HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
@@ -19,6 +19,7 @@ use super::carried::{CarriedLimits, Events};
 use super::content::{self, Content, Reads};
 use super::cors::Cors;
 use super::gate::Ending;
+use super::identity::{Caller, Guard, keep_private};
 use super::live::Live;
 use super::open::Open;
 use super::own::Own;
@@ -67,6 +68,8 @@ pub(super) struct GatewayRoute {
     pub(super) live: Option<Arc<Route>>,
     /// What its reads are.
     pub(super) reads: Reads,
+    /// Present where its callers are verified.
+    pub(super) guard: Option<Guard>,
 }
 
 /// What becomes of a request.
@@ -170,15 +173,41 @@ impl Gateway {
             let detail = format!("no route matches {}", request.uri().path());
             return refused(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
         };
-        self.answer_on(route, request, client).await
+        let Some(guard) = &route.guard else {
+            return self.answer_on(route, request, client, &Caller::default()).await;
+        };
+        self.answer_known(route, guard, request, client).await
     }
 
-    /// Answers a request on the route that it is for.
+    /// Answers a request on a route that verifies its callers.
+    async fn answer_known(
+        &self,
+        route: &GatewayRoute,
+        guard: &Guard,
+        mut request: Request<Body>,
+        client: &Client,
+    ) -> Decided {
+        // By the machine's clock as it is now: tokens are dated by the issuer's.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut decided = match guard.admit(&mut request, now) {
+            Ok(caller) => self.answer_on(route, request, client, &caller).await,
+            Err(refusal) => Decided::Answer(*refusal),
+        };
+        match &mut decided {
+            Decided::Answer(response) if response.status().is_informational() => {}
+            Decided::Answer(response) => keep_private(response.headers_mut()),
+            Decided::Stream(_, head, _) => keep_private(head.headers_mut()),
+        }
+        decided
+    }
+
+    /// Answers a request of `caller` on the route that it is for.
     pub(super) async fn answer_on(
         &self,
         route: &GatewayRoute,
         mut request: Request<Body>,
         client: &Client,
+        caller: &Caller,
     ) -> Decided {
         let Some(target) = request.uri().path_and_query().cloned() else {
             return refused(&Problem::new(ProblemKind::BadRequest).with_detail("the request names no path"));
@@ -216,7 +245,8 @@ impl Gateway {
                     Ok(ask) => ask,
                     Err(problem) => return refused(&problem),
                 };
-                let live = Live { route: live, method, target: &target, fields, content, ask };
+                let target = &*target;
+                let live = Live { route: live, method, target, fields, content, ask, caller };
                 self.live(route, live, request, client).await
             }
             Content::Other(request) => self.pass(route, request, client).await,

@@ -12,6 +12,7 @@ use super::asks::Ask;
 use super::carried::On;
 use super::gate::Ending;
 use super::gateway::{Decided, Gateway, GatewayRoute, refused};
+use super::identity::Caller;
 use super::wait::{self, Waited};
 use super::{answer, cache_status, plain, refusal, stream};
 use crate::origin::no_body;
@@ -25,12 +26,14 @@ pub(super) struct Live<'a> {
     pub(super) fields: HeaderMap,
     pub(super) content: Bytes,
     pub(super) ask: Ask,
+    pub(super) caller: &'a Caller,
 }
 
 impl Live<'_> {
     fn wanted(&self) -> Wanted<'_> {
-        let Live { route, method, target, fields, content, .. } = self;
-        Wanted { route, asked: Asked { method, target, fields, body: content } }
+        let Live { route, method, target, fields, content, caller, .. } = self;
+        let identity = caller.identity.as_ref();
+        Wanted { route, asked: Asked { method, target, fields, body: content }, identity }
     }
 }
 
@@ -79,7 +82,9 @@ impl Gateway {
         let mut response = match self.hub.subscribe(live.wanted(), interest).await {
             // It had its one snapshot: an `EventSource` that is told so does not come again (WHATWG HTML §9.2.3).
             Ok(subscription) if mode == Mode::First && subscription.is_current => stream::nothing_newer(),
-            Ok(subscription) => {
+            Ok(mut subscription) => {
+                let clock = self.hub.clock();
+                subscription.until = live.caller.remaining.map(|remaining| clock.now() + remaining);
                 let head = stream::head(format, subscription.content_type.clone(), coding);
                 return Decided::Stream(subscription, head, Ending::of(&live.fields, &live.content));
             }

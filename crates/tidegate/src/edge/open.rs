@@ -24,6 +24,7 @@ use tidegate_wire::{Problem, ProblemKind};
 use super::asks::{MODE, PARENTS, RATE, SELECT, SUBSCRIBE};
 use super::content::{Reads, is_bare};
 use super::gateway::{Decided, Gateway, GatewayRoute, refused, with_target};
+use super::identity::Caller;
 use crate::config::{HostPattern, OpenConfig, PathPattern, TargetPattern};
 use crate::origin::{
     Elsewhere, HttpOrigin, Limits, OriginError, PublicOnly, Refusal, Target, Unavailable, machine_tls,
@@ -147,6 +148,7 @@ impl Open {
             origin,
             live,
             reads: Reads::default(),
+            guard: None,
         })
     }
 
@@ -178,7 +180,7 @@ impl Gateway {
         client: &Client,
     ) -> Decided {
         let mut decided = match open.place(&mut request) {
-            Ok(route) => self.answer_on(&route, request, client).await,
+            Ok(route) => self.answer_on(&route, request, client, &Caller::default()).await,
             Err(problem) => {
                 let mut decided = refused(&problem);
                 if problem.known() == Some(ProblemKind::MethodNotAllowed)

@@ -22,6 +22,7 @@ mod gzip;
 mod handover;
 mod http2;
 mod http2_attacks;
+mod identity;
 mod leaving;
 mod modes;
 mod moods;
