@@ -133,6 +133,8 @@ kinds! {
     NotKept = "not-kept", GATEWAY_TIMEOUT, Client, "Nothing is kept for this request";
     /// A reserved query parameter that does not exist.
     UnknownParameter = "unknown-parameter", BAD_REQUEST, Client, "Unknown reserved query parameter";
+    /// A header field or reserved parameter that says how a resource is to be read, and not in a way that there is.
+    BadOption = "bad-option", BAD_REQUEST, Client, "The request asks for what there is not";
     /// The request is not valid.
     BadRequest = "bad-request", BAD_REQUEST, Client, "The request is not valid";
     /// The request opens no WebSocket. Its status depends on why.

@@ -32,7 +32,7 @@ use http::{HeaderMap, HeaderName, Method, header};
 use crate::negotiation;
 
 pub use self::cookies::CookieNames;
-pub use self::fields::{HOP_BY_HOP, connection_options};
+pub use self::fields::{HOP_BY_HOP, OWN_PREFIX, connection_options};
 pub use self::identity::{ClaimValue, Identity, Untellable, is_alike, take_out};
 pub use self::key::SharingKey;
 pub use self::query::IgnoredQuery;
@@ -195,6 +195,12 @@ pub enum PartName<'a> {
     Claim(&'a str),
 }
 
+/// Whether something in a request says who the caller is, as far as can be told, where the route declares this and the
+/// origin's `Vary` names nothing.
+pub fn may_identify_caller(request: &HeaderMap, policy: &SharingPolicy) -> bool {
+    carried(request, policy, None, &Vary::none()).keys().any(fields::may_identify)
+}
+
 /// The header fields that a shared fetch carries.
 fn carried(
     request: &HeaderMap,
@@ -209,6 +215,10 @@ fn carried(
             (&header::AUTHORIZATION, _) if identity.is_some() => {}
             (&header::ACCEPT, _) => {
                 carried.extend(negotiation::shared_accept(request).map(|accept| (header::ACCEPT, accept)));
+            }
+            (name, _) if *name == negotiation::PREFER => {
+                carried
+                    .extend(negotiation::shared_prefer(request).map(|prefer| (negotiation::PREFER, prefer)));
             }
             (&header::COOKIE, Some(cookies)) => {
                 for value in cookies.kept(request) {

@@ -152,6 +152,7 @@ impl Gateway {
             tunnels: Tunnels::default(),
             head_timeout: *config.limits.request_head_timeout,
             max_h2_streams,
+            max_wait: *config.limits.max_wait,
             send_buffer: in_memory(*config.limits.send_buffer),
             tls: tls.transpose().map_err(BuildError::Tls)?,
             limits: (&config.limits).into(),

@@ -12,6 +12,7 @@
 pub mod admission;
 pub(crate) mod answer;
 pub(crate) mod asked;
+mod asks;
 mod build;
 mod cache_status;
 mod carried;
@@ -25,6 +26,7 @@ mod gateway;
 mod graphql;
 mod http2;
 mod identity;
+mod live;
 mod open;
 mod own;
 mod plain;
@@ -34,6 +36,7 @@ pub mod refused_sockets;
 pub(crate) mod server;
 mod stream;
 pub mod tls;
+mod wait;
 mod writes;
 
 pub use build::BuildError;

@@ -21,6 +21,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use tidegate_hub::{Body, Route};
 use tidegate_wire::{Problem, ProblemKind};
 
+use super::asks::{MODE, PARENTS, RATE, SELECT, SUBSCRIBE};
 use super::content::{Reads, is_bare};
 use super::gateway::{Decided, Gateway, GatewayRoute, refused, with_target};
 use super::identity::Caller;
@@ -34,7 +35,7 @@ use crate::proxy::{self, Client};
 const PREFIX: &str = "/~/";
 
 /// The fields that are kept of a request: what its client can read, and what is for the gateway itself.
-const KEPT: [HeaderName; 14] = [
+const KEPT: [HeaderName; 19] = [
     ACCEPT,
     ACCEPT_LANGUAGE,
     ACCEPT_ENCODING,
@@ -49,6 +50,11 @@ const KEPT: [HeaderName; 14] = [
     VIA,
     HeaderName::from_static("last-event-id"),
     HeaderName::from_static("prefer"),
+    MODE,
+    RATE,
+    SELECT,
+    SUBSCRIBE,
+    PARENTS,
 ];
 
 /// What every URL that a client names has in common.

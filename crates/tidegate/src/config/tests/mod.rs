@@ -114,6 +114,7 @@ fn what_is_not_written_has_its_documented_default() {
         ("window", config.limits.window.to_string()),
         ("window_versions", config.limits.window_versions.to_string()),
         ("request_head_timeout", shown(&config.limits.request_head_timeout)),
+        ("max_wait", shown(&config.limits.max_wait)),
         ("connect_timeout", shown(&origin.connect_timeout)),
         ("head_timeout", shown(&origin.head_timeout)),
         ("body_timeout", shown(&origin.body_timeout)),
