@@ -31,7 +31,8 @@ pub use position::{Binding, Epoch, Offset, ParsePositionError, Position};
 pub use representation::{Answer, Outcome, Representation, Unfit, Validators, retry_after};
 pub use schedule::{Pace, Wish};
 pub use sharing::{
-    Asked, CookieNames, IgnoredQuery, PartName, SharedRequest, SharingKey, SharingPolicy, SharingRules, Vary,
+    Asked, ClaimValue, CookieNames, Identity, IgnoredQuery, PartName, SharedRequest, SharingKey,
+    SharingPolicy, SharingRules, Untellable, Vary,
 };
 pub use time::{Jitter, Time};
 pub use view::{Followed, Remembered, Unselectable, View, select};

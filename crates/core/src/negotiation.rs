@@ -1,9 +1,39 @@
-//! Which of the two ways to read a request asks for (RFC 9110 §12.5.1), and what `Accept` a shared fetch carries.
+//! Which of the two ways to read a request asks for (RFC 9110 §12.5.1), and what of its preferences a shared fetch
+//! carries.
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// The media type of a stream.
-pub const EVENT_STREAM: &str = "text/event-stream";
+/// Where a client says what it would rather have (RFC 7240 §2).
+pub const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// A media type in which a stream can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StreamType {
+    /// Server-Sent Events.
+    EventStream,
+    /// A JSON text a line. The type is not registered; it goes by two names.
+    Ndjson,
+}
+
+impl StreamType {
+    /// All of them. The first one wins where several are asked for alike.
+    pub const ALL: [StreamType; 2] = [StreamType::EventStream, StreamType::Ndjson];
+
+    /// The names that ask for it. The first one is that of the answer.
+    pub fn names(self) -> &'static [&'static str] {
+        match self {
+            StreamType::EventStream => &["text/event-stream"],
+            StreamType::Ndjson => &["application/x-ndjson", "application/ndjson"],
+        }
+    }
+
+    /// The one that this media type, without parameters, names.
+    pub fn of(media: &str) -> Option<StreamType> {
+        let is_named =
+            |stream: &StreamType| stream.names().iter().any(|name| name.eq_ignore_ascii_case(media));
+        StreamType::ALL.into_iter().find(is_named)
+    }
+}
 
 /// The two ways to read a live resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +41,7 @@ pub enum Reading {
     /// The current representation, once.
     Plain,
     /// The representation, then each change.
-    Stream,
+    Stream(StreamType),
 }
 
 struct Range<'a> {
@@ -61,29 +91,36 @@ fn parse_quality(text: &str) -> u16 {
     }
 }
 
-fn is_stream(media: &str) -> bool {
-    media.eq_ignore_ascii_case(EVENT_STREAM)
+/// Whether a request names a media type of streams at all, whatever else it says. Cheap.
+pub fn names_stream(fields: &HeaderMap) -> bool {
+    ranges(fields).any(|range| StreamType::of(range.media).is_some())
 }
 
-/// Which way a request asks for: a stream only where it names `text/event-stream` itself, with a quality above zero
+/// Which way a request asks for: a stream only where it names a media type of streams itself, with a quality above zero
 /// that is at least that of everything else it names. Wildcards get the plain representation.
 pub fn reading(fields: &HeaderMap) -> Reading {
-    let (mut stream, mut other) = (0, 0);
+    let (mut streams, mut other) = ([0; StreamType::ALL.len()], 0);
     for range in ranges(fields) {
-        if is_stream(range.media) {
-            stream = stream.max(range.quality);
+        if let Some(stream) = StreamType::of(range.media) {
+            let best = &mut streams[stream as usize];
+            *best = range.quality.max(*best);
         } else if !range.media.ends_with("/*") {
             other = other.max(range.quality);
         }
     }
-    if stream > 0 && stream >= other { Reading::Stream } else { Reading::Plain }
+    let best = streams.into_iter().max().unwrap_or_default();
+    let first = StreamType::ALL.into_iter().find(|stream| streams[*stream as usize] == best);
+    match first {
+        Some(stream) if best > 0 && best >= other => Reading::Stream(stream),
+        _ => Reading::Plain,
+    }
 }
 
-/// The `Accept` that a shared fetch carries for this request: its ranges without the stream's, in one field, or
+/// The `Accept` that a shared fetch carries for this request: its ranges without those of streams, in one field, or
 /// nothing when they ask for what is asked on behalf of those who do not say: anything, JSON preferred. So plain
 /// readers without a wish, and clients that prefer JSON to other data, share a feed with streams.
 pub fn shared_accept(fields: &HeaderMap) -> Option<HeaderValue> {
-    let kept: Vec<Range<'_>> = ranges(fields).filter(|range| !is_stream(range.media)).collect();
+    let kept: Vec<Range<'_>> = ranges(fields).filter(|range| StreamType::of(range.media).is_none()).collect();
     if kept.is_empty() || is_no_wish(&kept) {
         return None;
     }
@@ -105,6 +142,50 @@ fn is_no_wish(ranges: &[Range<'_>]) -> bool {
     any > 0 && json.is_none_or(|json| json >= any)
 }
 
+/// The preferences that a request lists (RFC 7240 §2), each as it stands there.
+fn preferences(fields: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lines = fields.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(outside_quotes).map(str::trim).filter(|preference| !preference.is_empty())
+}
+
+/// The members of a list in which quoted strings may hold commas (RFC 9110 §5.6.4).
+fn outside_quotes(list: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    list.split(move |character: char| {
+        quoted ^= character == '"' && !escaped;
+        escaped = quoted && character == '\\' && !escaped;
+        character == ',' && !quoted
+    })
+}
+
+fn is_wait(preference: &str) -> bool {
+    let name = preference.split([';', '=']).next().unwrap_or_default();
+    name.trim().eq_ignore_ascii_case("wait")
+}
+
+/// How many seconds a request is ready to wait for its answer (RFC 7240 §4.3). Of several, the first counts (§2), and none
+/// where it is no number of seconds.
+pub fn wait(fields: &HeaderMap) -> Option<u64> {
+    let preference = preferences(fields).find(|preference| is_wait(preference))?;
+    let value = preference.split(';').next()?.split_once('=')?.1.trim();
+    // A value may be quoted (RFC 7240 §2).
+    let digits = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    // All digits, so it fails only when it is too large.
+    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
+}
+
+/// The `Prefer` that a shared fetch carries for this request: how long a client waits is between it and the gateway.
+pub fn shared_prefer(fields: &HeaderMap) -> Option<HeaderValue> {
+    let mut all = preferences(fields).peekable();
+    all.peek()?;
+    let kept: Vec<&str> = all.filter(|preference| !is_wait(preference)).collect();
+    if kept.is_empty() {
+        return None;
+    }
+    HeaderValue::from_str(&kept.join(", ")).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,21 +196,32 @@ mod tests {
 
     #[test]
     fn a_stream_is_only_for_who_names_it() {
+        const SSE: Reading = Reading::Stream(StreamType::EventStream);
+        const LINES: Reading = Reading::Stream(StreamType::Ndjson);
         for (values, expected) in [
             (&[][..], Reading::Plain),
             (&["*/*"], Reading::Plain),
             (&["text/*"], Reading::Plain),
             (&["application/json"], Reading::Plain),
-            (&["text/event-stream"], Reading::Stream),
-            (&["Text/Event-Stream; q=0.5"], Reading::Stream),
+            (&["text/event-stream"], SSE),
+            (&["Text/Event-Stream; q=0.5"], SSE),
             (&["text/event-stream;q=0"], Reading::Plain),
             (&["text/event-stream;q=0.000, */*"], Reading::Plain),
             (&["text/event-stream;q=2"], Reading::Plain),
-            (&["text/event-stream, application/json"], Reading::Stream),
+            (&["text/event-stream, application/json"], SSE),
             (&["text/event-stream;q=0.5, application/json"], Reading::Plain),
-            (&["application/json", "text/event-stream"], Reading::Stream),
-            (&["text/event-stream, */*;q=0.1"], Reading::Stream),
+            (&["application/json", "text/event-stream"], SSE),
+            (&["text/event-stream, */*;q=0.1"], SSE),
             (&["text/event-stream-x"], Reading::Plain),
+            (&["application/x-ndjson"], LINES),
+            (&["Application/NDJSON;q=0.1"], LINES),
+            (&["application/*"], Reading::Plain),
+            (&["application/x-ndjson, application/json"], LINES),
+            (&["application/x-ndjson;q=0.9, application/json"], Reading::Plain),
+            (&["application/x-ndjson, text/event-stream"], SSE),
+            (&["text/event-stream;q=0.5, application/x-ndjson"], LINES),
+            (&["text/event-stream;q=0.5", "application/x-ndjson;q=0.6, text/html;q=0.6"], LINES),
+            (&["text/event-stream;q=0.5, application/x-ndjson, text/html"], LINES),
         ] {
             assert_eq!(reading(&accept(values)), expected, "{values:?}");
         }
@@ -142,6 +234,7 @@ mod tests {
             (&["*/*"], None),
             (&["text/event-stream"], None),
             (&["text/event-stream, */*"], None),
+            (&["application/x-ndjson, application/ndjson", "text/event-stream"], None),
             (&["*/*;q=0.5"], None),
             (&["application/json, */*"], None),
             (&["Application/JSON;q=0.9, */*; q=0.5", "text/event-stream"], None),
@@ -160,6 +253,35 @@ mod tests {
                 expected.map(|text| text.parse().unwrap()),
                 "{values:?}"
             );
+        }
+    }
+
+    #[test]
+    fn how_long_a_client_waits() {
+        let prefer = |values: &[&str]| -> HeaderMap {
+            values.iter().map(|value| (PREFER, value.parse().unwrap())).collect()
+        };
+        for (values, seconds, shared) in [
+            (&[][..], None, None),
+            (&["wait=10"], Some(10), None),
+            (&["Wait = \"10\"; x=1"], Some(10), None),
+            (&["return=minimal, wait=0"], Some(0), Some("return=minimal")),
+            (
+                &["respond-async", "handling=lenient,wait=5, wait=7"],
+                Some(5),
+                Some("respond-async, handling=lenient"),
+            ),
+            (&["x=\"a, wait=3\", wait=4"], Some(4), Some("x=\"a, wait=3\"")),
+            (&["x=\"\\\", wait=3\""], None, Some("x=\"\\\", wait=3\"")),
+            (&["wait=99999999999999999999999"], Some(u64::MAX), None),
+            (&["wait"], None, None),
+            (&["wait=soon, wait=4"], None, None),
+            (&["wait=-1"], None, None),
+            (&["waiting=1"], None, Some("waiting=1")),
+        ] {
+            let fields = prefer(values);
+            assert_eq!(wait(&fields), seconds, "{values:?}");
+            assert_eq!(shared_prefer(&fields), shared.map(|text| text.parse().unwrap()), "{values:?}");
         }
     }
 }

@@ -7,8 +7,8 @@ use http::Response;
 use tidegate_core::caching::{Demand, Forward};
 use tidegate_core::json::Selection;
 use tidegate_core::{
-    Answer, Asked, Failure, Position, SharedRequest, SharingRules, Unfit, Unselectable, Validators, Vary,
-    Wish,
+    Answer, Asked, Failure, Identity, Position, SharedRequest, SharingRules, Unfit, Unselectable, Validators,
+    Vary, Wish,
 };
 use tidegate_wire::Format;
 use tokio::sync::{Semaphore, oneshot};
@@ -86,6 +86,8 @@ pub struct Wanted<'a> {
     pub route: &'a Arc<Route>,
     /// What was asked.
     pub asked: Asked<'a>,
+    /// Who asks, where the route divides callers by what a verifier vouches for.
+    pub identity: Option<&'a Identity>,
 }
 
 /// What somebody wants of a live resource.
@@ -144,7 +146,7 @@ impl Hub {
         let message = |reply| Message::Subscribe { newcomer: newcomer.clone(), reply };
         let Attached { content_type, is_current } = self.ask(wanted, true, message).await?;
         let ways = self.ways.clone();
-        Ok(Subscription { announced, permit, coding, ways, content_type, is_current })
+        Ok(Subscription { announced, permit, coding, ways, until: None, content_type, is_current })
     }
 
     /// Has a connection carry several subscriptions, whose messages are written in this format. `read`: what was read of it
@@ -296,6 +298,7 @@ impl Hub {
             let rules = SharingRules {
                 scope: &wanted.route.scope,
                 policy: &wanted.route.sharing,
+                identity: wanted.identity,
                 vary,
                 nonce: self.registry.next_id(),
             };

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tidegate_core::{Offset, State, Status, Time, Version};
-use tidegate_wire::{self as wire, Continuity, Format, Kind};
+use tidegate_wire::{self as wire, Continuity, Format, Kind, Problem};
 use tokio::sync::OnceCell;
 
 use crate::clock::Clock;
@@ -137,6 +137,20 @@ impl StatusView {
         retry: Duration,
     ) -> Bytes {
         format.status(&self.on_the_wire(now, clock, unproven).to_json(), Some(retry))
+    }
+
+    /// The last `status` event of a stream that ends for a reason of its own, which takes the place of the feed's cause.
+    pub fn last_event(
+        &self,
+        format: Format,
+        now: Time,
+        clock: &Clock,
+        unproven: bool,
+        retry: Duration,
+        because: Problem,
+    ) -> Bytes {
+        let status = wire::Status { cause: Some(because), ..self.on_the_wire(now, clock, unproven) };
+        format.status(&status.to_json(), Some(retry))
     }
 }
 

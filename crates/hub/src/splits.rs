@@ -31,6 +31,7 @@ const LONGEST_NAME: usize = 64;
 pub(crate) enum Split {
     Field(String),
     Cookie(String),
+    Claim(String),
     VaryAny,
 }
 
@@ -39,12 +40,13 @@ impl Split {
         match name {
             PartName::Field(name) => Split::Field(name.to_owned()),
             PartName::Cookie(name) => Split::Cookie(name.to_owned()),
+            PartName::Claim(name) => Split::Claim(name.to_owned()),
         }
     }
 
     fn is_short(&self) -> bool {
         match self {
-            Split::Field(name) | Split::Cookie(name) => name.len() <= LONGEST_NAME,
+            Split::Field(name) | Split::Cookie(name) | Split::Claim(name) => name.len() <= LONGEST_NAME,
             Split::VaryAny => true,
         }
     }
@@ -56,7 +58,12 @@ impl Split {
                 "name the cookies that choose the content in the route's `cookies`, `[]` if none does"
             }
             Split::Field(name) if name == "authorization" => {
-                "callers with different credentials never share; `max_private_feeds` bounds their feeds"
+                "callers with different credentials never share, unless a verified identity divides them instead \
+                 (`partition_by`); `max_private_feeds` bounds their feeds"
+            }
+            Split::Claim(_) => {
+                "if it does not choose the content, leave it out of the route's `partition_by`; `max_private_feeds` \
+                 bounds such feeds"
             }
             Split::Field(_) => {
                 "if it does not choose the content and carries no credentials, name it in the route's `ignore_headers`"
@@ -73,6 +80,7 @@ impl fmt::Display for Split {
         match self {
             Split::Field(name) => write!(f, "the header field `{name}`"),
             Split::Cookie(name) => write!(f, "the cookie `{name}`"),
+            Split::Claim(name) => write!(f, "the claim `{name}`"),
             Split::VaryAny => f.write_str("`Vary: *`"),
         }
     }
@@ -145,7 +153,7 @@ mod tests {
             .collect();
         let asked = Asked { method: &Method::GET, target, fields: &fields, body: &Bytes::new() };
         let policy = SharingPolicy::default();
-        SharedRequest::new(asked, SharingRules { scope: "r", policy: &policy, vary, nonce })
+        SharedRequest::new(asked, SharingRules { scope: "r", policy: &policy, identity: None, vary, nonce })
     }
 
     fn found(splits: &mut Splits, requests: impl Iterator<Item = SharedRequest>) -> Vec<Split> {
@@ -200,7 +208,7 @@ mod tests {
             let name = HeaderName::from_bytes(format!("x-{number}").as_bytes()).unwrap();
             fields.insert(name, HeaderValue::from(number));
             let policy = SharingPolicy::default();
-            let rules = SharingRules { scope: "r", policy: &policy, vary: &none, nonce: 0 };
+            let rules = SharingRules { scope: "r", policy: &policy, identity: None, vary: &none, nonce: 0 };
             let target = format!("/{}", number % 600);
             assert_eq!(splits.found("r", &SharedRequest::new(Asked::get(&target, &fields), rules)), []);
         }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::HeaderValue;
 use http_body::Frame;
+use tidegate_core::Time;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::carrier::{CarrierSink, Seat};
@@ -54,6 +55,8 @@ pub struct Subscription {
     pub(crate) permit: OwnedSemaphorePermit,
     pub(crate) coding: Coding,
     pub(crate) ways: Arc<WayCounters>,
+    /// When the stream has to end, if its client is somebody only until then.
+    pub until: Option<Time>,
     /// The media type of the representation.
     pub content_type: Option<HeaderValue>,
     /// The client has the newest version already.
@@ -69,21 +72,21 @@ impl Subscription {
     /// Begins the stream on a connection of its own, which the shard serves from now on: first `head`, that of the
     /// answer, then what there is. `way` is for the statistics.
     pub fn connect(self, connection: Connection, head: Bytes, way: Way) {
-        let Subscription { announced, permit, coding, ways, .. } = self;
+        let Subscription { announced, permit, coding, ways, until, .. } = self;
         ways.count(way);
-        let opening = Opening { head, coding };
+        let opening = Opening { head, coding, until };
         announced.connect(|_, _| Transport::Socket(SocketSink::new(connection, permit)), opening);
     }
 
     /// Begins the stream among others on a connection, where its client is told `open` first (without its number). Where
     /// the client has changed its mind, or is gone, it does not begin.
     pub fn join(self, mut seat: Seat, open: Bytes) {
-        let Subscription { announced, permit, ways, .. } = self;
+        let Subscription { announced, permit, ways, until, .. } = self;
         if !seat.take(announced.id) {
             return;
         }
         ways.count(Way::Carried);
-        let opening = Opening { head: open, coding: Coding::Identity };
+        let opening = Opening { head: open, coding: Coding::Identity, until };
         announced.connect(|id, _| Transport::Carried(CarrierSink::new(&seat, id, permit)), opening);
     }
 
@@ -91,7 +94,7 @@ impl Subscription {
     pub fn into_body(self) -> CountedBody {
         self.ways.count(Way::Through);
         let mut body = None;
-        let opening = Opening { head: Bytes::new(), coding: self.coding };
+        let opening = Opening { head: Bytes::new(), coding: self.coding, until: self.until };
         self.announced.connect(
             |id, shard| {
                 let (sink, stream) = slot(id, shard.clone());

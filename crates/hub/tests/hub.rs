@@ -117,7 +117,8 @@ impl Bench {
     }
 
     async fn read(&self, target: &str, request: &HeaderMap) -> Result<(String, Source), Refused> {
-        let wanted = Wanted { route: &self.route, asked: tidegate_core::Asked::get(target, request) };
+        let wanted =
+            Wanted { route: &self.route, asked: tidegate_core::Asked::get(target, request), identity: None };
         let current = self.hub.read(wanted, Demand::default()).await.map_err(|(refused, _)| refused)?;
         let body = &current.published.version().body;
         Ok((String::from_utf8(body.to_vec()).expect("the test sends text"), current.source))
@@ -131,7 +132,11 @@ impl Bench {
         let none = HeaderMap::new();
         self.hub
             .subscribe(
-                Wanted { route: &self.route, asked: tidegate_core::Asked::get(target, &none) },
+                Wanted {
+                    route: &self.route,
+                    asked: tidegate_core::Asked::get(target, &none),
+                    identity: None,
+                },
                 Interest {
                     resume: Resume::Nowhere,
                     coding: Coding::Identity,

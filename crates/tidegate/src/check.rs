@@ -9,8 +9,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::config::{
-    Config, Environment, OpenConfig, RouteConfig, RoutePolicy, Sourced, Tls, day_and_time, display_duration,
-    render,
+    CallerConfig, Config, Environment, OpenConfig, RouteConfig, RoutePolicy, Sourced, Tls, day_and_time,
+    display_duration, render,
 };
 
 /// The exit code for a configuration that is right.
@@ -60,9 +60,19 @@ pub fn summary(config: &Config) -> String {
         vec![origin.name.to_string(), origin.url.to_string(), connect, head, body]
     });
     table(&mut text, &["origin", "url", "connect", "head", "body"], origins);
+    for origin in config.origins.iter().filter(|origin| !origin.connections.addresses.is_empty()) {
+        let addresses: Vec<_> = origin.connections.addresses.iter().map(ToString::to_string).collect();
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "\n{} is connected to at {}\n", origin.name, addresses.join(", "));
+    }
     text.push_str("\nThe first route that matches a path is the one for it:\n");
     let header = ["route", "origin", "live", "poll", "linger", "heartbeat", "ignores"];
     table(&mut text, &header, config.routes.iter().map(route_row));
+    for route in &config.routes {
+        if let Some(callers) = &route.callers {
+            text.push_str(&callers_of(route, callers));
+        }
+    }
     if let Some(open) = &config.open {
         let allowed: Vec<_> = open.allow.iter().map(ToString::to_string).collect();
         text.push_str(&format!("\nClients may name URLs behind /~/: {}\n", allowed.join(", ")));
@@ -79,6 +89,17 @@ pub fn warning(config: &Config) -> Option<&'static str> {
     everything.then_some(
         "`allow = [\"*\"]` in `[open]`: whoever reaches this gateway can have it ask any public URL in its own name",
     )
+}
+
+/// Who may come on a route, and who shares.
+fn callers_of(route: &RouteConfig, callers: &CallerConfig) -> String {
+    let claims: Vec<_> = callers.partition_by.iter().map(ToString::to_string).collect();
+    let divided = if claims.is_empty() { String::from("their tokens") } else { claims.join(", ") };
+    let told: Vec<_> = callers.headers.iter().map(|(field, claim)| format!("{claim} in {field}")).collect();
+    let told =
+        if told.is_empty() { String::new() } else { format!("; the origin is told {}", told.join(", ")) };
+    let (host, pattern, name) = (&route.host, &route.pattern, &callers.verifier.name);
+    format!("\n{host}{pattern} is for callers that `{name}` verifies, divided by {divided}{told}\n")
 }
 
 /// What a person wants to know of the certificate.
@@ -164,6 +185,19 @@ The first route that matches a path is the one for it:
   /**                      market    no    -              -       -          -
 ";
         assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn addresses_and_callers_are_named() {
+        let text = "[[origin]]\nname = \"a\"\nurl = \"http://h\"\naddresses = [\"10.0.0.1:80\", \"[::1]:9000\"]\n\
+                    [[verifier]]\nname = \"login\"\nsecrets = { main = \"0123456789abcdef0123456789abcdef\" }\n\
+                    [[route]]\npath = \"/**\"\norigin = \"a\"\nverifier = \"login\"\npartition_by = [\"tenant\"]\n\
+                    claim_headers = { X-Tenant = \"tenant\" }\n";
+        let (code, out, err) = check("callers", text.as_bytes());
+        assert_eq!((code, err.as_str()), (0, ""));
+        assert!(out.contains("\na is connected to at 10.0.0.1:80, [::1]:9000\n"), "{out}");
+        let callers = "\n/** is for callers that `login` verifies, divided by tenant; the origin is told tenant in x-tenant\n";
+        assert!(out.contains(callers) && !out.contains("0123456789"), "{out}");
     }
 
     #[test]

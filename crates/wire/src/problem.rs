@@ -133,6 +133,8 @@ kinds! {
     NotKept = "not-kept", GATEWAY_TIMEOUT, Client, "Nothing is kept for this request";
     /// A reserved query parameter that does not exist.
     UnknownParameter = "unknown-parameter", BAD_REQUEST, Client, "Unknown reserved query parameter";
+    /// A header field or reserved parameter that says how a resource is to be read, and not in a way that there is.
+    BadOption = "bad-option", BAD_REQUEST, Client, "The request asks for what there is not";
     /// The request is not valid.
     BadRequest = "bad-request", BAD_REQUEST, Client, "The request is not valid";
     /// The request opens no WebSocket. Its status depends on why.
@@ -147,6 +149,12 @@ kinds! {
     NoRoute = "no-route", NOT_FOUND, Client, "No route for this URL";
     /// The route exists, but not for this method.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, Client, "This method is not allowed here";
+    /// The route verifies its callers, and the request bears no token.
+    TokenMissing = "token-missing", UNAUTHORIZED, Client, "A bearer token is needed";
+    /// The request's token is not valid, or is no more.
+    TokenInvalid = "token-invalid", UNAUTHORIZED, Client, "The bearer token is not valid";
+    /// The token does not say what the route has to know of its callers.
+    ClaimUnusable = "claim-unusable", FORBIDDEN, Client, "The token does not say who its bearer is";
     /// The URL that the client named may not be asked.
     TargetNotAllowed = "target-not-allowed", FORBIDDEN, Client, "This URL may not be asked";
     /// As many origins are open as the gateway allows.

@@ -5,7 +5,7 @@ export const DEFAULT_RETRY_MS = 1000;
 
 /** Full jitter: evenly spread between 0 and `base` doubled for each failed attempt, up to `cap`. */
 export function fullJitter(attempt: number, base: number, cap: number, random: number): number {
-  return Math.round(random * Math.min(cap, base * 2 ** Math.min(attempt, 30)));
+  return Math.round(random * Math.min(cap, base * 2 ** attempt));
 }
 
 /** No server's wish for a pause is obeyed for longer: an hour. */

@@ -61,7 +61,7 @@ export function longPoll(
         sink.event('status', JSON.stringify({ state, since }), undefined);
       }
       sink.settled();
-      if (options.mode === 'first') return sink.ended();
+      signal.throwIfAborted();
       // Nobody waited for us: something on the way drops the wish, or hides the tag.
       if (!changed && host.now() - began < PAUSE_MS) await pause(host, signal);
       if (signal.aborted) return;

@@ -4,9 +4,9 @@ import type { LiveOptions } from './types.ts';
 
 /** How each is written; what more there is to say (is the JSONPath one, is the rate too high) the gateway knows. */
 const RULES = {
-  select: /^([/$]|$)/,
+  select: /^($|[/$])/,
   mode: /^(patch|merge|snapshot|first)$/,
-  rate: /^\d+(\.\d+)?(ms|s|m|h)$/,
+  rate: /^\d+(\.\d+)?(ms|[smh])$/,
   maxAge: /^[1-9]\d*$/,
   hidden: /^(keep|pause)$/,
 };
@@ -15,6 +15,6 @@ const RULES = {
 export function checkOptions(options: LiveOptions): void {
   for (const name of Object.keys(RULES) as (keyof typeof RULES)[]) {
     const value = options[name];
-    if (value !== undefined && !RULES[name].test(`${value}`)) throw new TypeError(`${name} cannot be ${value}: ${RULES[name]}`);
+    if (value !== undefined && !RULES[name].test(`${value}`)) throw new TypeError(`${name} ${value}: ${RULES[name]}`);
   }
 }

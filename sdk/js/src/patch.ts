@@ -101,9 +101,10 @@ export function applyPatch(document: unknown, patch: unknown): unknown {
     if (op === 'replace') setMember(into, key, share(child(into, key), value));
     else if (!/^(add|move|copy)$/.test(`${op}`)) fail();
     else if (Array.isArray(into)) {
-      const at = key === '-' ? into.length : /^(0|[1-9]\d*)$/.test(key) ? +key : NaN;
-      if (!(at <= into.length)) fail();
-      into.splice(at, 0, value);
+      const end = `${into.length}`;
+      const at = key === '-' ? end : key;
+      if (at !== end) child(into, at);
+      into.splice(+at, 0, value);
     } else setMember(into, key, value);
   };
 

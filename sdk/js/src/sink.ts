@@ -12,8 +12,11 @@ export interface Sink {
   opened(transport: LiveTransport, contentType: string | null): void;
   /** Bytes were read. */
   read(bytes: number): void;
-  /** An event was read. An error thrown here ends the attempt and leads to a retry. Nothing counts after the end. */
-  event(type: string, data: string, id: string | undefined): void;
+  /**
+   * An event was read. An error thrown here ends the attempt and leads to a retry. Nothing counts after the end.
+   * `read` gives the value of a snapshot or patch where that has been read already.
+   */
+  event(type: string, data: string, id: string | undefined, read?: () => unknown): void;
   /** All events that arrived together were handed over. */
   settled(): void;
   /** It is lost, or was refused. `retryAt` is undefined when nothing will be tried by itself. */

@@ -55,7 +55,7 @@ interface StatusEvent {
 export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
   checkOptions(options);
   const { now } = hostOf(options);
-  const { signal, parse = JSON.parse } = options;
+  const { signal, parse = JSON.parse, mode } = options;
   /** Subscribers are those who listen to `change`. */
   const listeners = new Set<{ kind: string; callback: (event: never) => void }>();
   /** That of the data; undefined when continuity is lost. */
@@ -128,11 +128,11 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
 
   const subscribe = (callback: () => void): (() => void) => on('change', () => callback());
 
-  const receive = (kind: string, text: string, id: string | undefined): void => {
+  const receive = (kind: string, text: string, id: string | undefined, read = json ? parse : String): void => {
     if (ended) return; // by whoever was told of an event in the same chunk
     try {
       if (kind === 'status') return receiveStatus(JSON.parse(text));
-      const update = advance(view.data, position, kind, text, id, json ? parse : String);
+      const update = advance(view.data, position, kind, text, id, read);
       if (!update) return;
       position = id;
       version += 1;
@@ -175,7 +175,10 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
         bytes += more;
       },
       event: receive,
-      settled: flush,
+      settled() {
+        flush();
+        if (mode === 'first' && position) close();
+      },
       failed(error, retryAt, lastHeardAt) {
         const { problem, final, message, httpStatus } = error;
         if (final) finalError = error;

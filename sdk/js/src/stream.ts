@@ -15,7 +15,7 @@ import { LiveError, type LiveOptions } from './types.ts';
 
 /** The transport of one resource over a stream of its own. */
 export function stream(url: string, options: LiveOptions, host: Host): Transport {
-  const { bufferedMs = 5000, maxEventLength = 64 * 1024 * 1024, mode } = options;
+  const { bufferedMs = 5000, maxEventLength = 64 * 1024 * 1024 } = options;
   return (sink) => {
     /** How many streams in a row were held back. */
     let heldBack = 0;
@@ -60,7 +60,6 @@ export function stream(url: string, options: LiveOptions, host: Host): Transport
         } finally {
           sink.settled(); // also before a failure: what came before it in the same chunk is valid
         }
-        if (mode === 'first' && sink.position()) return sink.ended();
       }
     };
 

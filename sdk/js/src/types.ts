@@ -73,6 +73,7 @@ export type LiveErrorCode =
   | 'silence' // nothing arrived for `silenceMs`, not even a heartbeat
   | 'bad-data' // an event that cannot be read
   | 'patch-failed' // a patch that does not fit the data; a fresh snapshot follows
+  | 'protocol' // the gateway closed a shared connection for what it was sent
   | 'hidden' // no failure: let go of because nobody sees the page, see the option `hidden`
   | 'headers'; // the `headers` function threw
 
@@ -98,7 +99,7 @@ export class LiveError extends Error {
 
   override readonly name = 'LiveError';
 
-  constructor(code: LiveErrorCode, message: string, details: LiveErrorDetails = {}) {
+  constructor(code: LiveErrorCode, message: string, details?: LiveErrorDetails) {
     super(message);
     Object.assign(this, { code, final: false }, details);
   }

@@ -40,7 +40,7 @@ export function advance<T>(
 }
 
 /** Whether a position is older than another of the same epoch: something on the way reordered the events. */
-function isBehind(position: string, than = ''): boolean {
+export function isBehind(position: string, than = ''): boolean {
   const [epoch, offset] = position.split('.');
   const [before, other] = than.split('.');
   return epoch === before && +offset! < +other!;

@@ -21,12 +21,14 @@ export class Exchange {
     answer: Exchange['answer'],
   ) {
     this.answer = answer;
-    init.signal?.addEventListener('abort', () => {
+    const abort = () => {
       this.abandoned = true;
       const error = new DOMException('aborted', 'AbortError');
       this.answer.reject(error);
       this.break(error);
-    });
+    };
+    if (init.signal?.aborted) abort();
+    else init.signal?.addEventListener('abort', abort);
   }
 
   header(name: string): string | null {

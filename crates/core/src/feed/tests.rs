@@ -134,7 +134,7 @@ impl Bench {
         };
         let vary = Vary::of(&fields(&[("vary", vary)]));
         let sharing = SharingPolicy::default();
-        let rules = SharingRules { scope: "r", policy: &sharing, vary: &vary, nonce: 0 };
+        let rules = SharingRules { scope: "r", policy: &sharing, identity: None, vary: &vary, nonce: 0 };
         let request = SharedRequest::new(Asked::get("/q", &fields(request)), rules);
         let feed = Feed::new(at(0), policy, &request, Epoch(1), Binding(2), 3);
         Bench { feed, now: at(0), fetching: None, plan: None, fetches: 0, seen: Vec::new() }

@@ -20,7 +20,7 @@ pub const HOP_BY_HOP: [&str; 9] = [
 ];
 
 /// Fields that the gateway always makes itself, the same for everyone: even `Vary` cannot bring a client's in.
-const REPLACED: [&str; 14] = [
+const REPLACED: [&str; 18] = [
     "accept-encoding",
     "host",
     "expect",
@@ -36,8 +36,17 @@ const REPLACED: [&str; 14] = [
     "via",
     "forwarded",
     "x-real-ip",
+    // what a client says of its stream, to the gateway
     "last-event-id",
+    "subscribe",
+    "parents",
+    "heartbeats",
+    // of Braid: another for each client, by chance
+    "peer",
 ];
+
+/// What the fields begin with by which clients tell a gateway what they want of it.
+pub const OWN_PREFIX: &str = "tidegate-";
 
 /// Fields that are known not to choose the content, until `Vary` names them.
 const SET_ASIDE: [&str; 10] = [
@@ -59,7 +68,7 @@ const PREFERENCES: [&str; 6] =
     ["accept", "accept-language", "content-language", "content-type", "content-encoding", "prefer"];
 
 fn is_replaced(name: &str) -> bool {
-    REPLACED.contains(&name) || name.starts_with("x-forwarded-")
+    REPLACED.contains(&name) || name.starts_with("x-forwarded-") || name.starts_with(OWN_PREFIX)
 }
 
 pub(super) fn is_set_aside(name: &str) -> bool {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
+use super::identity::Identity;
+
 /// Who may share: requests with equal keys, and nobody else. Holds credentials, so it never shows its content.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SharingKey {
@@ -29,17 +31,21 @@ impl SharingKey {
         target: &str,
         fields: &HeaderMap,
         body: Bytes,
+        identity: Option<&Identity>,
         nonce: Option<u64>,
     ) -> SharingKey {
         let mut sorted: Vec<_> = fields.iter().collect();
         // Stable: the values of one name keep their order, which may matter.
         sorted.sort_by_key(|(name, _)| name.as_str());
         let nonce = nonce.map(u64::to_be_bytes);
-        let fixed: [&[u8]; 4] = [
+        // One part, which is empty only for none.
+        let identity = identity.map(|identity| encoded(identity.parts()));
+        let fixed: [&[u8]; 5] = [
             scope.as_bytes(),
             target.as_bytes(),
             method.as_str().as_bytes(),
             nonce.as_ref().map_or(&[], |nonce| nonce.as_slice()),
+            identity.as_deref().unwrap_or_default(),
         ];
         let named = sorted.into_iter().flat_map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()]);
         SharingKey { head: encoded(fixed.into_iter().chain(named)), body }

@@ -84,6 +84,31 @@ fn policies() -> impl Strategy<Value = SharingPolicy> {
     })
 }
 
+/// Identities that are confused most easily: kinds, names within values, and what encodings of several claims make
+/// equal.
+fn identities() -> impl Strategy<Value = Option<Identity>> {
+    let texts =
+        prop::sample::select(&["", "1", "true", "t1", "n1", "a", "b", "ab", "sub", "tenant", "a\0b"][..]);
+    let value = prop_oneof![
+        4 => texts.prop_map(|text| ClaimValue::Text(text.to_owned())),
+        1 => (0_i128..3).prop_map(ClaimValue::Whole),
+        1 => any::<bool>().prop_map(ClaimValue::Flag),
+    ];
+    let claim = (prop::sample::select(&["sub", "tenant", "a", ""][..]), value);
+    let claims = prop::collection::vec(claim, 0..3);
+    let told = prop::sample::subsequence(vec![("x-a", "sub"), ("x", "tenant"), ("accept", "a")], 0..3);
+    let identity =
+        (prop::sample::select(&["v", "w", "vsub"][..]), claims, told).prop_map(|(verifier, claims, told)| {
+            let claims = claims.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let told: Vec<_> = told
+                .into_iter()
+                .map(|(field, claim)| (HeaderName::from_static(field), claim.to_owned()))
+                .collect();
+            Identity::new(verifier, claims, &told).ok()
+        });
+    prop_oneof![1 => Just(None), 3 => identity]
+}
+
 fn varies() -> impl Strategy<Value = Vary> {
     prop::sample::select(&["", "user-agent", "origin, cookie", "accept-encoding"][..])
         .prop_map(|names| Vary::of(&[(header::VARY, names.parse().unwrap())].into_iter().collect()))
@@ -98,10 +123,19 @@ fn field_map(list: &[(&'static str, String)]) -> HeaderMap {
 }
 
 fn share(request: &Request, policy: &SharingPolicy, vary: &Vary) -> SharedRequest {
+    share_as(request, policy, None, vary)
+}
+
+fn share_as(
+    request: &Request,
+    policy: &SharingPolicy,
+    identity: Option<&Identity>,
+    vary: &Vary,
+) -> SharedRequest {
     let (fields, body) = (field_map(&request.fields), Bytes::from_static(request.body.as_bytes()));
     let method = Method::from_bytes(request.method.as_bytes()).unwrap();
     let asked = Asked { method: &method, target: &request.target, fields: &fields, body: &body };
-    SharedRequest::new(asked, SharingRules { scope: "r", policy, vary, nonce: 0 })
+    SharedRequest::new(asked, SharingRules { scope: "r", policy, identity, vary, nonce: 0 })
 }
 
 /// What the origin is sent: all that it can choose an answer by.
@@ -134,14 +168,68 @@ proptest! {
         prop_assert_eq!(a.resource() == b.resource(), a.target() == b.target());
     }
 
+    /// The same with an identity: it divides callers in addition to what is sent, and no header field stands for it.
+    #[test]
+    fn an_identity_divides_and_its_token_does_not(
+        a in requests(), b in requests(), policy in policies(), vary in varies(),
+        who in (identities(), identities()), same in any::<[bool; 3]>(), tokens in ["[a-z]{4}", "[a-z]{4}"],
+    ) {
+        let b = if same[0] { a.clone() } else { b };
+        let (mine, theirs) = if same[1] { (who.0.clone(), who.0) } else { who };
+        let one = share_as(&a, &policy, mine.as_ref(), &vary);
+        let other = share_as(&b, &policy, theirs.as_ref(), &vary);
+        // Who is told of, and by which names, is the route's: equal identities are told alike.
+        let claims = |identity: &Option<Identity>| identity.as_ref().map(|identity| {
+            identity.parts().map(<[u8]>::to_vec).collect::<Vec<_>>()
+        });
+        let equal = sent(&one) == sent(&other) && claims(&mine) == claims(&theirs);
+        prop_assert_eq!(one.key() == other.key(), equal, "{:?} {:?} {:?} {:?}", mine, theirs, sent(&one), sent(&other));
+
+        // Another token of the same caller is the same caller, and none reaches the origin.
+        let with_token = |token: &str| {
+            let mut request = a.clone();
+            request.fields.retain(|(name, _)| *name != "authorization");
+            request.fields.push(("authorization", format!("Bearer {token}")));
+            share_as(&request, &policy, mine.as_ref(), &vary)
+        };
+        let shared = tokens.map(|token| with_token(&token));
+        let nominated = a.fields.iter().any(|(name, value)| *name == "connection" && value.contains("authorization"));
+        match &mine {
+            Some(_) => {
+                prop_assert_eq!(shared[0].key(), shared[1].key());
+                prop_assert!(!shared[0].fields().contains_key("authorization"));
+                prop_assert!(shared[0].is_credentialed());
+            }
+            None if !nominated => prop_assert!(shared[0].fields().contains_key("authorization")),
+            None => {}
+        }
+    }
+
+    /// Two identities that differ in anything never share, whatever else their requests hold.
+    #[test]
+    fn no_field_makes_one_identity_another(
+        a in requests(), b in requests(), policy in policies(), who in (identities(), identities()), same in any::<bool>(),
+    ) {
+        let claims = |identity: &Option<Identity>| identity.as_ref().map(|identity| {
+            identity.parts().map(<[u8]>::to_vec).collect::<Vec<_>>()
+        });
+        prop_assume!(claims(&who.0) != claims(&who.1));
+        let b = if same { a.clone() } else { b };
+        let one = share_as(&a, &policy, who.0.as_ref(), &Vary::none());
+        let other = share_as(&b, &policy, who.1.as_ref(), &Vary::none());
+        prop_assert_ne!(one.key(), other.key());
+    }
+
     /// What is sent is made of what was asked, and asking just that is asking the same.
     #[test]
-    fn a_fetch_is_its_own_shared_form(request in requests(), policy in policies(), vary in varies()) {
-        let once = share(&request, &policy, &vary);
+    fn a_fetch_is_its_own_shared_form(
+        request in requests(), policy in policies(), who in identities(), vary in varies(),
+    ) {
+        let once = share_as(&request, &policy, who.as_ref(), &vary);
         let (method, target, fields, body) = (once.method(), once.target(), once.fields(), once.body());
         let again = SharedRequest::new(
             Asked { method, target, fields, body },
-            SharingRules { scope: "r", policy: &policy, vary: &vary, nonce: 1 },
+            SharingRules { scope: "r", policy: &policy, identity: who.as_ref(), vary: &vary, nonce: 1 },
         );
         prop_assert_eq!(again.key(), once.key(), "{:?} {:?}", sent(&again), sent(&once));
         prop_assert_eq!(sent(&again), sent(&once));

@@ -14,7 +14,7 @@ fn fields(list: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn with(policy: &SharingPolicy, target: &str, list: &[(&str, &str)], vary: &Vary) -> SharedRequest {
-    let rules = SharingRules { scope: "r", policy, vary, nonce: 7 };
+    let rules = SharingRules { scope: "r", policy, identity: None, vary, nonce: 7 };
     SharedRequest::new(Asked::get(target, &fields(list)), rules)
 }
 
@@ -35,6 +35,9 @@ fn who_asks_and_how_does_not_split_a_feed() {
         &[("accept-encoding", "gzip"), ("cache-control", "no-cache"), ("if-none-match", "\"x\"")],
         &[("sec-fetch-mode", "cors"), ("origin", "https://a"), ("referer", "https://a/b")],
         &[("accept", "text/event-stream"), ("last-event-id", "1")],
+        &[("accept", "application/x-ndjson"), ("tidegate-mode", "merge"), ("tidegate-rate", "1s")],
+        &[("tidegate-select", "$.a"), ("tidegate-of-tomorrow", "1"), ("prefer", "wait=10")],
+        &[("subscribe", "true"), ("parents", "\"1\""), ("peer", "abc"), ("heartbeats", "20s")],
         &[("accept-language", "*")],
         &[("accept", "*/*"), ("x-forwarded-for", "10.0.0.1"), ("traceparent", "00-0-0-00")],
         &[("connection", "x-hop"), ("x-hop", "1"), ("te", "trailers")],
@@ -82,7 +85,10 @@ fn method_and_content_split_it_and_are_forwarded() {
     let make = |method: &Method, list: &[(&str, &str)], body: &'static str| {
         let (fields, body) = (fields(list), Bytes::from_static(body.as_bytes()));
         let asked = Asked { method, target: "/q", fields: &fields, body: &body };
-        SharedRequest::new(asked, SharingRules { scope: "r", policy: &policy, vary: &none, nonce: 0 })
+        SharedRequest::new(
+            asked,
+            SharingRules { scope: "r", policy: &policy, identity: None, vary: &none, nonce: 0 },
+        )
     };
     let query = Method::from_bytes(b"QUERY").unwrap();
     let (json, form) = (("content-type", "application/json"), ("content-type", "text/plain"));
@@ -127,7 +133,7 @@ fn what_vary_names_comes_in() {
 fn vary_any_shares_with_nobody() {
     let (any, policy) = (vary("*"), SharingPolicy::default());
     let make = |nonce| {
-        let rules = SharingRules { scope: "r", policy: &policy, vary: &any, nonce };
+        let rules = SharingRules { scope: "r", policy: &policy, identity: None, vary: &any, nonce };
         SharedRequest::new(Asked::get("/q", &HeaderMap::new()), rules)
     };
     assert_ne!(make(1).key(), make(2).key());
@@ -166,7 +172,7 @@ fn a_route_can_name_what_does_not_matter() {
 fn two_routes_never_share() {
     let (policy, none) = (SharingPolicy::default(), Vary::none());
     let make = |scope| {
-        let rules = SharingRules { scope, policy: &policy, vary: &none, nonce: 0 };
+        let rules = SharingRules { scope, policy: &policy, identity: None, vary: &none, nonce: 0 };
         SharedRequest::new(Asked::get("/q", &HeaderMap::new()), rules)
     };
     assert_ne!(make("a").key(), make("b").key());

@@ -571,6 +571,7 @@ fn key_fields(request: &SharedRequest) -> Vec<String> {
         .map(|(name, _)| match name {
             PartName::Field(name) => name.to_owned(),
             PartName::Cookie(name) => format!("cookie {name}"),
+            PartName::Claim(name) => format!("claim {name}"),
         })
         .collect();
     names.sort();

@@ -86,7 +86,8 @@ impl Bench {
         };
         change(&mut route);
         let none = Vary::none();
-        let rules = SharingRules { scope: "r", policy: &route.sharing, vary: &none, nonce: 0 };
+        let rules =
+            SharingRules { scope: "r", policy: &route.sharing, identity: None, vary: &none, nonce: 0 };
         let request = SharedRequest::new(Asked::get("/q", &fields(request)), rules);
         let lineage = Lineage { id: FeedId(1), epoch: Epoch(5), binding: Binding(6), seed: 1 };
         let now = Time::default();

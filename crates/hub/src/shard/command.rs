@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidegate_core::{Offset, Wish};
+use tidegate_core::{Offset, Time, Wish};
 use tidegate_wire::Kind;
 
 use crate::encoded::Encoded;
@@ -130,6 +130,8 @@ pub struct Opening {
     pub head: Bytes,
     /// How what follows is coded.
     pub coding: Coding,
+    /// When it has to end, because its client is somebody only until then.
+    pub until: Option<Time>,
 }
 
 /// One step over several versions.

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use slab::Slab;
 use tidegate_core::{Jitter, Offset, Time, Wish};
-use tidegate_wire::{Format, Kind};
+use tidegate_wire::{Format, Kind, Problem, ProblemKind};
 
 pub use self::command::{
     Command, FeedCommand, FeedId, FeedPort, Manner, NewSubscriber, Opening, Sink, Start, Step, SubscriberId,
@@ -129,7 +129,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         [tick, heartbeats].into_iter().flatten().min()
     }
 
-    /// Sees to what is due: ticks, heartbeats, and ends that take too long.
+    /// Sees to what is due: ticks, heartbeats, streams whose time is over, and ends that take too long.
     pub fn handle_timeout(&mut self, now: Time) {
         while let Some((time, view)) = self.ticks.first().copied()
             && time <= now
@@ -149,6 +149,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
                 self.ready.push_back(key);
             }
         }
+        self.expire(now);
         let mut ending = std::mem::take(&mut self.ending);
         ending.retain(|id| {
             let Some(key) = self.names.get(id).copied() else { return false };
@@ -255,6 +256,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             unproven: start == Start::Unproven,
             heartbeat: if terms.format.is_carried() { Duration::MAX } else { manner.heartbeat },
             last_sent: now,
+            until: None,
             ending,
         });
         self.names.insert(id, key);
@@ -292,6 +294,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         subscriber.progress.coded = coded;
         subscriber.pending = (!first.is_empty()).then_some((first, 0));
         subscriber.last_sent = now;
+        subscriber.until = opening.until;
         self.queue(key);
     }
 
@@ -316,7 +319,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     fn end(&mut self, now: Time, feed: ViewId, status: &StatusView) {
         let Some(view) = self.feeds.remove(&feed) else { return };
         for key in view.members {
-            self.dismiss(now, key, status);
+            self.dismiss(now, key, status, None);
         }
     }
 
@@ -409,23 +412,47 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         newest.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
         newest.retain(|(_, key)| self.subscribers[*key].ending.is_none());
         for (_, key) in newest.into_iter().take(count) {
-            let subscriber = &self.subscribers[key];
-            let (feed, place, wish) = (subscriber.view, subscriber.place, subscriber.wish);
-            let Some(status) = self.feeds.get(&feed).map(|view| view.status.clone()) else { continue };
-            self.leave_feed(feed, place, wish);
-            self.dismiss(now, key, &status);
+            self.send_off(now, key, None);
         }
     }
 
-    /// Has a subscriber's stream end, with the status and when to come back.
-    fn dismiss(&mut self, now: Time, key: usize, status: &StatusView) {
+    /// Ends the streams whose clients' tokens have expired.
+    fn expire(&mut self, now: Time) {
+        let over = |subscriber: &Subscriber<S>| {
+            subscriber.ending.is_none() && subscriber.until.is_some_and(|until| now >= until)
+        };
+        let expired: Vec<usize> =
+            self.subscribers.iter().filter_map(|(key, subscriber)| over(subscriber).then_some(key)).collect();
+        for key in expired {
+            let problem = Problem::new(ProblemKind::TokenInvalid)
+                .with_detail("the token that this stream was opened with has expired");
+            self.send_off(now, key, Some(problem));
+        }
+    }
+
+    /// Has one stream of a feed end, whose others go on.
+    fn send_off(&mut self, now: Time, key: usize, because: Option<Problem>) {
+        let subscriber = &self.subscribers[key];
+        let (feed, place, wish) = (subscriber.view, subscriber.place, subscriber.wish);
+        let Some(status) = self.feeds.get(&feed).map(|view| view.status.clone()) else { return };
+        self.leave_feed(feed, place, wish);
+        self.dismiss(now, key, &status, because);
+    }
+
+    /// Has a subscriber's stream end, with the status and when to come back. `because`: why, where that is the stream's
+    /// own and not the feed's.
+    fn dismiss(&mut self, now: Time, key: usize, status: &StatusView, because: Option<Problem>) {
         let retry = retry(&mut self.jitter);
         let subscriber = &mut self.subscribers[key];
         // Who was not told by the note keeps its position, and will be told next time.
         let progress = subscriber.progress;
         let unproven = subscriber.unproven && progress.told.is_none() && progress.cursor != Cursor::Unproven;
         let format = subscriber.terms.format;
-        let last = Frame::new(status.first_event(format, now, &self.clock, unproven, retry));
+        let last = match because {
+            None => status.first_event(format, now, &self.clock, unproven, retry),
+            Some(problem) => status.last_event(format, now, &self.clock, unproven, retry, problem),
+        };
+        let last = Frame::new(last);
         subscriber.ending = Some(Box::new(Ending { last: Some(last), until: now + LAST_WORDS }));
         self.ending.push(subscriber.id);
         self.queue(key);

@@ -229,15 +229,12 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     /// Takes note that a subscriber was given an update.
     fn told(&mut self, now: Time, key: usize) {
         let subscriber = &mut self.subscribers[key];
-        let (view, place, wish) = (subscriber.view, subscriber.place, subscriber.wish);
-        let Some(feed) = self.feeds.get(&view) else { return };
+        let Some(feed) = self.feeds.get(&subscriber.view) else { return };
         if let Some(rate) = subscriber.terms.rate {
             subscriber.not_before = rate.tick_after(now, feed.grid());
         }
         if subscriber.terms.mode == Mode::First && subscriber.ending.is_none() {
-            let status = feed.status.clone();
-            self.leave_feed(view, place, wish);
-            self.dismiss(now, key, &status);
+            self.send_off(now, key, None);
         }
     }
 

@@ -128,6 +128,8 @@ pub(super) struct Subscriber<S> {
     pub(super) unproven: bool,
     pub(super) heartbeat: Duration,
     pub(super) last_sent: Time,
+    /// When its stream has to end.
+    pub(super) until: Option<Time>,
     pub(super) ending: Option<Box<Ending>>,
 }
 

@@ -122,7 +122,13 @@ impl Resource {
             fields.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer of-the-model"));
         }
         let none = Vary::none();
-        let rules = SharingRules { scope: &route.scope, policy: &route.sharing, vary: &none, nonce: 0 };
+        let rules = SharingRules {
+            scope: &route.scope,
+            policy: &route.sharing,
+            identity: None,
+            vary: &none,
+            nonce: 0,
+        };
         let request = SharedRequest::new(Asked::get(&format!("/resource/{index}"), &fields), rules);
         Resource {
             index,

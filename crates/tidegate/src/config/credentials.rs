@@ -118,7 +118,8 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Crede
     right.then_some(CredentialConfig { headers: headers?, oauth2: Some(oauth2) })
 }
 
-fn name(text: &str) -> Result<HeaderName, ValueError> {
+/// The name of a field that is neither of the connection, nor made by the gateway for each request.
+pub(super) fn name(text: &str) -> Result<HeaderName, ValueError> {
     let name: HeaderName = text.parse().map_err(|_| ValueError::HeaderName)?;
     match MADE_BY_THE_GATEWAY.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-") {
         true => Err(ValueError::Header(HeaderError::Made)),

@@ -151,6 +151,11 @@ pub fn markdown() -> String {
             Section::Origin => {
                 ("`[[origin]]`", "An HTTP API behind the gateway. At least one; repeat for more.\n\n")
             }
+            Section::Verifier => (
+                "`[[verifier]]`",
+                "Optional. Whose word about callers counts: JSON Web Tokens (RFC 7519) that an issuer signed with keys which \
+                 are named here. Routes name it with `verifier`; see [SHARING.md](SHARING.md).\n\n",
+            ),
             Section::Expect => (
                 "`[route.expect]`",
                 "Optional. Which answers are taken for the route's representations, also written as \

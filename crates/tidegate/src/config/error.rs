@@ -151,8 +151,10 @@ pub enum Problem {
         /// The value as it may be shown.
         shown: String,
     },
-    /// Two origins of one name.
+    /// Two origins, or two verifiers, of one name.
     SameName {
+        /// What they are.
+        what: &'static str,
         /// The name as it may be shown.
         shown: String,
         /// The line of the first.
@@ -203,6 +205,41 @@ pub enum Problem {
     /// A route below the path of what the gateway itself answers.
     OwnPath {
         /// The pattern as it may be shown.
+        shown: String,
+    },
+    /// A route with a verifier that does not exist.
+    UnknownVerifier {
+        /// The name as it may be shown.
+        shown: String,
+        /// The name that was probably meant.
+        suggestion: Option<String>,
+        /// The names that exist, as they may be shown.
+        known: Vec<String>,
+    },
+    /// A verifier without any key.
+    NoKeys,
+    /// An algorithm that no key of the verifier is for.
+    NoKeyFor {
+        /// Its name.
+        algorithm: &'static str,
+    },
+    /// A key that no algorithm of the verifier is for.
+    UnusedKey {
+        /// The setting.
+        key: &'static str,
+        /// The key's name as it may be shown.
+        shown: String,
+        /// The usual algorithm for such a key.
+        usual: &'static str,
+    },
+    /// A claim that the origin would be told of, and that divides nobody.
+    ClaimNotInKey {
+        /// Its name as it may be shown.
+        shown: String,
+    },
+    /// A header field that would tell of a claim, and that the origin's own settings replace.
+    SetByOrigin {
+        /// Its name as it may be shown.
         shown: String,
     },
     /// A setting of live routes on one that is not.
@@ -268,8 +305,8 @@ impl Problem {
                 String::from("`cors_origins`: \"*\" allows any web origin, yet others are listed")
             }
             Self::Twice { key, shown } => format!("`{key}`: {} is listed twice", quote(shown)),
-            Self::SameName { shown, first_line } => {
-                format!("the origin on line {first_line} has the name {} already", quote(shown))
+            Self::SameName { what, shown, first_line } => {
+                format!("the {what} on line {first_line} has the name {} already", quote(shown))
             }
             Self::UnknownOrigin { shown, .. } => format!("there is no origin named {}", quote(shown)),
             Self::SamePath { shown, first_shown, first_line } => format!(
@@ -289,6 +326,21 @@ impl Problem {
             }
             Self::OwnPath { shown } => {
                 format!("`path`: {} lies where the gateway itself answers", quote(shown))
+            }
+            Self::UnknownVerifier { shown, .. } => format!("there is no verifier named {}", quote(shown)),
+            Self::NoKeys => String::from("[[verifier]] has no key"),
+            Self::NoKeyFor { algorithm } => format!("`algorithms`: no key can verify \"{algorithm}\""),
+            Self::UnusedKey { key, shown, .. } => {
+                format!("`{key}`: none of `algorithms` is for the key {}", quote(shown))
+            }
+            Self::ClaimNotInKey { shown } => {
+                format!(
+                    "`claim_headers`: the claim {} would reach the origin and divide nobody",
+                    quote(shown)
+                )
+            }
+            Self::SetByOrigin { shown } => {
+                format!("`claim_headers`: {} is set by the origin's `headers` already", quote(shown))
             }
             Self::NotLive { key } => format!("`{key}` has no effect: the route is not live"),
         }
@@ -345,7 +397,7 @@ impl Problem {
             }
             Self::StarNotAlone => String::from("write [\"*\"] alone, or remove it from the list"),
             Self::Twice { .. } => String::from("remove one of the two"),
-            Self::SameName { .. } => String::from("give each origin its own name"),
+            Self::SameName { what, .. } => format!("give each {what} its own name"),
             Self::UnknownOrigin { suggestion: Some(name), .. } => format!("did you mean {}?", quote(name)),
             Self::UnknownOrigin { known, .. } if known.is_empty() => {
                 String::from("add [[origin]] with that name")
@@ -354,6 +406,25 @@ impl Problem {
                 let known: Vec<_> = known.iter().map(|name| quote(name)).collect();
                 format!("the origins are {}", known.join(", "))
             }
+            Self::UnknownVerifier { suggestion: Some(name), .. } => format!("did you mean {}?", quote(name)),
+            Self::UnknownVerifier { known, .. } if known.is_empty() => {
+                String::from("add [[verifier]] with that name")
+            }
+            Self::UnknownVerifier { known, .. } => {
+                let known: Vec<_> = known.iter().map(|name| quote(name)).collect();
+                format!("the verifiers are {}", known.join(", "))
+            }
+            Self::NoKeys => String::from(
+                "add `public_keys = { main = \"${file:login.pem}\" }`, or `secrets = { main = \"${TOKEN_SECRET}\" }`",
+            ),
+            Self::NoKeyFor { .. } => String::from(
+                "remove it, or add a key of its kind; a secret needs as many bytes as the hash (64 for HS512)",
+            ),
+            Self::UnusedKey { usual, .. } => format!("remove the key, or add \"{usual}\" to `algorithms`"),
+            Self::ClaimNotInKey { .. } => {
+                String::from("add it to `partition_by`: who may see different answers must not share one")
+            }
+            Self::SetByOrigin { .. } => String::from("remove one of the two, or rename it"),
             Self::SamePath { .. } => {
                 String::from("remove one of the two; names in braces do not tell routes apart")
             }

@@ -21,6 +21,8 @@ pub enum Section {
     Limits,
     /// `[[origin]]`
     Origin,
+    /// `[[verifier]]`
+    Verifier,
     /// `[[route]]`
     Route,
     /// `[open]`
@@ -50,7 +52,7 @@ pub enum Kind {
     TimeOrAuto(Duration, Duration),
     /// `true` or `false`.
     Flag,
-    /// The name of an origin.
+    /// The name of an origin or of a verifier.
     Name,
     /// The URL of an origin.
     Url,
@@ -92,6 +94,16 @@ pub enum Kind {
     HeaderFields,
     /// Any text.
     Text,
+    /// A table of names, each with a public key in PEM form.
+    PublicKeys,
+    /// A table of names, each with a secret.
+    Secrets,
+    /// A list of algorithms of signatures.
+    Algorithms,
+    /// A list of names of claims.
+    Claims,
+    /// A table of header field names, each with the name of a claim.
+    ClaimHeaders,
     /// A list of patterns of URLs.
     Targets,
     /// A list of networks.
@@ -134,8 +146,16 @@ pub(super) const ALL: &str = "all";
 
 impl Section {
     /// All sections, in the order in which they are documented.
-    pub const ALL: [Self; 7] =
-        [Self::Top, Self::Tls, Self::Limits, Self::Origin, Self::Route, Self::Expect, Self::Open];
+    pub const ALL: [Self; 8] = [
+        Self::Top,
+        Self::Tls,
+        Self::Limits,
+        Self::Origin,
+        Self::Verifier,
+        Self::Route,
+        Self::Expect,
+        Self::Open,
+    ];
 
     /// How the section is written in the file; empty for the top.
     pub fn header(self) -> &'static str {
@@ -144,6 +164,7 @@ impl Section {
             Self::Tls => "[tls]",
             Self::Limits => "[limits]",
             Self::Origin => "[[origin]]",
+            Self::Verifier => "[[verifier]]",
             Self::Route => "[[route]]",
             Self::Open => "[open]",
             Self::Expect => "[route.expect]",
@@ -161,7 +182,9 @@ impl Section {
         match self {
             Self::Top => None,
             Self::Expect => Some(Self::Route),
-            Self::Tls | Self::Limits | Self::Origin | Self::Route | Self::Open => Some(Self::Top),
+            Self::Tls | Self::Limits | Self::Origin | Self::Verifier | Self::Route | Self::Open => {
+                Some(Self::Top)
+            }
         }
     }
 
@@ -215,6 +238,8 @@ impl Kind {
             | Self::Paths
             | Self::Targets
             | Self::Networks
+            | Self::Algorithms
+            | Self::Claims
             | Self::Pointers => "a list of strings",
             Self::CookieNames => "a list of strings, or \"all\"",
             Self::Size(..) => "a size as a string",
@@ -236,6 +261,9 @@ impl Kind {
             Self::Tolerances => "a table of JSONPaths with numbers",
             Self::Members => "a table of JSONPaths with strings",
             Self::HeaderFields => "a table of header field names with strings",
+            Self::PublicKeys => "a table of names with keys as strings",
+            Self::Secrets => "a table of names with secrets as strings",
+            Self::ClaimHeaders => "a table of header field names with names of claims",
             Self::Text => "a string",
         }
     }
@@ -280,13 +308,23 @@ impl Kind {
                 | Self::Targets
                 | Self::Networks
                 | Self::Pointers
+                | Self::Algorithms
+                | Self::Claims
                 | Self::Statuses
+        )
+    }
+
+    /// Whether the value is a table with texts in it.
+    pub fn is_table_of_texts(self) -> bool {
+        matches!(
+            self,
+            Self::Members | Self::HeaderFields | Self::PublicKeys | Self::Secrets | Self::ClaimHeaders
         )
     }
 
     /// Whether the value is a table.
     pub fn is_table(self) -> bool {
-        matches!(self, Self::Tolerances | Self::Members | Self::HeaderFields)
+        matches!(self, Self::Tolerances) || self.is_table_of_texts()
     }
 }
 

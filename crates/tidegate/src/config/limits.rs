@@ -45,6 +45,8 @@ pub struct Limits {
     pub window_versions: Sourced<usize>,
     /// How long a client may take for the head of a request.
     pub request_head_timeout: Sourced<Duration>,
+    /// How long a plain read may wait for something newer.
+    pub max_wait: Sourced<Duration>,
 }
 
 /// Connections beside those of streams, where nothing is written.
@@ -71,6 +73,7 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit
     let window = reader.size(fields, "window");
     let window_versions = reader.count(fields, "window_versions");
     let request_head_timeout = reader.time(fields, "request_head_timeout");
+    let max_wait = reader.time(fields, "max_wait");
     let streams = max_streams?;
     let feeds = max_feeds?;
     let private_feeds = or_auto(private_feeds?, &feeds, |feeds| feeds.div_ceil(2));
@@ -101,6 +104,7 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit
         window: window?.value,
         window_versions: window_versions?.value,
         request_head_timeout: request_head_timeout?.value,
+        max_wait: max_wait?.value,
     })
 }
 

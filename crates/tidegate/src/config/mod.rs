@@ -44,6 +44,7 @@ mod tls;
 mod url;
 mod validity;
 mod value;
+mod verifier;
 
 #[cfg(test)]
 mod tests;
@@ -80,6 +81,7 @@ pub use tls::{MaterialError, Tls};
 pub use url::{CorsOrigins, OriginUrl, WebOrigin};
 pub use validity::{Validity, day_and_time};
 pub use value::{AllowError, HeaderError, PatternError, PointerError, Sourced, UrlError, ValueError};
+pub use verifier::{CallerConfig, VerifierConfig};
 
 use tidegate_wire::Timestamp;
 
@@ -163,8 +165,10 @@ impl Config {
         let limits = limits::read(&mut reader, &limits_table);
         let origin_tables = reader.tables(&top, Section::Origin);
         let origins = origin::read(&mut reader, &origin_tables, folder);
+        let verifier_tables = reader.any_tables(&top, Section::Verifier);
+        let verifiers = verifier::read(&mut reader, &verifier_tables);
         let route_tables = reader.tables(&top, Section::Route);
-        let routes = route::read(&mut reader, &route_tables, &origins, folder);
+        let routes = route::read(&mut reader, &route_tables, &origins, &verifiers, folder);
         let open_table = reader.table(&top, Section::Open);
         let open = open::read(&mut reader, &open_table, folder);
         let mut errors = reader.errors;
@@ -220,11 +224,14 @@ impl Config {
         Ok(config)
     }
 
-    /// What is right and yet will not do at a moment: certificates that are not valid then.
+    /// What is right and yet will not do: certificates that are not valid at that moment, callers that are divided for
+    /// nothing.
     pub fn warnings_at(&self, now: Timestamp) -> Vec<String> {
         let to_clients = self.tls.iter().filter_map(|tls| tls.problem_at(now, "clients do"));
         let shown = self.origins.iter().filter_map(|origin| origin.tls.client.as_ref());
-        to_clients.chain(shown.filter_map(|tls| tls.problem_at(now, "its origin does"))).collect()
+        let to_origins = shown.filter_map(|tls| tls.problem_at(now, "its origin does"));
+        let untold = self.routes.iter().filter_map(RouteConfig::untold);
+        to_clients.chain(to_origins).chain(untold).collect()
     }
 
     /// The scheme of the URLs under which clients are served.

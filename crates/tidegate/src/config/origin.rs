@@ -93,7 +93,8 @@ pub(super) fn read(reader: &mut Reader<'_>, tables: &[Fields<'_>], folder: &Path
             let first = *first_by_name.entry(value.as_str().to_owned()).or_insert(span.start);
             if first != span.start {
                 let first_line = reader.source.line(first);
-                reader.report(span, Problem::SameName { shown: value.to_string(), first_line });
+                reader
+                    .report(span, Problem::SameName { what: "origin", shown: value.to_string(), first_line });
             }
         }
         let build = || {

@@ -128,6 +128,11 @@ impl<'a> Reader<'a> {
         tables
     }
 
+    /// The tables of a section that may stand several times, or not at all.
+    pub(super) fn any_tables<'t>(&mut self, top: &Fields<'t>, section: Section) -> Vec<Fields<'t>> {
+        if top.get(section.key()).is_none() { Vec::new() } else { self.tables(top, section) }
+    }
+
     fn wrong_table(
         &mut self,
         section: Section,
@@ -358,9 +363,7 @@ impl<'a> Reader<'a> {
     /// The text of an entry's value. A number in quotes is accepted only with a placeholder.
     fn entry_text(&mut self, setting: &'static Setting, value: &Spanned<DeValue<'_>>) -> Option<Text> {
         match (value.get_ref(), setting.kind) {
-            (DeValue::String(text), kind)
-                if matches!(kind, Kind::Members | Kind::HeaderFields) || has_placeholder(text) =>
-            {
+            (DeValue::String(text), kind) if kind.is_table_of_texts() || has_placeholder(text) => {
                 self.resolve(text, &value.span())
             }
             (DeValue::Integer(number), Kind::Tolerances) => Some(Text::plain(&decimal(number))),

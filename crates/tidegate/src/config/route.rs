@@ -20,6 +20,7 @@ use super::pattern::PathPattern;
 use super::read::{At, Fields, Reader};
 use super::sharing::{self, SharingSettings};
 use super::value::{Sourced, ValueError};
+use super::verifier::{self, CallerConfig, VerifierDraft};
 
 /// A pattern of resources with its policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +33,8 @@ pub struct RouteConfig {
     pub mount: Sourced<String>,
     /// Who answers.
     pub origin: Arc<OriginConfig>,
+    /// What it asks of its callers; `None` where they are not looked at.
+    pub callers: Option<CallerConfig>,
     /// What is done with its GETs.
     pub policy: RoutePolicy,
 }
@@ -77,6 +80,18 @@ struct RouteDraft {
 }
 
 impl RouteConfig {
+    /// What to think over, if callers are divided and the origin is told nothing that tells them apart.
+    pub(super) fn untold(&self) -> Option<String> {
+        let callers = self.callers.as_ref().filter(|callers| !callers.partition_by.is_empty())?;
+        callers.headers.is_empty().then(|| {
+            format!(
+                "the route {}{} divides callers by `partition_by`, and its origin is told of none of the claims: each group \
+                 asks for the same, unless the path or a field of their own tells them apart. `claim_headers` tells it",
+                self.host, self.pattern
+            )
+        })
+    }
+
     /// How the route's resources are kept live; `None` if everything is passed through.
     pub fn live(&self) -> Option<&LivePolicy> {
         match &self.policy {
@@ -91,9 +106,11 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
     tables: &[Fields<'_>],
     origins: &[OriginDraft],
+    verifiers: &[VerifierDraft],
     folder: &Path,
 ) -> Vec<RouteConfig> {
-    let mut drafts: Vec<_> = tables.iter().map(|fields| route(reader, fields, origins, folder)).collect();
+    let read = |fields| route(reader, fields, origins, verifiers, folder);
+    let mut drafts: Vec<_> = tables.iter().map(read).collect();
     drafts.retain(|draft| draft.pattern.is_some());
     // A stable sort: of two equal patterns the one that stands first in the file is the first.
     drafts.sort_by(|a, b| match (&a.pattern, &b.pattern) {
@@ -154,7 +171,13 @@ pub(super) const LIVE_ONLY: &[&str] = &[
     "expect",
 ];
 
-fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft], folder: &Path) -> RouteDraft {
+fn route(
+    reader: &mut Reader<'_>,
+    table: &Fields<'_>,
+    origins: &[OriginDraft],
+    verifiers: &[VerifierDraft],
+    folder: &Path,
+) -> RouteDraft {
     reader.unknown_keys(table);
     let pattern = reader.value(table, "path", PathPattern::parse);
     let host = reader.value(table, "host", HostPattern::parse);
@@ -182,6 +205,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft], f
         }
     }
     let origin = name.and_then(|name| origin::find(reader, &name, origins));
+    let callers = verifier::of_route(reader, table, verifiers, origin.as_deref(), is_live.unwrap_or(true));
     let build = || {
         let policy = if is_live? { RoutePolicy::Live(Box::new(policy?)) } else { RoutePolicy::PassThrough };
         Some(RouteConfig {
@@ -189,6 +213,7 @@ fn route(reader: &mut Reader<'_>, table: &Fields<'_>, origins: &[OriginDraft], f
             pattern: pattern.clone()?.value,
             mount: mount?.value,
             origin: origin?,
+            callers: callers?,
             policy,
         })
     };

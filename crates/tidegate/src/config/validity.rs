@@ -6,6 +6,8 @@
 
 use tidegate_wire::Timestamp;
 
+use crate::der::{Der, INTEGER, SEQUENCE};
+
 /// From when to when, both inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
@@ -16,9 +18,7 @@ pub struct Validity {
 }
 
 // The tags of X.690 that lead to the two times.
-const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
-const INTEGER: u8 = 0x02;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
@@ -45,29 +45,7 @@ pub fn day_and_time(time: Timestamp) -> String {
     format!("{} UTC", text.split('.').next().unwrap_or_default().replace('T', " "))
 }
 
-/// What is left of a sequence of values in DER (X.690).
-struct Der<'a>(&'a [u8]);
-
-impl<'a> Der<'a> {
-    /// The content of the next value, if it has this tag.
-    fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
-        let (&found, rest) = self.0.split_first()?;
-        let (&first, mut rest) = rest.split_first()?;
-        let length = match first {
-            short @ 0..=0x7f => usize::from(short),
-            // Three bytes of length are more than a file that is accepted can have.
-            0x81..=0x83 => {
-                let (bytes, after) = rest.split_at_checked(usize::from(first - 0x80))?;
-                rest = after;
-                bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte))
-            }
-            _ => return None,
-        };
-        let (content, rest) = rest.split_at_checked(length)?;
-        self.0 = rest;
-        (found == tag).then_some(content)
-    }
-
+impl Der<'_> {
     /// The next value as one of the two kinds of time, which are in UTC and to the second (RFC 5280 §4.1.2.5).
     fn time(&mut self) -> Option<Timestamp> {
         let (century, digits) = match *self.0.first()? {

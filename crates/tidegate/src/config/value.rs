@@ -10,6 +10,8 @@ use std::ops::Deref;
 
 use tidegate_core::json::ParsePathError;
 
+use crate::identity::KeyError;
+
 /// Why a text is not a value of the wanted kind. Says the rule and an example, never the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueError {
@@ -77,6 +79,12 @@ pub enum ValueError {
     Network,
     /// A header field that is never forwarded to whatever host a client names.
     NotForwarded,
+    /// Not a key that tokens could be verified with.
+    Key(KeyError),
+    /// Not the name of a claim.
+    ClaimName,
+    /// A header field that clients send for themselves.
+    ClaimHeader,
 }
 
 /// Why a text is not a pattern of URLs.
@@ -245,6 +253,17 @@ impl ValueError {
             },
             Self::Network => "is not a network of addresses",
             Self::NotForwarded => "is never forwarded to a host that a client names",
+            Self::Key(error) => match error {
+                KeyError::NotPem => "is not a public key in PEM form",
+                KeyError::Private => "is a private key",
+                KeyError::Certificate => "is a certificate",
+                KeyError::Pkcs1 => "is an RSA key in another form of PEM",
+                KeyError::Kind => "is a key of a kind that is not supported",
+                KeyError::RsaSize => "is an RSA key of fewer than 2048 or more than 8192 bits",
+                KeyError::ShortSecret => "is shorter than 32 bytes, which HS256 needs",
+            },
+            Self::ClaimName => "is not the name of a claim",
+            Self::ClaimHeader => "is a field that clients send for themselves",
         })
     }
 
@@ -373,6 +392,25 @@ impl ValueError {
                 "write an address and the length of the prefix that its network shares: \"10.1.0.0/16\", \"fd00:1::/32\"; \
                  or an address alone"
             }
+            Self::Key(error) => match error {
+                KeyError::Private => {
+                    "name the public key: `openssl pkey -in private.pem -pubout` writes it; the private one is the issuer's"
+                }
+                KeyError::Certificate => {
+                    "name the key in it: `openssl x509 -in certificate.pem -pubkey -noout` writes it"
+                }
+                KeyError::Pkcs1 => {
+                    "write it as `BEGIN PUBLIC KEY`: `openssl rsa -RSAPublicKey_in -in key.pem -pubout` does"
+                }
+                KeyError::Kind => "use a key of RSA, P-256, P-384 or Ed25519",
+                KeyError::RsaSize => "have the issuer sign with an RSA key of 2048 bits or more",
+                KeyError::ShortSecret => "write a longer one: `openssl rand -base64 48` makes one",
+                KeyError::NotPem => {
+                    "name a file that begins with `-----BEGIN PUBLIC KEY-----`: \"${file:login.pem}\""
+                }
+            },
+            Self::ClaimName => "write the name alone: \"sub\", \"tenant\", \"https://example.com/tenant\"",
+            Self::ClaimHeader => "choose a name that only the gateway uses: \"X-Tenant\"",
             Self::NotForwarded => {
                 "remove it: cookies belong to the gateway's own site, and the others are made by the gateway"
             }

@@ -5,8 +5,9 @@
 use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
+use tidegate_wire::websocket::SUBPROTOCOL;
 
-use super::messages::{self, COMMANDS, CONTROL, EVENTS, HEARTBEAT, Message, SUBPROTOCOL, WEBSOCKET};
+use super::messages::{self, COMMANDS, CONTROL, EVENTS, HEARTBEAT, Message, STREAM, WEBSOCKET};
 use super::{HOST, Offered, Surface, VERSION, object, reference, schemas, slug, ways};
 use crate::config::Template;
 
@@ -165,6 +166,7 @@ fn several_channels(parts: &mut Parts<'_>) -> bool {
             "servers": [reference("servers/gateway")],
         });
         let name = slug("events", &mut parts.taken);
+        sends.insert(0, several(STREAM.name));
         parts.add(&name, channel, &sends, &[], Some(http("GET")));
         let channel = json!({
             "address": format!("{EVENTS}/{{stream}}"),
@@ -197,7 +199,7 @@ fn components(offered: &Offered, several_too: bool) -> Map<String, Value> {
         }
     }
     if several_too {
-        for message in CONTROL.iter().chain(COMMANDS).chain([&HEARTBEAT]) {
+        for message in CONTROL.iter().chain(COMMANDS).chain([&HEARTBEAT, &STREAM]) {
             components.insert(several(message.name), whole(message));
         }
     }

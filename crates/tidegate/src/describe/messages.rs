@@ -1,6 +1,7 @@
 //! The JSON messages: what a line of JSON, a WebSocket message and the data of a multiplexed event hold.
 
 use serde_json::{Map, Value, json};
+use tidegate_wire::request::{MAX_FIELDS, MAX_SUB, MAX_TEXT};
 
 use super::{Offered, object, ways};
 
@@ -9,9 +10,6 @@ pub(super) const WEBSOCKET: &str = "/.tidegate/ws";
 
 /// The path of multiplexed Server-Sent Events.
 pub(super) const EVENTS: &str = "/.tidegate/events";
-
-/// The subprotocol of the WebSocket endpoint.
-pub(super) const SUBPROTOCOL: &str = "tidegate.v1";
 
 /// A message of the gateway, or of a client.
 pub(super) struct Message {
@@ -63,6 +61,13 @@ pub(super) const CONTROL: &[Message] = &[
     },
 ];
 
+/// What begins a stream of multiplexed events.
+pub(super) const STREAM: Message = Message {
+    name: "stream",
+    schema: "StreamOpened",
+    about: "The first event, `open`: the name of the stream.",
+};
+
 /// What says that a connection is alive.
 pub(super) const HEARTBEAT: Message =
     Message { name: "heartbeat", schema: "HeartbeatMessage", about: "Nothing else was sent for a while." };
@@ -104,16 +109,15 @@ pub(super) fn schemas(offered: &Offered) -> Map<String, Value> {
         || json!({"type": "integer", "minimum": 0, "description": "When to try again, in milliseconds."});
     let opened = json!({
         "type": "object",
-        "properties": {
-            "content_type": {"type": "string", "description": "The media type of the document."},
-            "stream": {"type": "string", "description": "Multiplexed events: the name of the stream, for changes of its set."},
-        },
+        "properties": {"content_type": {"type": "string", "description": "The media type of the document."}},
     });
     add("OpenMessage", message("open", &["data"], [("data", opened)]));
     let problem = json!({"$ref": "#/components/schemas/Problem"});
     add("ErrorMessage", message("error", &["data"], [("data", problem), ("retry_in_ms", retry_in())]));
     let ended = json!({"type": "object", "properties": {"retry_in_ms": retry_in()}});
     add("EndMessage", message("end", &["data"], [("data", ended)]));
+    let stream = json!({"type": "string", "description": "The name of the stream, by which what it follows is changed."});
+    add("StreamOpened", json!({"type": "object", "properties": {"stream": stream}, "required": ["stream"]}));
     add("Subscribe", subscribe(offered));
     add("Unsubscribe", command("unsubscribe", &["op", "sub"], []));
     schemas
@@ -134,14 +138,15 @@ fn command<const N: usize>(op: &str, required: &[&str], members: [(&str, Value);
     properties.insert(String::from("op"), json!({"const": op}));
     properties.insert(String::from("sub"), subscription());
     properties.extend(members.map(|(name, schema)| (name.to_owned(), schema)));
-    json!({"type": "object", "properties": properties, "required": required})
+    // A misspelt wish is an error, unlike a member of a message of the gateway that a client does not know.
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
 
 fn subscription() -> Value {
     json!({
         "type": "integer",
         "minimum": 0,
-        "maximum": i32::MAX,
+        "maximum": MAX_SUB,
         "description": "The number of the subscription on this connection, chosen by the client.",
     })
 }
@@ -151,13 +156,17 @@ fn subscribe(offered: &Offered) -> Value {
         "subscribe",
         &["op", "sub", "url"],
         [
-            ("url", json!({"type": "string", "format": "uri-reference", "examples": ["/quotes?x=1"]})),
+            (
+                "url",
+                json!({"type": "string", "format": "uri-reference", "maxLength": MAX_TEXT, "examples": ["/quotes?x=1"]}),
+            ),
             ("id", json!({"$ref": "#/components/schemas/Position"})),
             (
                 "headers",
                 json!({
                     "type": "object",
                     "additionalProperties": {"type": "string"},
+                    "maxProperties": MAX_FIELDS,
                     "description": "Request header fields; they win over those that the connection began with.",
                 }),
             ),

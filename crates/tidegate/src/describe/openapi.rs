@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value, json};
 use tidegate_wire::problem::PROBLEM_JSON;
+use tidegate_wire::request::MAX_REQUESTS;
 use tidegate_wire::{CONTENT_TYPE_FIELD, ProblemKind};
 
 use super::ways::{self, EVENT_STREAM, LINES, MODE, WAIT};
@@ -352,7 +353,7 @@ fn events(offered: &Offered) -> Value {
         "in": "query",
         "required": true,
         "description": "A path with its query; one for each subscription, which are numbered from 1 on in this order.",
-        "schema": {"type": "array", "items": {"type": "string", "format": "uri-reference"}, "minItems": 1},
+        "schema": {"type": "array", "items": {"type": "string", "format": "uri-reference"}, "minItems": 1, "maxItems": MAX_REQUESTS},
         "explode": true,
     });
     let for_all = ["tidegate.mode", "tidegate.select", "tidegate.rate", "tidegate.max-age"];
@@ -366,7 +367,7 @@ fn events(offered: &Offered) -> Value {
     );
     // As a command, without its name.
     let wanted = messages::subscription_of(&schemas::schemas(offered));
-    post["requestBody"] = json_body(json!({"type": "array", "items": wanted}));
+    post["requestBody"] = json_body(json!({"type": "array", "items": wanted, "maxItems": MAX_REQUESTS}));
     json!({"get": get, "post": post})
 }
 
@@ -378,7 +379,8 @@ fn events_control() -> Value {
         .iter()
         .map(|command| reference(&format!("components/schemas/{}", command.schema)))
         .collect();
-    post["requestBody"] = json_body(json!({"type": "array", "items": {"oneOf": commands}}));
+    post["requestBody"] =
+        json_body(json!({"type": "array", "items": {"oneOf": commands}, "maxItems": MAX_REQUESTS}));
     json!({
         "parameters": [{
             "name": "stream",

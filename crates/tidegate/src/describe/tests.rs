@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
-use tidegate_wire::{Problem, ProblemKind};
+use tidegate_wire::{Continuity, Problem, ProblemKind, State, Status, Timestamp};
 
 use super::messages::{EVENTS, WEBSOCKET};
 use super::*;
@@ -280,4 +280,95 @@ fn the_host_has_its_place_in_one_document_and_nowhere_else() {
     let [openapi, asyncapi] = all(&MOST);
     assert!(!openapi.to_string().contains(WRITTEN_HOST));
     assert_eq!(asyncapi.to_string().matches(WRITTEN_HOST).count(), 2);
+}
+/// The schemas are those of what is written on the wire: they take it, and nothing of another kind.
+#[test]
+fn what_is_on_the_wire_is_what_the_schemas_say() {
+    let [document, _] = all(&MOST);
+    let check = |name: &str, text: &str, expected: bool| {
+        let schema = serde_json::json!({
+            "$ref": format!("#/components/schemas/{name}"),
+            "components": {"schemas": document["components"]["schemas"]},
+        });
+        let value: Value = serde_json::from_str(text).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        assert_eq!(validator.is_valid(&value), expected, "{name}: {text}");
+    };
+    let since = Timestamp::from_unix_ms(1_769_851_800_250);
+    let cause = Problem::new(ProblemKind::OriginUnreachable).with_detail("refused");
+    let status = Status {
+        state: State::Stale,
+        cause: Some(cause.clone()),
+        retry_in_ms: Some(812),
+        continuity: Some(Continuity::Unproven),
+        ..Status::live(since, 525)
+    };
+    for status in [Status::live(since, 525), status] {
+        check("Status", &status.to_json(), true);
+        check(
+            "StatusMessage",
+            &format!(r#"{{"sub":3,"event":"status","retry":1397,"data":{}}}"#, status.to_json()),
+            true,
+        );
+    }
+    check("Status", r#"{"state":"dead","since":"2026-01-31T09:30:00Z","fresh_within_ms":1}"#, false);
+    check("Problem", &cause.to_json(), true);
+    check("Problem", r#"{"title":"without a type"}"#, false);
+    check("Position", r#""31twj9z95rea1.1.0bcdyd4""#, true);
+    check("Position", r#""\"quoted\"""#, false);
+    let patch = r#"[{"op":"add","path":"/a","value":null},{"op":"remove","path":""},{"op":"move","from":"/a~1","path":"/b"}]"#;
+    check("JsonPatch", patch, true);
+    check("JsonPatch", r#"[{"op":"replace","path":"/a"}]"#, false);
+    check("JsonPatch", r#"[{"op":"test","path":"/a","value":1}]"#, false);
+    check("PatchMessage", &format!(r#"{{"event":"patch","id":"a.2.b","data":{patch}}}"#), true);
+    check("PatchMessage", r#"{"event":"snapshot","id":"a.2.b","data":[]}"#, false);
+    check("SnapshotMessage", r#"{"sub":3,"event":"snapshot","id":"a.1.b","data":{"price":1.10}}"#, true);
+    check("MergeMessage", r#"{"event":"merge","id":"a.1.b","data":{"price":null}}"#, true);
+    check("HeartbeatMessage", r#"{"event":"heartbeat"}"#, true);
+    check("OpenMessage", r#"{"sub":3,"event":"open","data":{"content_type":"application/json"}}"#, true);
+    check(
+        "ErrorMessage",
+        &format!(r#"{{"event":"error","data":{},"retry_in_ms":1200}}"#, cause.to_json()),
+        true,
+    );
+    check("EndMessage", r#"{"sub":3,"event":"end","data":{}}"#, true);
+    let subscribe = r#"{"op":"subscribe","sub":3,"url":"/quotes?x=1","id":"a.1.b","mode":"merge","select":"$.a","rate":"1s",
+                        "max_age":30,"headers":{"authorization":"Bearer x"}}"#;
+    check("Subscribe", subscribe, true);
+    check("Subscribe", r#"{"op":"subscribe","sub":2147483648,"url":"/"}"#, false);
+    check("Subscribe", r#"{"op":"subscribe","sub":1,"url":"/","mode":"all"}"#, false);
+    check("Subscribe", r#"{"op":"subscribe","sub":1,"url":"/","mod":"merge"}"#, false);
+    check("Unsubscribe", r#"{"op":"unsubscribe","sub":1}"#, true);
+    check("StreamOpened", r#"{"stream":"8b1f6c0e2d4a49d3a7c5e9f00b1d2c3e"}"#, true);
+}
+
+/// What the golden files hold is what the schemas say of it.
+#[test]
+fn golden_lines_are_messages() {
+    let [document, _] = all(&MOST);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/wire");
+    let mut found = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        // These two have more than the gateway writes: what readers are to pass over, and all that RFC 6902 allows.
+        let more =
+            ["unknown", "pointers"].map(Some).contains(&path.file_stem().and_then(|stem| stem.to_str()));
+        if more || path.extension() != Some("ndjson".as_ref()) {
+            continue;
+        }
+        for line in std::fs::read_to_string(&path).unwrap().lines() {
+            let value: Value = serde_json::from_str(line).unwrap();
+            let event = value["event"].as_str().unwrap();
+            let name = format!("{}{}Message", event[..1].to_uppercase(), &event[1..]);
+            let schema = serde_json::json!({
+                "$ref": format!("#/components/schemas/{name}"),
+                "components": {"schemas": document["components"]["schemas"]},
+            });
+            let validator = jsonschema::validator_for(&schema).unwrap();
+            let errors: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{}: {line}: {errors:?}", path.display());
+            found += 1;
+        }
+    }
+    assert!(found > 20, "only {found} were found");
 }

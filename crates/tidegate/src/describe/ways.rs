@@ -42,10 +42,10 @@ pub(super) fn media_types(offered: &Offered) -> Vec<&'static str> {
 }
 
 /// The media type of Server-Sent Events.
-pub(super) const EVENT_STREAM: &str = tidegate_core::negotiation::EVENT_STREAM;
+pub(super) const EVENT_STREAM: &str = tidegate_wire::EVENT_STREAM;
 
 /// The media type of lines of JSON.
-pub(super) const LINES: &str = "application/x-ndjson";
+pub(super) const LINES: &str = tidegate_wire::NDJSON;
 
 /// What the parameter `tidegate.mode` makes of updates.
 pub(super) const MODE: &str = "tidegate.mode";

@@ -14,12 +14,13 @@ use super::carried::{CarriedLimits, Events};
 use super::content::Reads;
 use super::cors::Cors;
 use super::gateway::GatewayRoute;
+use super::identity::Guard;
 use super::open::Open;
 use super::own::Own;
 use super::tls;
 use crate::config::{
-    ByteSize, Config, CorsOrigins, CredentialConfig, HostPattern, HttpVersions, LivePolicy, OpenConfig,
-    OriginConfig, PathPattern, PlaceText, RouteConfig,
+    ByteSize, CallerConfig, Config, CorsOrigins, CredentialConfig, HostPattern, HttpVersions, LivePolicy,
+    OpenConfig, OriginConfig, PathPattern, PlaceText, RouteConfig,
 };
 use crate::expect::Expecting;
 use crate::origin::{
@@ -128,7 +129,8 @@ impl Gateway {
             let live = live.map(Arc::new);
             let (host, pattern) = (HostPattern::clone(&host), PathPattern::clone(&pattern));
             let reads = route.live().map(reads).unwrap_or_default();
-            Some(GatewayRoute { host, pattern, origin, live, reads })
+            let guard = route.callers.as_ref().map(guard);
+            Some(GatewayRoute { host, pattern, origin, live, reads, guard })
         };
         let routes = config.routes.iter().filter_map(route).collect();
         let open = match &config.open {
@@ -150,6 +152,7 @@ impl Gateway {
             tunnels: Tunnels::default(),
             head_timeout: *config.limits.request_head_timeout,
             max_h2_streams,
+            max_wait: *config.limits.max_wait,
             send_buffer: in_memory(*config.limits.send_buffer),
             tls: tls.transpose().map_err(BuildError::Tls)?,
             limits: (&config.limits).into(),
@@ -173,6 +176,17 @@ fn credentials(config: &CredentialConfig) -> CredentialSettings {
         style: if *oauth2.in_body { SecretStyle::Post } else { SecretStyle::Basic },
     });
     CredentialSettings { fields: fields.collect(), oauth2 }
+}
+
+/// What a route asks of its callers.
+fn guard(callers: &CallerConfig) -> Guard {
+    let told = callers.headers.iter().map(|(name, claim)| (HeaderName::clone(name), String::clone(claim)));
+    Guard {
+        name: callers.verifier.name.as_str().to_owned(),
+        verifier: callers.verifier.verifier.clone(),
+        partition_by: callers.partition_by.iter().map(|claim| String::clone(claim)).collect(),
+        told: told.collect(),
+    }
 }
 
 /// The open mode, whose feeds are counted together.

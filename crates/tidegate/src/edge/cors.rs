@@ -15,8 +15,8 @@ use super::answer;
 use crate::config::CorsOrigins;
 
 /// What a script may read of an answer besides what it always may.
-const EXPOSED: &str =
-    "Age, Cache-Status, Content-Length, ETag, Link, Location, Retry-After, Tidegate-Content-Type, Via";
+const EXPOSED: &str = "Age, Cache-Status, Content-Length, ETag, Link, Location, Preference-Applied, Retry-After, Subscribe, \
+                       Tidegate-Content-Type, Via";
 
 /// How long a browser may remember a preflight, in seconds; Chromium's own limit.
 const MAX_AGE: &str = "7200";

@@ -8,14 +8,14 @@ use std::io;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::header::{
-    ACCEPT, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
-    UPGRADE,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, Uri, Version};
 use tidegate_core::negotiation;
 use tidegate_hub::Body;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::asks::SUBSCRIBE;
 use super::http2::PREFACE;
 use crate::origin::no_body;
 
@@ -126,12 +126,7 @@ fn names_upgrade(fields: &HeaderMap) -> bool {
 
 /// Whether it is worth asking the gateway: it decides by more than what is looked at here.
 fn may_want_a_stream(target: &str, fields: &HeaderMap) -> bool {
-    let named = fields.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok()).any(|line| {
-        line.split(',').any(|range| {
-            let media = range.split(';').next().unwrap_or_default().trim();
-            media.eq_ignore_ascii_case(negotiation::EVENT_STREAM)
-        })
-    });
+    let named = negotiation::names_stream(fields) || fields.contains_key(SUBSCRIBE);
     named || target.split_once('?').is_some_and(|(_, query)| query.contains("tidegate."))
 }
 
@@ -204,6 +199,8 @@ mod tests {
             ("GET /a HTTP/1.1\r\nHost: h\r\nAccept: a/b, Text/Event-Stream;q=1\r\n\r\n".to_owned(), "stream"),
             ("GET /a?tidegate.accept=text%2Fevent-stream HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(), "stream"),
             ("GET /a HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n".to_owned(), "stream"),
+            ("GET /a HTTP/1.1\r\nHost: h\r\nAccept: application/x-ndjson\r\n\r\n".to_owned(), "stream"),
+            ("GET /a HTTP/1.1\r\nHost: h\r\nSubscribe: true\r\n\r\n".to_owned(), "stream"),
             ("GET /a HTTP/1.1\r\nHost: h\r\nAccept: application/json\r\n\r\n".to_owned(), "other"),
             (format!("HEAD /a HTTP/1.1\r\n{stream}\r\n"), "other"),
             (format!("GET http://h/a HTTP/1.1\r\n{stream}\r\n"), "other"),

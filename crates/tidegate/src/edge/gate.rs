@@ -89,10 +89,10 @@ impl Exit {
     }
 
     /// Takes the connection out of hyper's hands, if it can be now: gives the answer for hyper.
-    pub(super) fn leave(&self, leaving: Leaving, ending: &Ending) -> Result<Response<Body>, Leaving> {
+    pub(super) fn leave(&self, leaving: Leaving, ending: &Ending) -> Result<Response<Body>, Box<Leaving>> {
         let mut state = self.state();
         if state.unsent || state.leaving.is_some() || !ending.is(&state.tail, b"\r\n\r\n") {
-            return Err(leaving);
+            return Err(Box::new(leaving));
         }
         state.leaving = Some(leaving);
         let mut response = answer::empty(StatusCode::OK);

@@ -2,36 +2,32 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http::header::{HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use rustls::ServerConfig;
-use tidegate_core::caching::{Demand, Forward};
-use tidegate_core::negotiation::{self, Reading};
-use tidegate_core::{Asked, Position};
-use tidegate_hub::{
-    Body, Coding, FeedCounters, FeedReport, FeedStats, Hub, Interest, Refused, Route, Subscription, Terms,
-    Wanted, WayStats,
-};
+use tidegate_core::Position;
+use tidegate_hub::{Body, FeedCounters, FeedReport, FeedStats, Hub, Route, Subscription, WayStats};
 use tidegate_wire::{Problem, ProblemKind};
 use tokio::sync::watch;
 use tracing::debug;
 
 use super::admission::AdmissionLimits;
-use super::carried::{CarriedLimits, Events, On};
+use super::asks::{self, Ask};
+use super::carried::{CarriedLimits, Events};
 use super::content::{self, Content, Reads};
 use super::cors::Cors;
 use super::gate::Ending;
+use super::identity::{Caller, Guard, keep_private};
+use super::live::Live;
 use super::open::Open;
 use super::own::Own;
-use super::query::{self, RESERVED, Reserved, UnknownParameter};
 use super::writes::Write;
-use super::{answer, asked, cache_status, plain, refusal, stream};
+use super::{answer, asked, cache_status, plain, query, refusal};
 use crate::config::{ByteSize, HostPattern, OrAuto, PathPattern};
 use crate::memory::Pressure;
-use crate::origin::{HttpOrigin, no_body, was_here};
+use crate::origin::{HttpOrigin, was_here};
 use crate::proxy::{self, Client, Tunnels};
 
 /// A gateway that is ready to answer.
@@ -51,6 +47,8 @@ pub struct Gateway {
     pub(super) head_timeout: Duration,
     /// Requests that a connection of HTTP/2 may have at once; 0 where the gateway does not speak it.
     pub(super) max_h2_streams: u32,
+    /// How long a plain read may wait for something newer.
+    pub(super) max_wait: Duration,
     /// What the kernel may hold of a stream, in bytes.
     pub(super) send_buffer: usize,
     pub(super) tls: Option<Arc<ServerConfig>>,
@@ -70,6 +68,8 @@ pub(super) struct GatewayRoute {
     pub(super) live: Option<Arc<Route>>,
     /// What its reads are.
     pub(super) reads: Reads,
+    /// Present where its callers are verified.
+    pub(super) guard: Option<Guard>,
 }
 
 /// What becomes of a request.
@@ -78,23 +78,6 @@ pub(super) enum Decided {
     Answer(Response<Body>),
     /// It becomes a stream, with this head; and what the request ended with.
     Stream(Subscription, Response<()>, Ending),
-}
-
-/// A request that is to be answered from the hub.
-struct Live<'a> {
-    route: &'a Arc<Route>,
-    method: Method,
-    target: &'a str,
-    fields: HeaderMap,
-    content: Bytes,
-    reserved: &'a Reserved,
-}
-
-impl<'a> Live<'a> {
-    fn wanted(&self) -> Wanted<'_> {
-        let Live { route, method, target, fields, content, .. } = self;
-        Wanted { route, asked: Asked { method, target, fields, body: content } }
-    }
 }
 
 impl Gateway {
@@ -190,22 +173,48 @@ impl Gateway {
             let detail = format!("no route matches {}", request.uri().path());
             return refused(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
         };
-        self.answer_on(route, request, client).await
+        let Some(guard) = &route.guard else {
+            return self.answer_on(route, request, client, &Caller::default()).await;
+        };
+        self.answer_known(route, guard, request, client).await
     }
 
-    /// Answers a request on the route that it is for.
+    /// Answers a request on a route that verifies its callers.
+    async fn answer_known(
+        &self,
+        route: &GatewayRoute,
+        guard: &Guard,
+        mut request: Request<Body>,
+        client: &Client,
+    ) -> Decided {
+        // By the machine's clock as it is now: tokens are dated by the issuer's.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut decided = match guard.admit(&mut request, now) {
+            Ok(caller) => self.answer_on(route, request, client, &caller).await,
+            Err(refusal) => Decided::Answer(*refusal),
+        };
+        match &mut decided {
+            Decided::Answer(response) if response.status().is_informational() => {}
+            Decided::Answer(response) => keep_private(response.headers_mut()),
+            Decided::Stream(_, head, _) => keep_private(head.headers_mut()),
+        }
+        decided
+    }
+
+    /// Answers a request of `caller` on the route that it is for.
     pub(super) async fn answer_on(
         &self,
         route: &GatewayRoute,
         mut request: Request<Body>,
         client: &Client,
+        caller: &Caller,
     ) -> Decided {
         let Some(target) = request.uri().path_and_query().cloned() else {
             return refused(&Problem::new(ProblemKind::BadRequest).with_detail("the request names no path"));
         };
         let (target, reserved) = match query::split(&target) {
             Ok(split) => split,
-            Err(UnknownParameter(name)) => return refused(&unknown_parameter(&name)),
+            Err(wrong) => return refused(&wrong.problem()),
         };
         match with_target(request.uri(), &target) {
             Ok(uri) => *request.uri_mut() = uri,
@@ -215,7 +224,7 @@ impl Gateway {
                 );
             }
         }
-        if let Some(accept) = &reserved.accept {
+        if let Some(accept) = reserved.get("tidegate.accept") {
             match HeaderValue::from_str(accept) {
                 Ok(value) => request.headers_mut().insert(http::header::ACCEPT, value),
                 Err(_) => {
@@ -232,16 +241,20 @@ impl Gateway {
                     // RFC 9110 §13.1.3: with any other method it is ignored.
                     fields.remove(IF_MODIFIED_SINCE);
                 }
-                let live =
-                    Live { route: live, method, target: &target, fields, content, reserved: &reserved };
+                let ask = match Ask::of(&method, &fields, &reserved, self.max_wait) {
+                    Ok(ask) => ask,
+                    Err(problem) => return refused(&problem),
+                };
+                let target = &*target;
+                let live = Live { route: live, method, target, fields, content, ask, caller };
                 self.live(route, live, request, client).await
             }
             Content::Other(request) => self.pass(route, request, client).await,
-            Content::TooLarge(request) => match negotiation::reading(request.headers()) {
-                Reading::Stream => refused(&Problem::new(ProblemKind::BodyTooLarge).with_detail(
+            Content::TooLarge(request) => match asks::format(request.method(), request.headers()) {
+                Some(_) => refused(&Problem::new(ProblemKind::BodyTooLarge).with_detail(
                     "the content is over this route's `max_query_body`, so it cannot be streamed",
                 )),
-                Reading::Plain => {
+                None => {
                     let mut response = self.forward_read(route, request, client).await;
                     answer::cache_status(response.headers_mut(), cache_status::BYPASS);
                     Decided::Answer(response)
@@ -273,99 +286,6 @@ impl Gateway {
         Decided::Answer(response)
     }
 
-    async fn live(
-        &self,
-        route: &GatewayRoute,
-        live: Live<'_>,
-        request: Request<Body>,
-        client: &Client,
-    ) -> Decided {
-        match (negotiation::reading(&live.fields), request.method()) {
-            (Reading::Stream, &Method::HEAD) => {
-                let head = stream::head(None, stream::coding(&live.fields));
-                Decided::Answer(head.map(|()| no_body()))
-            }
-            (Reading::Stream, _) => self.stream(route, live, request, client).await,
-            (Reading::Plain, _) => Decided::Answer(self.plain(route, live, request, client).await),
-        }
-    }
-
-    async fn stream(
-        &self,
-        route: &GatewayRoute,
-        live: Live<'_>,
-        request: Request<Body>,
-        client: &Client,
-    ) -> Decided {
-        let resume = stream::resume(&live.fields, live.reserved.last_event_id.as_deref());
-        let wanted = live.wanted();
-        if self.is_short_of_memory() {
-            // Connections are refused at the door; this one was there before.
-            let detail = "the gateway's memory runs short; what is open comes first";
-            return refused(&Problem::new(ProblemKind::Overloaded).with_detail(detail));
-        }
-        let Some(wish) = stream::wish(&live.fields, live.reserved.max_age.as_deref()) else {
-            let detail = "`tidegate.max-age` is no number of seconds";
-            return refused(&Problem::new(ProblemKind::BadRequest).with_detail(detail));
-        };
-        let coding = stream::coding(&live.fields);
-        let carrier = request.extensions().get::<On>().map(|On(carrier)| carrier.clone());
-        let (terms, coding) = match &carrier {
-            Some(carrier) => (Terms { format: carrier.format(), ..Terms::USUAL }, Coding::Identity),
-            None => (Terms::USUAL, coding),
-        };
-        let interest = Interest { resume, coding, wish, terms, selection: None, carrier };
-        let mut response = match self.hub.subscribe(wanted, interest).await {
-            Ok(subscription) => {
-                let head = stream::head(subscription.content_type.clone(), coding);
-                return Decided::Stream(subscription, head, Ending::of(&live.fields, &live.content));
-            }
-            Err(Refused::Raw(raw, unfit)) => stream::only_streams(refusal::passed_on(*raw), unfit),
-            Err(Refused::Bypass) => {
-                stream::only_streams(self.forward_read(route, request, client).await, None)
-            }
-            Err(refused) => refusal::of(refused),
-        };
-        answer::vary(response.headers_mut(), "Accept");
-        Decided::Answer(response)
-    }
-
-    async fn plain(
-        &self,
-        route: &GatewayRoute,
-        live: Live<'_>,
-        request: Request<Body>,
-        client: &Client,
-    ) -> Response<Body> {
-        let demand = Demand::of(&live.fields);
-        let wanted = live.wanted();
-        let (refused, asked) = match self.hub.read(wanted, demand).await {
-            Ok(current) => return plain::response(request.method(), &live.fields, &current).await,
-            Err(refused) => refused,
-        };
-        let (mut response, status) = match refused {
-            Refused::Bypass | Refused::TooManyFeeds | Refused::TooManyPrivateFeeds | Refused::Closing => {
-                (self.forward_read(route, request, client).await, Some(cache_status::BYPASS))
-            }
-            Refused::NotKept if demand.only_if_cached => {
-                let detail =
-                    "nothing is kept that may be used, and `only-if-cached` forbids to ask the origin";
-                let problem = Problem::new(ProblemKind::NotKept).with_detail(detail);
-                (refusal::told(&problem), Some(cache_status::NOT_KEPT))
-            }
-            // With `no-store` the answer is this reader's alone.
-            Refused::NotKept => {
-                (self.forward_read(route, request, client).await, Some(cache_status::fwd(Forward::Miss)))
-            }
-            refused => (refusal::of(refused), asked.map(cache_status::fwd)),
-        };
-        if let Some(status) = status {
-            answer::cache_status(response.headers_mut(), status);
-        }
-        answer::vary(response.headers_mut(), "Accept");
-        response
-    }
-
     /// Passes a request through that may change something.
     async fn forward(&self, route: &GatewayRoute, request: Request<Body>, client: &Client) -> Response<Body> {
         let write = Write::of(&request, client, &route.origin, route.live.as_deref(), &self.hub);
@@ -373,7 +293,7 @@ impl Gateway {
     }
 
     /// Passes a request through that changes nothing, by its method or by the route's word.
-    async fn forward_read(
+    pub(super) async fn forward_read(
         &self,
         route: &GatewayRoute,
         request: Request<Body>,
@@ -456,12 +376,6 @@ pub(super) fn with_target(uri: &Uri, target: &str) -> Result<Uri, http::Error> {
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(target.parse()?);
     Ok(Uri::from_parts(parts)?)
-}
-
-fn unknown_parameter(name: &str) -> Problem {
-    let valid = RESERVED.map(|name| format!("`{name}`")).join(", ");
-    Problem::new(ProblemKind::UnknownParameter)
-        .with_detail(format!("`{name}` is not one of the reserved parameters, which are {valid}"))
 }
 
 pub(super) fn refused(problem: &Problem) -> Decided {

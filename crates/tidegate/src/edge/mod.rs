@@ -1,7 +1,7 @@
 //! The HTTP edge: which way a request goes, and the answers that are the gateway's own.
 //!
 //! ```text
-//! request ─▶ preflight? ─▶ the gateway's own? ─▶ route (or a URL: the open mode) ─▶ reserved parameters ─▶ a read of a live route?
+//! request ─▶ preflight? ─▶ the gateway's own? ─▶ route (or a URL: the open mode) ─▶ who asks? ─▶ reserved parameters ─▶ a read of a live route?
 //!                                                             │ no          │ yes
 //!                                                          forwarded   stream or plain, from the hub;
 //!                                                                      what cannot be shared is forwarded
@@ -12,6 +12,7 @@
 pub mod admission;
 pub(crate) mod answer;
 pub(crate) mod asked;
+mod asks;
 mod build;
 mod cache_status;
 mod carried;
@@ -24,6 +25,8 @@ mod gate;
 mod gateway;
 mod graphql;
 mod http2;
+mod identity;
+mod live;
 mod open;
 mod own;
 mod plain;
@@ -33,6 +36,7 @@ pub mod refused_sockets;
 pub(crate) mod server;
 mod stream;
 pub mod tls;
+mod wait;
 mod writes;
 
 pub use build::BuildError;

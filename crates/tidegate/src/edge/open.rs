@@ -21,8 +21,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use tidegate_hub::{Body, Route};
 use tidegate_wire::{Problem, ProblemKind};
 
+use super::asks::{MODE, PARENTS, RATE, SELECT, SUBSCRIBE};
 use super::content::{Reads, is_bare};
 use super::gateway::{Decided, Gateway, GatewayRoute, refused, with_target};
+use super::identity::Caller;
 use crate::config::{HostPattern, OpenConfig, PathPattern, TargetPattern};
 use crate::origin::{
     Elsewhere, HttpOrigin, Limits, OriginError, PublicOnly, Refusal, Target, Unavailable, machine_tls,
@@ -33,7 +35,7 @@ use crate::proxy::{self, Client};
 const PREFIX: &str = "/~/";
 
 /// The fields that are kept of a request: what its client can read, and what is for the gateway itself.
-const KEPT: [HeaderName; 14] = [
+const KEPT: [HeaderName; 19] = [
     ACCEPT,
     ACCEPT_LANGUAGE,
     ACCEPT_ENCODING,
@@ -48,6 +50,11 @@ const KEPT: [HeaderName; 14] = [
     VIA,
     HeaderName::from_static("last-event-id"),
     HeaderName::from_static("prefer"),
+    MODE,
+    RATE,
+    SELECT,
+    SUBSCRIBE,
+    PARENTS,
 ];
 
 /// What every URL that a client names has in common.
@@ -141,6 +148,7 @@ impl Open {
             origin,
             live,
             reads: Reads::default(),
+            guard: None,
         })
     }
 
@@ -172,7 +180,7 @@ impl Gateway {
         client: &Client,
     ) -> Decided {
         let mut decided = match open.place(&mut request) {
-            Ok(route) => self.answer_on(&route, request, client).await,
+            Ok(route) => self.answer_on(&route, request, client, &Caller::default()).await,
             Err(problem) => {
                 let mut decided = refused(&problem);
                 if problem.known() == Some(ProblemKind::MethodNotAllowed)

@@ -27,7 +27,7 @@ const ASYNCAPI: &str = "/.tidegate/asyncapi.json";
 const ENDPOINTS: &[&str] = &[ASYNCAPI, OPENAPI];
 
 /// What clients are offered besides.
-const OFFERED: Offered = Offered { parameters: &RESERVED, endpoints: ENDPOINTS, lines: false, braid: false };
+const OFFERED: Offered = Offered { parameters: &RESERVED, endpoints: ENDPOINTS, lines: true, braid: true };
 
 /// For how long a document may be used without asking again. It changes with the configuration, which is to say rarely.
 const DOCUMENT_LIFETIME: &str = "max-age=60";

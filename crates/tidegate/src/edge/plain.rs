@@ -30,6 +30,7 @@ pub(super) async fn response(method: &Method, request: &HeaderMap, current: &Cur
     fields.insert(AGE, HeaderValue::from(current.age_s));
     answer::vary(&mut fields, "Accept");
     answer::vary(&mut fields, "Accept-Encoding");
+    answer::vary(&mut fields, "Subscribe");
     answer::via(&mut fields);
     let matched = not_modified(request, &fields, &tags);
     let status = if matched.is_some() { StatusCode::NOT_MODIFIED } else { StatusCode::OK };

@@ -80,7 +80,7 @@ async fn once(origin: &Inner, request: FetchRequest, own: &Own<'_>, is_home: &mu
         let detail = format!("{} answered 304 to a request without a condition", origin.link.authority());
         return failed(FailureKind::NotHttp, detail, 0);
     }
-    origin.mount.translate(response.headers_mut());
+    origin.mount.translate(response.headers_mut(), uri.path());
     let fetched = understand(origin, response, patient).await;
     if let Some((ends, asked)) = ends
         && let Some(validators) = validators_after(&fetched.outcome, condition)

@@ -71,21 +71,22 @@ impl Mount {
         below(path, &self.inside).is_some()
     }
 
-    /// Makes what an answer says about places true for clients.
-    pub(crate) fn translate(&self, fields: &mut HeaderMap) {
+    /// Makes what an answer says about places true for clients. `from` is the path that was asked for, at the origin.
+    pub(crate) fn translate(&self, fields: &mut HeaderMap, from: &str) {
         for name in [header::LOCATION, header::CONTENT_LOCATION] {
-            rewrite(fields, &name, |text| self.seen_from_outside(text));
+            rewrite(fields, &name, |text| self.seen_from_outside(text, from));
         }
-        rewrite(fields, &header::LINK, |text| self.links(text));
+        rewrite(fields, &header::LINK, |text| self.links(text, from));
         rewrite(fields, &header::SET_COOKIE, |text| self.cookie(text));
     }
 
     /// A URI reference (RFC 3986 §4.1) of the origin's as clients have to write it; none where it is right as it is.
-    fn seen_from_outside(&self, reference: &str) -> Option<String> {
+    fn seen_from_outside(&self, reference: &str, from: &str) -> Option<String> {
         let (is_absolute, place) = match self.after_authority(reference) {
             Some(place) => (true, place),
-            // To another host, or relative to the target: both places of the API have the same below them.
-            None if reference.starts_with("//") || !reference.starts_with('/') => return None,
+            // To another host.
+            None if reference.starts_with("//") => return None,
+            None if !reference.starts_with('/') => return self.climbing(reference, from),
             None => (false, reference),
         };
         let (path, rest) = split_path(place);
@@ -105,6 +106,26 @@ impl Mount {
         }
         seen.push_str(rest);
         (seen != reference).then_some(seen)
+    }
+
+    /// A reference that is relative to the path asked for. Both places of the API have the same below them, so it is
+    /// right as it is, unless it climbs out of one of them.
+    fn climbing(&self, reference: &str, from: &str) -> Option<String> {
+        let (path, rest) = split_path(reference);
+        // A colon in the first segment ends a scheme (RFC 3986 §4.2).
+        if path.is_empty() || path.split('/').next().is_some_and(|first| first.contains(':')) {
+            return None;
+        }
+        // RFC 3986 §5.2.3, at the origin and as a client does it.
+        let merged = |base: &str| {
+            let folder = &base[..base.rfind('/').map_or(0, |end| end + 1)];
+            resolved(&format!("{folder}{path}"))
+        };
+        let meant = format!("{}{rest}", merged(from));
+        let shown = self.seen_from_outside(&meant, from).unwrap_or(meant);
+        let asked = format!("{}{}", self.outside, below(from, &self.inside)?);
+        let asked = if asked.is_empty() { "/" } else { &asked };
+        (format!("{}{rest}", merged(asked)) != shown).then_some(shown)
     }
 
     /// What follows the authority in an absolute reference to this origin.
@@ -128,14 +149,14 @@ impl Mount {
     }
 
     /// The links of a `Link` field (RFC 8288 §3), each target rewritten.
-    fn links(&self, list: &str) -> Option<String> {
+    fn links(&self, list: &str, from: &str) -> Option<String> {
         let mut written = String::with_capacity(list.len());
         let mut rest = list;
         let mut changed = false;
         while let Some(start) = find_unquoted(rest, '<') {
             let Some(length) = rest[start + 1..].find('>') else { break };
             let (before, target) = (&rest[..=start], &rest[start + 1..start + 1 + length]);
-            let seen = self.seen_from_outside(target);
+            let seen = self.seen_from_outside(target, from);
             changed |= seen.is_some();
             written.push_str(before);
             written.push_str(seen.as_deref().unwrap_or(target));
@@ -288,16 +309,48 @@ mod tests {
             ("/v1", "/m", "http://api.internal:9100/login", "http://api.internal:9100/login"),
         ] {
             let mut fields = HeaderMap::from_iter([(header::LOCATION, reference.parse().unwrap())]);
-            mount(inside, outside).translate(&mut fields);
+            mount(inside, outside).translate(&mut fields, "/v1/a/b");
             assert_eq!(fields[header::LOCATION], expected, "{inside} {outside} {reference}");
+        }
+    }
+
+    #[test]
+    fn what_climbs_out_of_the_api_leads_where_the_origin_meant() {
+        for (inside, outside, from, reference, expected) in [
+            // Below both places alike.
+            ("/v1", "/m", "/v1/a/b", "c", "c"),
+            ("/v1", "/m", "/v1/a/b", "../c?q#f", "../c?q#f"),
+            ("/v1", "/m", "/v1/a/b", "..", ".."),
+            ("/v1", "/m", "/v1/a/b", "?q", "?q"),
+            ("/v1", "/m", "/v1/a/b", "mailto:../../a", "mailto:../../a"),
+            ("", "", "/a/b", "../../../c", "../../../c"),
+            // Out, and back in by the other name.
+            ("/v1", "/m", "/v1/a/b", "../../v1/c?q#f", "/m/c?q#f"),
+            ("/v1", "/m", "/v1/a", "./../v1/c", "/m/c"),
+            // Out, to what clients do not see.
+            ("/v1", "/m", "/v1/a/b", "../../x", "http://api.internal:9100/x"),
+            ("/v1", "/m", "/v1/a/b", "../../../../x", "http://api.internal:9100/x"),
+            ("/v1", "", "/v1/a/b", "../../x", "http://api.internal:9100/x"),
+            ("/v1/w", "/m", "/v1/w/a", "../x", "http://api.internal:9100/v1/x"),
+            // The root of the API is the root of the origin, and not the root of the gateway.
+            ("", "/m", "/a/b", "../../x", "/m/x"),
+            ("", "/m", "/a/b", "../x", "../x"),
+            // As deep, and yet another place.
+            ("/v1/w", "/m", "/v1/w/a/b", "../../w/c", "/m/c"),
+            ("/v1", "/m", "/v1", "x", "http://api.internal:9100/x"),
+            ("/v1", "/m", "/v1", "v1/x", "/m/x"),
+        ] {
+            let mut fields = HeaderMap::from_iter([(header::LOCATION, reference.parse().unwrap())]);
+            mount(inside, outside).translate(&mut fields, from);
+            assert_eq!(fields[header::LOCATION], expected, "{inside} {outside} {from} {reference}");
         }
     }
 
     #[test]
     fn the_usual_port_is_no_difference() {
         let mount = Mount::new(Scheme::HTTPS, Authority::from_static("api.example.com"), "");
-        assert_eq!(mount.seen_from_outside("https://api.example.com:443/a").as_deref(), Some("/a"));
-        assert_eq!(mount.seen_from_outside("https://api.example.com:80/a"), None);
+        assert_eq!(mount.seen_from_outside("https://api.example.com:443/a", "/").as_deref(), Some("/a"));
+        assert_eq!(mount.seen_from_outside("https://api.example.com:80/a", "/"), None);
     }
 
     #[test]
@@ -313,7 +366,7 @@ mod tests {
             ("", ""),
         ] {
             let mut fields = HeaderMap::from_iter([(header::LINK, list.parse().unwrap())]);
-            mount("/v1", "/m").translate(&mut fields);
+            mount("/v1", "/m").translate(&mut fields, "/v1/a/b");
             assert_eq!(fields[header::LINK], expected, "{list}");
         }
     }
@@ -344,7 +397,7 @@ mod tests {
             ),
         ] {
             let mut fields = HeaderMap::from_iter([(header::SET_COOKIE, cookie.parse().unwrap())]);
-            mount(inside, outside).translate(&mut fields);
+            mount(inside, outside).translate(&mut fields, "/v1/a/b");
             assert_eq!(fields[header::SET_COOKIE], expected, "{inside} {outside} {cookie}");
         }
     }
@@ -355,7 +408,7 @@ mod tests {
         for cookie in ["a=1; Path=/x", "b=2", "c=3; Path=/y"] {
             fields.append(header::SET_COOKIE, cookie.parse().unwrap());
         }
-        mount("", "/m").translate(&mut fields);
+        mount("", "/m").translate(&mut fields, "/v1/a/b");
         let seen: Vec<_> = fields.get_all(header::SET_COOKIE).iter().collect();
         assert_eq!(seen, ["a=1; Path=/m/x", "b=2", "c=3; Path=/m/y"]);
     }

@@ -1,7 +1,7 @@
 //! The header fields of a request that passes through, and of its answer.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
-use tidegate_core::sharing::connection_options;
+use tidegate_core::sharing::{OWN_PREFIX, connection_options};
 use tidegate_hub::Body;
 
 use super::Client;
@@ -56,9 +56,10 @@ pub(super) fn for_the_origin(
     for name in CLAIMED {
         fields.remove(name);
     }
-    let claimed: Vec<HeaderName> =
-        fields.keys().filter(|name| name.as_str().starts_with("x-forwarded-")).cloned().collect();
-    for name in claimed {
+    // What is for this gateway, or could only be true coming from it.
+    let ours = |name: &str| name.starts_with("x-forwarded-") || name.starts_with(OWN_PREFIX);
+    let ours: Vec<HeaderName> = fields.keys().filter(|name| ours(name.as_str())).cloned().collect();
+    for name in ours {
         fields.remove(name);
     }
     // Answered by the server that reads the body.

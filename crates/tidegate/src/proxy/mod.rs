@@ -96,6 +96,7 @@ pub async fn forward(
     };
     let mut outgoing = Request::new(body);
     *outgoing.method_mut() = head.method;
+    let asked = uri.path().to_owned();
     *outgoing.uri_mut() = uri;
     *outgoing.headers_mut() = fields;
     // The client's own condition, if any, is for whatever answers (RFC 9110 §13.2.1: a redirect ignores it).
@@ -107,7 +108,7 @@ pub async fn forward(
 
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         let mut fields = fields::for_the_client(&response, wants_trailers);
-        inner.mount.translate(&mut fields);
+        inner.mount.translate(&mut fields, &asked);
         let (head, body) = response.into_parts();
         let mut answer = Response::new(body.map_err(Into::into).boxed_unsync());
         *answer.status_mut() = head.status;

@@ -37,7 +37,7 @@ async fn what_is_no_number_of_seconds_is_refused() {
     for value in ["", "x", "-1", "1.5"] {
         let target = format!("/q?tidegate.max-age={value}");
         let refused = get(gateway.address, &target, &[("Accept", "text/event-stream")]).await;
-        assert_eq!((refused.status, &*refused.problem()), (400, "bad-request"), "{value}");
+        assert_eq!((refused.status, &*refused.problem()), (400, "bad-option"), "{value}");
     }
     assert_eq!(api.asked(), 0);
 }

@@ -169,7 +169,7 @@ async fn reserved_parameters_stay_here() {
         assert_eq!(api.requests()[number].line().1, expected, "{target}");
     }
     let asked = api.asked();
-    for target in ["/q?tidegate.acept=x", "/q?a&tidegate.=1", "/dead/q?tidegate.mode=x"] {
+    for target in ["/q?tidegate.acept=x", "/q?a&tidegate.=1", "/dead/q?tidegate.mood=x"] {
         for accept in ["*/*", "text/event-stream"] {
             let refused = get(gateway.address, target, &[("Accept", accept)]).await;
             assert_eq!((refused.status, &*refused.problem()), (400, "unknown-parameter"));

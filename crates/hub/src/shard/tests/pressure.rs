@@ -164,3 +164,31 @@ fn behind_the_rest_of_a_large_frame_nothing_is_planned() {
     }
     assert!(bench.port.steps.borrow().is_empty(), "what cannot be sent yet is not asked for");
 }
+
+#[test]
+fn a_stream_whose_token_expires_ends_and_says_why_and_the_others_go_on() {
+    let mut bench = Bench::new();
+    let wires: Vec<_> = [None, Some(at(2_000)), Some(at(60_000))]
+        .into_iter()
+        .enumerate()
+        .map(|(index, until)| {
+            let (id, wire) = (index as u64 + 1, Rc::new(Wire::default()));
+            bench.announce(id, true, Start::Fresh, &version(1, false), live(1));
+            let sink = TestSink { wire: wire.clone(), patient: false };
+            bench.tell(Command::Connect(SubscriberId(id), sink, Opening { until, ..Opening::default() }));
+            wire.take();
+            wire
+        })
+        .collect();
+    bench.timeout(at(1_999));
+    assert!(!wires.iter().any(|wire| wire.closed.get()));
+    bench.timeout(at(2_500));
+    let frames = wires[1].take();
+    assert_eq!(kinds(&frames), ["status"]);
+    assert!(frames[0].contains("token-invalid") && frames[0].contains("retry: "), "{frames:?}");
+    assert!(wires[1].closed.get());
+    assert_eq!((bench.shard.subscribers(), bench.port.left.get()), (2, 1));
+    bench.publish(&version(2, true));
+    assert!([0, 2].iter().all(|index| kinds(&wires[*index].take()) == ["patch"]));
+    assert!(wires[1].take().is_empty());
+}

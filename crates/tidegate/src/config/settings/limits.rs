@@ -184,4 +184,15 @@ pub(super) const SETTINGS: &[Setting] = &[
                 two. It is absolute: dripping bytes do not extend it.",
         reason: "A connection that says nothing is a socket that others may need.",
     },
+    Setting {
+        section: Section::Limits,
+        key: "max_wait",
+        kind: time(1000, 60 * MINUTE),
+        default: Some("1m"),
+        example: "\"30s\"",
+        about: "How long a plain read may wait for something newer than what its client has (`Prefer: wait`, \
+                `tidegate.wait`), in whole seconds. Who asks for more waits for so long.",
+        reason: "Proxies commonly cut an answer that does not begin within a minute; put it below what stands in front of \
+                 the gateway.",
+    },
 ];

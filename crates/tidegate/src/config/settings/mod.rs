@@ -14,6 +14,7 @@ mod origin;
 mod route;
 mod tls;
 mod top;
+mod verifier;
 
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
         limits::SETTINGS,
         origin::SETTINGS,
         connections::SETTINGS,
+        verifier::SETTINGS,
         route::SETTINGS,
         expect::SETTINGS,
         open::SETTINGS,

@@ -49,6 +49,29 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         section: Section::Route,
+        key: "verifier",
+        kind: Kind::Name,
+        default: Some(""),
+        example: "\"login\"",
+        about: "The name of the `[[verifier]]` whose tokens callers have to bear (`Authorization: Bearer`), whatever they \
+                ask. Without a valid one the gateway answers 401, and a stream ends when its token expires. Empty: \
+                callers are not looked at.",
+        reason: "The origin looks at its callers itself, until you say that the gateway is to.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "claim_headers",
+        kind: Kind::ClaimHeaders,
+        default: Some(""),
+        example: "{ \"X-Tenant\" = \"tenant\" }",
+        about: "Header fields that tell the origin of claims: each with the claim's name. They are the gateway's on every \
+                request of the route: what clients send under these names is dropped. On a live route each of the claims \
+                has to be in `partition_by`. A claim that is not visible ASCII is refused with 403.",
+        reason: "An origin that believes its gateway needs no token; what it is told of must divide callers, or one would \
+                 get the answer to another.",
+    },
+    Setting {
+        section: Section::Route,
         key: "live",
         kind: Kind::Flag,
         default: Some("true"),
@@ -165,6 +188,18 @@ pub(super) const SETTINGS: &[Setting] = &[
                 when feeds and plain reads share; `[]` for none. What is passed through keeps all its cookies.",
         reason: "Any cookie may be a session until you know better; one of an analytics script is another for each \
                  visitor.",
+    },
+    Setting {
+        section: Section::Route,
+        key: "partition_by",
+        kind: Kind::Claims,
+        default: Some(""),
+        example: "[\"tenant\"]",
+        about: "The claims of the token, by their names, that divide callers: who is equal in all of them shares, and their \
+                `Authorization` is neither in the key nor sent when feeds and plain reads share. A text, a whole number or \
+                a flag; a token that lacks one of them gets 403. See [SHARING.md](SHARING.md). Empty: each token divides.",
+        reason: "Only you know what the origin chooses by: its tenants, or each of its users. Tokens change every few \
+                 minutes, and each would be a feed of its own.",
     },
     Setting {
         section: Section::Route,

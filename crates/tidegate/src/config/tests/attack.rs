@@ -59,6 +59,9 @@ fn what_the_environment_holds_is_never_printed() {
                     Section::Limits => format!("[limits]\n{line}{ORIGIN}{ROUTE}"),
                     Section::Origin => format!("{ROUTE}[[origin]]\n{line}{}", other(ORIGIN, setting.key)),
                     Section::Expect => format!("{ORIGIN}{ROUTE}[route.expect]\n{line}"),
+                    Section::Verifier => {
+                        format!("[[verifier]]\n{line}{}{ORIGIN}{ROUTE}", other("name = \"v\"\n", setting.key))
+                    }
                     Section::Route => format!("{ORIGIN}[[route]]\n{line}{}", other(ROUTE, setting.key)),
                     Section::Open => {
                         format!("{ORIGIN}{ROUTE}[open]\n{line}{}", other("allow = [\"*\"]\n", setting.key))

@@ -10,11 +10,17 @@ mod origin_tls;
 mod recipes;
 mod sharing;
 mod tls;
+mod verifier;
 
 use super::*;
+use crate::identity::Verifier;
 
 const ORIGIN: &str = "[[origin]]\nname = \"a\"\nurl = \"http://h\"\n";
 const ROUTE: &str = "[[route]]\npath = \"/**\"\norigin = \"a\"\n";
+
+/// One with a secret of 32 bytes.
+const VERIFIER: &str =
+    "[[verifier]]\nname = \"login\"\nsecrets = { main = \"0123456789abcdef0123456789abcdef\" }\n";
 
 fn unset(_: &str) -> Option<String> {
     None
@@ -81,6 +87,8 @@ fn what_is_not_written_has_its_documented_default() {
     let config = parse(&format!("{ORIGIN}{ROUTE}[open]\nallow = [\"*\"]\n")).unwrap();
     let (origin, live) = (&config.origins[0], config.routes[0].live().unwrap());
     let open = config.open.as_ref().unwrap();
+    let verified = parse(&format!("{ORIGIN}{ROUTE}verifier = \"login\"\n{VERIFIER}")).unwrap();
+    let Verifier::Jwt(verifier) = &*verified.routes[0].callers.as_ref().unwrap().verifier.verifier;
     let shown = |value: &Sourced<Duration>| display_duration(**value);
     // What is documented as `auto` is known when the file is checked.
     let auto = |value: &Sourced<usize>, expected: usize| {
@@ -106,6 +114,7 @@ fn what_is_not_written_has_its_documented_default() {
         ("window", config.limits.window.to_string()),
         ("window_versions", config.limits.window_versions.to_string()),
         ("request_head_timeout", shown(&config.limits.request_head_timeout)),
+        ("max_wait", shown(&config.limits.max_wait)),
         ("connect_timeout", shown(&origin.connect_timeout)),
         ("head_timeout", shown(&origin.head_timeout)),
         ("body_timeout", shown(&origin.body_timeout)),
@@ -134,6 +143,15 @@ fn what_is_not_written_has_its_documented_default() {
         ("host", config.routes[0].host.to_string()),
         ("mount", config.routes[0].mount.to_string()),
         ("follow_redirects", origin.follow_redirects.to_string()),
+        ("verifier", config.routes[0].callers.iter().map(|_| "some").collect()),
+        ("claim_headers", config.routes[0].callers.iter().map(|_| "some").collect()),
+        ("partition_by", config.routes[0].callers.iter().map(|_| "some").collect()),
+        ("algorithms", String::new()),
+        ("public_keys", String::new()),
+        ("secrets", verifier.keys.iter().skip(1).map(|(name, _)| name.clone()).collect()),
+        ("issuer", verifier.issuer.clone()),
+        ("audience", verifier.audience.clone()),
+        ("leeway", display_duration(verifier.leeway)),
         ("live", config.routes[0].live().is_some().to_string()),
         ("poll", shown(&live.pace.poll)),
         (
@@ -186,9 +204,10 @@ fn what_is_not_written_has_its_documented_default() {
 
 #[test]
 fn every_example_and_default_is_accepted_where_it_is_documented() {
-    // The files of `[tls]` have to exist: `tls` has their test, and that of the origins' files.
+    // The files of `[tls]` have to exist: `tls` has their test, and that of the origins' files; `verifier` that of keys.
     for setting in settings().filter(|setting| setting.section != Section::Tls) {
-        let example = (setting.kind != Kind::File).then(|| setting.example.to_owned());
+        let is_material = matches!(setting.kind, Kind::File | Kind::PublicKeys | Kind::Secrets);
+        let example = (!is_material).then(|| setting.example.to_owned());
         for value in [example, setting.default_toml()].into_iter().flatten() {
             let line = format!("{} = {value}\n", setting.key);
             let with = |section: Section, required: &str| match setting.section == section {
@@ -208,10 +227,26 @@ fn every_example_and_default_is_accepted_where_it_is_documented() {
                 false => "",
             };
             let origin = format!("[[origin]]\nname = \"market\"\nurl = \"http://h\"\n{tokens}");
+            let verifies = match setting.key {
+                "partition_by" => "verifier = \"login\"\n",
+                "claim_headers" => "verifier = \"login\"\npartition_by = [\"tenant\"]\n",
+                _ => "",
+            };
+            let route = format!("[[route]]\npath = \"/market/**\"\norigin = \"market\"\n{verifies}");
+            // What a verifier has to have: a key of the kind that its algorithms are of.
+            let keys = match setting.key {
+                "secrets" => format!("public_keys = {{ a = {:?} }}\n", verifier::public("RS256")),
+                "algorithms" if value != "[]" => {
+                    format!("public_keys = {{ a = {:?} }}\n", verifier::public("RS256"))
+                }
+                _ => "secrets = { main = \"0123456789abcdef0123456789abcdef\" }\n".to_owned(),
+            };
+            let verifier = format!("[[verifier]]\nname = \"login\"\n{keys}");
             let text = with(Section::Top, "")
                 + &with(Section::Limits, "[limits]\n")
                 + &with(Section::Origin, &origin)
-                + &with(Section::Route, "[[route]]\npath = \"/market/**\"\norigin = \"market\"\n")
+                + &with(Section::Verifier, &verifier)
+                + &with(Section::Route, &route)
                 + &with(Section::Open, "[open]\nallow = [\"*\"]\n");
             let set = |_: &str| Some(String::from("x"));
             assert_eq!(errors(&text, &set), [""; 0], "{text}");
@@ -234,7 +269,7 @@ fn keys_that_are_no_settings() {
     check(
         "password = \"x\"",
         "unknown key `password`",
-        "valid keys in the top of the file: listen, cors_origins, describe, tls, limits, origin, route, open",
+        "valid keys in the top of the file: listen, cors_origins, describe, tls, limits, origin, verifier, route, open",
     );
     check(
         "[limits]\nfoo = 1",
@@ -244,7 +279,7 @@ fn keys_that_are_no_settings() {
     check(
         "\"a\\u001b[31m\" = 1",
         "unknown key `a\u{fffd}[31m`",
-        "valid keys in the top of the file: listen, cors_origins, describe, tls, limits, origin, route, open",
+        "valid keys in the top of the file: listen, cors_origins, describe, tls, limits, origin, verifier, route, open",
     );
 }
 

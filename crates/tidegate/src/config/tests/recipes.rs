@@ -35,6 +35,7 @@ fn every_recipe_is_a_configuration() {
         ("gateway.pem", &certificate),
         ("gateway.key", &key),
         ("orders.secret", &secret),
+        ("login.pem", &super::verifier::public("RS256")),
     ] {
         folder.write(name, text);
     }

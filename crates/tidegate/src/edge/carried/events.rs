@@ -9,8 +9,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
-use tidegate_core::negotiation::EVENT_STREAM;
 use tidegate_hub::{Body, Carrier, Listener};
+use tidegate_wire::EVENT_STREAM;
 use tidegate_wire::request::{MAX_REQUESTS, Request as Asked, Subscribe};
 use tidegate_wire::{Format, Problem, ProblemKind};
 

@@ -19,11 +19,10 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::json;
-use tidegate_core::negotiation::EVENT_STREAM;
 use tidegate_hub::{Body, Carrier, CarrierLimits, Seat, SeatError};
 use tidegate_wire::json_message;
 use tidegate_wire::request::{Request as Asked, RequestError, Subscribe};
-use tidegate_wire::{CONTENT_TYPE_FIELD, Problem, ProblemKind};
+use tidegate_wire::{CONTENT_TYPE_FIELD, EVENT_STREAM, Problem, ProblemKind};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 

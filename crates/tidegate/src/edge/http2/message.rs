@@ -22,13 +22,16 @@ const OF_A_CONNECTION: [HeaderName; 5] = [
 ];
 
 /// The request in the form that the gateway judges, and passes on: its host in `Host`, its target without one, its cookies
-/// on one line. Or the refusal of one that two readers could take for two.
-pub(super) fn received(request: Request<Incoming>) -> Result<Request<Body>, Response<Body>> {
+/// on one line. Or what is wrong with one that two readers could take for two.
+pub(super) fn received(request: Request<Incoming>) -> Result<Request<Body>, &'static str> {
     let (mut head, body) = request.into_parts();
-    match named_once(&mut head.uri, &mut head.headers) {
-        Ok(()) => Ok(Request::from_parts(head, body.map_err(Into::into).boxed_unsync())),
-        Err(why) => Err(answer::problem(&Problem::new(ProblemKind::BadRequest).with_detail(why), None)),
-    }
+    named_once(&mut head.uri, &mut head.headers)?;
+    Ok(Request::from_parts(head, body.map_err(Into::into).boxed_unsync()))
+}
+
+/// The answer to a request with which this is wrong.
+pub(super) fn refused(why: &str) -> Response<Body> {
+    answer::problem(&Problem::new(ProblemKind::BadRequest).with_detail(why), None)
 }
 
 fn named_once(uri: &mut Uri, fields: &mut HeaderMap) -> Result<(), &'static str> {

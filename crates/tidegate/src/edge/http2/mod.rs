@@ -105,7 +105,7 @@ pub(super) async fn serve<I, A, F>(
             let method = request.method().clone();
             let response = match message::received(request) {
                 Ok(request) => answer(request).await,
-                Err(refusal) => refusal,
+                Err(why) => message::refused(why),
             };
             Ok::<_, Infallible>(one.until_sent(message::sent(&method, response)))
         })

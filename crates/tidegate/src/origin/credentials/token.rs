@@ -20,8 +20,10 @@ const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// The wait after a failure, doubled with each up to the most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// A token that is younger than this was not refused for its age: another one would be refused as well.
-const TOO_YOUNG: Duration = Duration::from_secs(10);
+/// A token that is younger than this was not refused for its age: another one would be refused as well. Doubled with each
+/// token in a row that is refused, up to the most: a client whose requests are refused for a reason of its own could
+/// otherwise have a token asked for again and again.
+const TOO_YOUNG: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
 
 /// What to do for a request that needs a token.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ struct State {
     /// One that the origin refused, which may have been for a reason of that one request: it is used until there is
     /// another.
     refused: Option<Token>,
+    /// Tokens in a row that were refused.
+    refusals: u32,
     failures: u32,
     last: Option<Failure>,
     /// No new try before this.
@@ -78,6 +82,7 @@ impl State {
         let (renew_at, until) = (now + renew, now + life);
         *self = State {
             token: Some(Token { value: granted.field, since: now, renew_at, until }),
+            refusals: self.refusals,
             ..State::default()
         };
     }
@@ -91,13 +96,21 @@ impl State {
         self.retry_at = now + wait;
     }
 
+    /// How long a new token is not taken to be refused for its age.
+    fn too_young(&self) -> Duration {
+        TOO_YOUNG.0.saturating_mul(1 << self.refusals.min(16)).min(TOO_YOUNG.1)
+    }
+
     /// The origin refused this token. Whether another one may do.
     fn refused(&mut self, now: Time, value: &HeaderValue) -> bool {
         match &self.token {
             // It was renewed meanwhile.
             Some(token) if token.value != *value => true,
-            Some(token) if now.since(token.since) < TOO_YOUNG => false,
-            _ => {
+            Some(token) if now.since(token.since) < self.too_young() => false,
+            token => {
+                // One that served for longer than any wait was refused for its age.
+                let served = token.as_ref().is_some_and(|token| now.since(token.since) >= 2 * TOO_YOUNG.1);
+                self.refusals = if served { 1 } else { self.refusals.saturating_add(1) };
                 self.refused = self.token.take().or(self.refused.take());
                 true
             }
@@ -250,5 +263,19 @@ mod tests {
         state.granted(at(10), granted("b", Some(3600)));
         assert!(state.refused(at(11), &token("a")), "there is a newer one");
         assert_eq!(state.decide(at(11)), Decision::Use(token("b")));
+    }
+
+    /// A client that is refused with every request cannot have a token asked for with every one.
+    #[test]
+    fn whoever_is_refused_again_and_again_renews_ever_more_rarely() {
+        let (mut state, mut renewed) = (State::default(), Vec::new());
+        state.granted(at(0), granted("a", Some(86_400)));
+        for now in 0..3_000 {
+            if state.refused(at(now), &token("a")) {
+                renewed.push(now);
+                state.granted(at(now), granted("a", Some(86_400)));
+            }
+        }
+        assert_eq!(renewed, [10, 30, 70, 150, 310, 630, 1_230, 1_830, 2_430]);
     }
 }

@@ -85,10 +85,23 @@ impl Stream {
     }
 
     /// The stream that answers what was sent already.
-    pub(crate) async fn answered(mut http: Http) -> Stream {
+    pub(crate) async fn answered(http: Http) -> Stream {
+        let stream = Stream::of_any_sort(http).await;
+        assert_eq!(stream.head.status, 200, "{:?}", stream.head);
+        assert_eq!(stream.head.field("content-type"), Some("text/event-stream"), "{:?}", stream.head);
+        stream
+    }
+
+    /// What is written in lines: NDJSON, or anything else of which only the text matters.
+    pub(crate) async fn ask(address: SocketAddr, target: &str, fields: &[(&str, &str)]) -> Stream {
+        let mut http = Http::connect(address).await;
+        http.ask("GET", target, fields).await;
+        Stream::of_any_sort(http).await
+    }
+
+    /// The answer to what was sent already, whatever it is.
+    pub(crate) async fn of_any_sort(mut http: Http) -> Stream {
         let head = http.head().await;
-        assert_eq!(head.status, 200, "{head:?}");
-        assert_eq!(head.field("content-type"), Some("text/event-stream"), "{head:?}");
         let chunked = head.field("transfer-encoding").is_some();
         let unpacker = (head.field("content-encoding") == Some("gzip")).then(|| GzDecoder::new(Vec::new()));
         Stream { head, http, text: String::new(), cut: Vec::new(), searched: 0, chunked, unpacker }
@@ -183,6 +196,19 @@ impl Stream {
                 return event;
             }
         }
+    }
+
+    /// The next line of NDJSON.
+    pub(crate) async fn line(&mut self) -> serde_json::Value {
+        let line = self.text_until("\n").await;
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line:?}"))
+    }
+
+    /// The next line of NDJSON, which must be of this kind.
+    pub(crate) async fn line_of(&mut self, event: &str) -> serde_json::Value {
+        let line = self.line().await;
+        assert_eq!(line["event"], event, "{line}");
+        line
     }
 
     /// The text so far and what follows, up to and including the first `end`.
