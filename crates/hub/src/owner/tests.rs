@@ -1,6 +1,7 @@
 //! The owner alone: who is answered what, and what shards are told.
 
 mod terms;
+mod views;
 
 use std::future::Future;
 use std::pin::Pin;
