@@ -287,8 +287,9 @@ impl EventLoop {
             for command in self.carriers.take_commands() {
                 self.shard.handle(now, command);
             }
-            more = self.shard.work(now) || heeded == COMMANDS_TURN || heard;
+            // What is due makes work, so it comes first.
             self.shard.handle_timeout(now);
+            more = self.shard.work(now) || heeded == COMMANDS_TURN || heard;
         }
     }
 
@@ -314,5 +315,45 @@ impl EventLoop {
             }
         }
         self.shard.handle(now, command);
+    }
+}
+
+/// A shard that does nothing, for tests: it keeps what it was told.
+#[cfg(test)]
+pub(crate) struct IdleShard {
+    orders: Receiver<Order>,
+    _poll: Poll,
+}
+
+/// What an [`IdleShard`] was told.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    Ready(SubscriberId),
+    Detach(SubscriberId),
+    /// A carrier.
+    Lose(u64),
+    Other,
+}
+
+#[cfg(test)]
+impl IdleShard {
+    pub(crate) fn new() -> (ShardHandle, IdleShard) {
+        let (sender, orders) = mpsc::channel();
+        let poll = Poll::new().expect("the system has one more poll");
+        let waker = Waker::new(poll.registry(), COMMANDS).expect("a poll can be woken");
+        let handle = ShardHandle(Arc::new(Way { commands: Some(sender), waker }));
+        (handle, IdleShard { orders, _poll: poll })
+    }
+
+    /// What it was told since the last look.
+    pub(crate) fn told(&self) -> Vec<Told> {
+        let told = self.orders.try_iter().map(|order| match order {
+            Order::Shard(Command::Ready(id)) => Told::Ready(id),
+            Order::Shard(Command::Detach(id)) => Told::Detach(id),
+            Order::Lose(carrier) => Told::Lose(carrier),
+            _ => Told::Other,
+        });
+        told.collect()
     }
 }

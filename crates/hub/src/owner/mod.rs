@@ -277,8 +277,9 @@ impl<F: PortFactory> Owner<F> {
     /// A new head of the whole, with what leads there.
     fn published(&self, version: Arc<Version>) -> Published {
         let before = self.outlet.head.as_ref();
+        let returned = self.feed.window().begins() == version.position.offset;
         let merge = before
-            .filter(|_| self.outlet.merges())
+            .filter(|_| self.outlet.merges() && !returned)
             .and_then(|before| merge_between(before.version(), &version));
         let published = Published::new(version, before.map(|before| before.offset()));
         match merge {
@@ -523,6 +524,10 @@ impl<F: PortFactory> Owner<F> {
         if let Some(viewed) = self.views.get_mut(view) {
             let step = viewed.step(feed, from, kind);
             self.actions.push(Action::Tell(shard, FeedCommand::Step(view, from, kind, step)));
+            return;
+        }
+        if view != self.outlet.id {
+            // It was let go of, and who asked is gone with it.
             return;
         }
         let step = self.outlet.step(from, kind, || match kind {

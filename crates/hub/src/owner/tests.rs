@@ -1,5 +1,7 @@
 //! The owner alone: who is answered what, and what shards are told.
 
+mod terms;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -146,14 +148,24 @@ impl Bench {
     }
 
     fn subscribe(&mut self, id: u64, resume: Resume) -> Receiver<Reply<Attached>> {
+        self.subscribe_on(Terms::USUAL, Coding::Identity, id, resume)
+    }
+
+    fn subscribe_on(
+        &mut self,
+        terms: Terms,
+        coding: Coding,
+        id: u64,
+        resume: Resume,
+    ) -> Receiver<Reply<Attached>> {
         let (reply, answer) = oneshot::channel();
         let newcomer = Newcomer {
             id: SubscriberId(id),
             shard: SHARD,
             resume,
-            coding: Coding::Identity,
+            coding,
             wish: Wish::NONE,
-            terms: Terms::USUAL,
+            terms,
             selection: None,
         };
         let message = Message::Subscribe { newcomer, reply };

@@ -129,7 +129,7 @@ impl Viewed {
         match self.view.follow(feed) {
             Ok(None) => (Moved::Not, false),
             Ok(Some(followed)) => {
-                let merge = match self.outlet.merges() {
+                let merge = match self.outlet.merges() && !followed.returned {
                     true => merge_between(&before, &followed.version),
                     false => None,
                 };

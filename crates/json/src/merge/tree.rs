@@ -58,7 +58,8 @@ mod tests {
             let mut value = read(&old);
             merge_in_place(&mut value, &read(&patch));
             let merged = apply_merge(&Document::parse(old, MAX_DEPTH).unwrap(), patch.as_bytes()).unwrap();
-            prop_assert_eq!(value.to_text().as_bytes(), &merged.text()[..]);
+            let text = value.to_text();
+            prop_assert_eq!(text.as_bytes(), &merged.text()[..]);
         }
     }
 }

@@ -206,12 +206,12 @@ async fn begin(gateway: Arc<Gateway>, client: Client, seat: Seat, request: Reque
         }
         // It has what it asked for.
         Decided::Answer(response) if response.status() == StatusCode::NO_CONTENT => {
-            seat.say(&json_message::event("end", "{}"));
+            seat.refuse(&json_message::event("end", "{}"));
         }
         Decided::Answer(response) => {
             let retry = retry_in(&response);
             let problem = problem_of(response).await;
-            say_error(seat.carrier(), Some(seat.sub()), &problem, retry);
+            seat.refuse(&json_message::error(&problem, retry));
         }
     }
 }
