@@ -317,3 +317,43 @@ impl EventLoop {
         self.shard.handle(now, command);
     }
 }
+
+/// A shard that does nothing, for tests: it keeps what it was told.
+#[cfg(test)]
+pub(crate) struct IdleShard {
+    orders: Receiver<Order>,
+    _poll: Poll,
+}
+
+/// What an [`IdleShard`] was told.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    Ready(SubscriberId),
+    Detach(SubscriberId),
+    /// A carrier.
+    Lose(u64),
+    Other,
+}
+
+#[cfg(test)]
+impl IdleShard {
+    pub(crate) fn new() -> (ShardHandle, IdleShard) {
+        let (sender, orders) = mpsc::channel();
+        let poll = Poll::new().expect("the system has one more poll");
+        let waker = Waker::new(poll.registry(), COMMANDS).expect("a poll can be woken");
+        let handle = ShardHandle(Arc::new(Way { commands: Some(sender), waker }));
+        (handle, IdleShard { orders, _poll: poll })
+    }
+
+    /// What it was told since the last look.
+    pub(crate) fn told(&self) -> Vec<Told> {
+        let told = self.orders.try_iter().map(|order| match order {
+            Order::Shard(Command::Ready(id)) => Told::Ready(id),
+            Order::Shard(Command::Detach(id)) => Told::Detach(id),
+            Order::Lose(carrier) => Told::Lose(carrier),
+            _ => Told::Other,
+        });
+        told.collect()
+    }
+}

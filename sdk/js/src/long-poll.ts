@@ -38,12 +38,12 @@ export function longPoll(
       const after = sink.position();
       const began = host.now();
       const response = await request(url, options, host, signal, '*/*', undefined, { after, wait: after && wait });
-      heard();
+      signal.throwIfAborted();
       const { status, headers } = response;
       let changed = false;
       if (status === 200) {
         const body = await response.arrayBuffer();
-        heard();
+        signal.throwIfAborted();
         const id = positionOf(headers.get('etag'));
         changed = id !== undefined && id !== after;
         sink.opened('long-poll', headers.get('content-type'));
@@ -54,6 +54,7 @@ export function longPoll(
       } else if (status !== 304) {
         throw await refused(response, host);
       }
+      heard();
       const state = (headers.get('cache-status') ?? '').includes('stale-if-error') ? 'stale' : 'live';
       if (state !== told) {
         told = state;

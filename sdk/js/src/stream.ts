@@ -38,7 +38,7 @@ export function stream(url: string, options: LiveOptions, host: Host): Transport
       // A body that is not wanted any more needs no care: whatever leaves the attempt aborts the request.
       if (options.mode === 'merge') APPLY.merge = (await import('./merge.ts')).mergePatch;
       const response = await request(url, options, host, signal, 'text/event-stream', sink.position());
-      heard();
+      signal.throwIfAborted();
       const { status, body, headers } = response;
       if (status === 204) return sink.ended(); // there is nothing more to come
       const type = headers.get('content-type') ?? '';

@@ -12,7 +12,7 @@ use crate::shard::Command;
 use crate::shard_thread::HubCommand;
 
 /// How often heartbeats and ends are looked after.
-const TICK: Duration = Duration::from_millis(500);
+pub(super) const TICK: Duration = Duration::from_millis(500);
 
 /// The carriers of one shard, and what its shard is to be told because of them.
 #[derive(Default)]

@@ -32,6 +32,7 @@ use crate::shard::{Command, SubscriberId};
 use crate::shard_thread::ShardHandle;
 
 pub(crate) use self::carriers::Carriers;
+use self::carriers::TICK;
 pub use self::seats::{Seat, SeatError};
 pub(crate) use self::sink::CarrierSink;
 pub(crate) use self::state::Pipe;
@@ -128,7 +129,10 @@ impl Carrier {
     /// Has something said that belongs to the connection itself, between messages. A client that takes nothing and has more
     /// said to it than the limit allows loses its connection.
     pub fn say(&self, bytes: Bytes) {
-        let mut state = self.state();
+        self.say_now(self.state(), bytes);
+    }
+
+    fn say_now(&self, mut state: MutexGuard<'_, State>, bytes: Bytes) {
         let said = state.owe(bytes, self.limits.owed).and_then(|()| self.pass_on(&mut state));
         drop(state);
         if said.is_err() {
@@ -136,7 +140,13 @@ impl Carrier {
         }
     }
 
-    /// Ends the connection after these last bytes. What is under way is finished, and nobody can subscribe any more.
+    /// Tells the shard whose turn it is.
+    fn wake(&self, woken: Vec<SubscriberId>) {
+        woken.into_iter().for_each(|id| self.handle.tell(Command::Ready(id)));
+    }
+
+    /// Ends the connection after these last bytes. A message that is under way is finished, and nobody can subscribe any
+    /// more.
     pub fn close(&self, last: Bytes) {
         let mut state = self.state();
         if state.closing.is_some() {
@@ -144,12 +154,17 @@ impl Carrier {
         }
         state.closing = Some(self.clock.now() + LAST_WORDS);
         state.last_words = Some(last);
-        let leaving = state.taken_seats();
-        drop(state);
+        let mut leaving = state.taken_seats();
+        leaving.retain(|id| state.leave(*id));
+        self.say_now(state, Bytes::new());
         for id in leaving {
             self.handle.tell(Command::Detach(id));
         }
-        self.say(Bytes::new());
+    }
+
+    /// Whether it ends: nothing that its client asks for has a meaning any more.
+    pub fn is_closing(&self) -> bool {
+        self.state().closing.is_some()
     }
 
     /// Ends it once nobody is left on it, with these last bytes. To be called before its subscribers are told to end.
@@ -159,8 +174,16 @@ impl Carrier {
             state.closing = Some(self.clock.now() + LAST_WORDS);
             state.last_words = Some(self.goodbye());
         }
-        drop(state);
-        self.say(Bytes::new());
+        self.say_now(state, Bytes::new());
+    }
+
+    /// What a client is told when a subscription ends; `comes_back`: by the gateway's wish.
+    fn end(&self, id: SubscriberId, comes_back: bool) -> Bytes {
+        let data = match comes_back {
+            true => format!(r#"{{"retry_in_ms":{}}}"#, self.retry_ms(id)),
+            false => "{}".to_owned(),
+        };
+        self.format.message(&json_message::event("end", &data))
     }
 
     /// What a client is told that is to come back to another instance.
@@ -188,6 +211,8 @@ impl Carrier {
     /// There is room on the connection. Gives those who are to go on.
     pub(crate) fn writable(&self) -> io::Result<Vec<SubscriberId>> {
         let mut state = self.state();
+        // The other side has taken what it was given before.
+        state.last_heard = self.clock.now();
         self.pass_on(&mut state)?;
         Ok(state.woken())
     }
@@ -223,12 +248,15 @@ impl Carrier {
             return true;
         }
         let beat = self.limits.heartbeat;
+        // What is due before the next look is due now.
+        let soon = now + TICK;
         let answers = self.format == Format::WebSocket;
         if answers && now.since(state.last_heard) > beat * SILENT_BEATS {
             // It would have answered a ping by now.
             return false;
         }
-        if now.since(state.last_sent) < beat && !(answers && state.is_due_for_ping(now, beat)) {
+        let quiet = soon.since(state.last_sent) > beat;
+        if !(quiet || answers && state.is_due_for_ping(now, beat)) {
             return true;
         }
         if !state.is_silent() {
@@ -241,15 +269,14 @@ impl Carrier {
                 return false;
             }
         }
-        let heartbeat =
-            if now.since(state.last_sent) < beat { Bytes::new() } else { self.format.heartbeat() };
+        let heartbeat = if quiet { self.format.heartbeat() } else { Bytes::new() };
         state.owe(heartbeat, usize::MAX).and_then(|()| self.pass_on(&mut state)).is_ok()
     }
 
     /// The connection is gone. Gives those who were on it.
     pub(crate) fn gone(&self) -> Vec<SubscriberId> {
         let mut state = self.state();
-        state.pipe = None;
+        state.break_off();
         let left = state.taken_seats();
         drop(state);
         self.listener.left();

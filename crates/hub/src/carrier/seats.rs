@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::Carrier;
 use crate::shard::{Command, SubscriberId};
 
@@ -22,10 +24,6 @@ pub(super) struct Seats(Vec<(u32, Holder)>);
 impl Seats {
     fn place(&self, sub: u32) -> Result<usize, usize> {
         self.0.binary_search_by_key(&sub, |(number, _)| *number)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     pub(super) fn taken(&self) -> impl Iterator<Item = SubscriberId> {
@@ -65,11 +63,13 @@ impl fmt::Display for SeatError {
 
 impl std::error::Error for SeatError {}
 
-/// A number on a carrier that is kept free for a subscription. Dropped, it is free for others.
+/// A number on a carrier that is kept free for a subscription. Dropped, it is free for others, and its client is told that
+/// it has ended where it was told nothing else.
 pub struct Seat {
     pub(super) carrier: Arc<Carrier>,
     pub(super) sub: u32,
     used: bool,
+    refused: bool,
 }
 
 impl Carrier {
@@ -89,7 +89,7 @@ impl Carrier {
         };
         state.seats.0.insert(place, (sub, Holder::Reserved));
         drop(state);
-        Ok(Seat { carrier: self.clone(), sub, used: false })
+        Ok(Seat { carrier: self.clone(), sub, used: false, refused: false })
     }
 
     /// Lets go of the subscription with this number; its client is told when it is done. False if there is none.
@@ -101,8 +101,11 @@ impl Carrier {
             Holder::Reserved => *holder = Holder::Cancelled,
             Holder::Cancelled => {}
             Holder::Taken(id) => {
+                let goes = state.leave(id);
                 drop(state);
-                self.handle.tell(Command::Detach(id));
+                if goes {
+                    self.handle.tell(Command::Detach(id));
+                }
             }
         }
         true
@@ -125,10 +128,11 @@ impl Seat {
         &self.carrier
     }
 
-    /// Has its client told something behind the number.
-    pub fn say(&self, rest: &[u8]) {
+    /// Nobody takes it; its client is told this behind the number.
+    pub fn refuse(mut self, rest: &[u8]) {
         let format = self.carrier.format;
         self.carrier.say([&format.prefix(self.sub)[..], &format.message(rest)[..]].concat().into());
+        self.refused = true;
     }
 
     /// Gives the seat to a subscriber. False where its client has changed its mind, or is gone.
@@ -151,12 +155,17 @@ impl Drop for Seat {
         if self.used {
             return;
         }
+        let mut end = Bytes::new();
         let mut state = self.carrier.state();
         if let Ok(place) = state.seats.place(self.sub) {
-            state.seats.0.remove(place);
+            let (_, holder) = state.seats.0.remove(place);
+            if !self.refused {
+                let format = self.carrier.format;
+                let comes_back = holder != Holder::Cancelled;
+                let rest = self.carrier.end(SubscriberId(u64::from(self.sub)), comes_back);
+                end = [&format.prefix(self.sub)[..], &rest[..]].concat().into();
+            }
         }
-        drop(state);
-        // The last one may have been waited for.
-        self.carrier.say(bytes::Bytes::new());
+        self.carrier.say_now(state, end);
     }
 }

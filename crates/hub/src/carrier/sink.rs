@@ -4,9 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tidegate_wire::json_message;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::state::Wrote;
 use super::{Carrier, Seat};
 use crate::shard::{Command, Sink, SubscriberId, Written};
 
@@ -29,51 +29,39 @@ impl CarrierSink {
         CarrierSink { carrier, id, prefix, ended: false, released: false, _permit: permit }
     }
 
-    /// What its client is told when it ends.
-    fn end(&self, comes_back: bool) -> Bytes {
-        let data = match comes_back {
-            true => format!(r#"{{"retry_in_ms":{}}}"#, self.carrier.retry_ms(self.id)),
-            false => "{}".to_owned(),
-        };
-        self.carrier.format.message(&json_message::event("end", &data))
-    }
-
     fn release(&mut self, rest: Option<Bytes>) {
         if std::mem::replace(&mut self.released, true) {
             return;
         }
-        let carrier = self.carrier.clone();
-        let end = self.end(self.ended);
+        let carrier = &self.carrier;
+        let end = carrier.end(self.id, self.ended);
         let mut state = carrier.state();
-        state.release(self.id, &self.prefix, rest, Some(end));
-        let passed = carrier.pass_on(&mut state);
+        let released = state.release(self.id, &self.prefix, rest, end, carrier.limits.owed);
+        let passed = released.and_then(|()| carrier.pass_on(&mut state));
         let woken = if passed.is_ok() { state.woken() } else { Vec::new() };
         drop(state);
         if passed.is_err() {
             carrier.handle.lose(carrier.id);
         }
-        for id in woken {
-            carrier.handle.tell(Command::Ready(id));
-        }
+        carrier.wake(woken);
     }
 }
 
 impl Sink for CarrierSink {
     fn write(&mut self, frames: &[Bytes], skip: usize) -> io::Result<Written> {
-        let mut state = self.carrier.state();
-        let written = state.write(self.id, &self.prefix, frames, skip)?;
+        let carrier = &self.carrier;
+        let mut state = carrier.state();
+        let wrote = state.write(self.id, &self.prefix, frames, skip);
+        // It is gone for all.
+        let Wrote { written, woken, left } = wrote.inspect_err(|_| carrier.handle.lose(carrier.id))?;
         if written.bytes > 0 {
-            state.last_sent = self.carrier.clock.now();
+            state.last_sent = carrier.clock.now();
         }
-        if written.blocked || frames.is_empty() {
-            return Ok(written);
-        }
-        // Those who waited for this message's end.
-        let woken = state.woken();
         drop(state);
-        for id in woken.into_iter().filter(|id| *id != self.id) {
-            self.carrier.handle.tell(Command::Ready(id));
+        if left {
+            carrier.handle.tell(Command::Detach(self.id));
         }
+        carrier.wake(woken);
         Ok(written)
     }
 

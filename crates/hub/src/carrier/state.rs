@@ -19,6 +19,9 @@ pub(crate) enum Pipe {
     Socket(SocketSink<()>, Bytes),
     /// hyper writes it.
     Slot(SlotSink),
+    /// A test's.
+    #[cfg(test)]
+    Fake(super::tests::Fake),
 }
 
 impl Pipe {
@@ -26,6 +29,8 @@ impl Pipe {
         match self {
             Pipe::Socket(socket, _) => socket.register(registry, token),
             Pipe::Slot(_) => Ok(()),
+            #[cfg(test)]
+            Pipe::Fake(_) => Ok(()),
         }
     }
 
@@ -33,6 +38,8 @@ impl Pipe {
         match self {
             Pipe::Socket(socket, _) => socket.write(pieces, skip),
             Pipe::Slot(slot) => slot.write(pieces, skip),
+            #[cfg(test)]
+            Pipe::Fake(fake) => fake.write(pieces, skip),
         }
     }
 
@@ -46,6 +53,8 @@ impl Pipe {
             Pipe::Socket(socket, _) => socket.read(buffer),
             // An answer has nothing to hear.
             Pipe::Slot(_) => Err(ErrorKind::WouldBlock.into()),
+            #[cfg(test)]
+            Pipe::Fake(fake) => fake.read(buffer),
         }
     }
 
@@ -53,6 +62,8 @@ impl Pipe {
         match self {
             Pipe::Socket(socket, _) => socket.finish(),
             Pipe::Slot(slot) => slot.finish(),
+            #[cfg(test)]
+            Pipe::Fake(fake) => fake.finish(),
         }
     }
 }
@@ -65,17 +76,34 @@ struct Writer {
     in_prefix: Option<(Bytes, usize)>,
 }
 
+/// What became of a subscription's write, for it and for the others.
+#[derive(Debug)]
+pub(super) struct Wrote {
+    pub(super) written: Written,
+    /// Those whose turn it is now.
+    pub(super) woken: Vec<SubscriberId>,
+    /// It was to leave, and its last message is whole.
+    pub(super) left: bool,
+}
+
+/// What a piece that is owed takes in memory beside its bytes.
+const PIECE: usize = 64;
+
 pub(super) struct State {
     /// None once the connection is gone.
     pub(super) pipe: Option<Pipe>,
     writer: Option<Writer>,
     /// What goes before the next message.
     owed: VecDeque<Bytes>,
+    /// What that takes in memory.
     owed_bytes: usize,
     /// Those whose turn comes when the connection has room and nobody's message is under way.
     waiting: VecDeque<SubscriberId>,
+    /// Those that are to be let go of: they finish the message that is under way, and begin none.
+    leaving: Vec<SubscriberId>,
     pub(super) seats: Seats,
     pub(super) last_sent: Time,
+    /// When the other side last showed that it is there.
     pub(super) last_heard: Time,
     pub(super) last_ping: Time,
     /// It ends, at this time at the latest.
@@ -94,6 +122,7 @@ impl State {
             owed: VecDeque::new(),
             owed_bytes: 0,
             waiting: VecDeque::new(),
+            leaving: Vec::new(),
             seats: Seats::default(),
             last_sent: now,
             last_heard: now,
@@ -127,13 +156,40 @@ impl State {
         self.pipe.as_mut().map_or(Err(ErrorKind::NotConnected.into()), |pipe| pipe.read(buffer))
     }
 
-    /// Has something said before the next message. An error if that is more than `most` bytes together.
+    /// Writes to the pipe. After an error nothing more goes: what would follow could not be read.
+    fn put(&mut self, pieces: &[Bytes], skip: usize) -> io::Result<Written> {
+        let Some(pipe) = &mut self.pipe else { return Err(ErrorKind::NotConnected.into()) };
+        let written = pipe.write(pieces, skip);
+        if written.is_err() {
+            self.break_off();
+        }
+        written
+    }
+
+    /// The connection is of no use any more.
+    pub(super) fn break_off(&mut self) {
+        self.pipe = None;
+        self.writer = None;
+        self.owed = VecDeque::new();
+        self.owed_bytes = 0;
+    }
+
+    /// The last words were said, or are about to be: nothing comes behind them.
+    fn has_said_all(&self) -> bool {
+        self.closing.is_some() && self.last_words.is_none()
+    }
+
+    fn push(&mut self, bytes: Bytes) {
+        self.owed_bytes += bytes.len() + PIECE;
+        self.owed.push_back(bytes);
+    }
+
+    /// Has something said before the next message. An error if that takes more than `most` bytes together.
     pub(super) fn owe(&mut self, bytes: Bytes, most: usize) -> io::Result<()> {
-        if bytes.is_empty() || self.finished {
+        if bytes.is_empty() || self.has_said_all() || self.pipe.is_none() {
             return Ok(());
         }
-        self.owed_bytes += bytes.len();
-        self.owed.push_back(bytes);
+        self.push(bytes);
         if self.owed_bytes > most { Err(ErrorKind::OutOfMemory.into()) } else { Ok(()) }
     }
 
@@ -144,44 +200,47 @@ impl State {
         }
         let mut went = false;
         loop {
-            if self.owed.is_empty()
-                && self.seats.is_empty()
+            if self.seats.taken().next().is_none()
                 && let Some(last) = self.last_words.take()
             {
-                self.owed_bytes += last.len();
-                self.owed.push_back(last);
+                self.push(last);
             }
             if self.owed.is_empty() {
                 break;
             }
-            let Some(pipe) = &mut self.pipe else { return Err(ErrorKind::NotConnected.into()) };
-            let Written { bytes, blocked } = pipe.write(self.owed.make_contiguous(), 0)?;
-            self.owed_bytes -= bytes;
+            let pieces = std::mem::take(&mut self.owed);
+            let mut pieces = Vec::from(pieces);
+            let Written { bytes, blocked } = self.put(&pieces, 0)?;
             went |= bytes > 0;
+            self.owed_bytes -= bytes;
             let mut left = bytes;
-            while let Some(first) = self.owed.front_mut() {
-                if left < first.len() {
-                    *first = first.slice(left..);
-                    break;
-                }
-                left -= first.len();
-                self.owed.pop_front();
+            let gone = pieces.iter().take_while(|piece| {
+                let whole = left >= piece.len();
+                left -= if whole { piece.len() } else { 0 };
+                whole
+            });
+            let gone = gone.count();
+            self.owed_bytes -= gone * PIECE;
+            pieces.drain(..gone);
+            if let Some(first) = pieces.first_mut() {
+                *first = first.slice(left..);
             }
+            self.owed = pieces.into();
             if blocked {
                 break;
             }
         }
-        if self.owed.is_empty() && self.closing.is_some() && self.last_words.is_none() && !self.finished {
+        if self.owed.is_empty() && self.has_said_all() && !self.finished {
             // The rest is the client's: it closes, or time is up.
             self.finished = self.pipe.as_mut().is_some_and(|pipe| matches!(pipe.finish(), Ok(true) | Err(_)));
         }
         Ok(went)
     }
 
+    /// Puts a subscriber behind the others that wait.
     fn wait(&mut self, id: SubscriberId) {
-        if !self.waiting.contains(&id) {
-            self.waiting.push_back(id);
-        }
+        self.waiting.retain(|waiting| *waiting != id);
+        self.waiting.push_back(id);
     }
 
     /// Those whose turn it is.
@@ -193,29 +252,79 @@ impl State {
         }
     }
 
+    /// Whether a message of this subscriber is under way: its prefix alone is none.
+    fn is_inside_message(&self, id: SubscriberId) -> bool {
+        self.writer.as_ref().is_some_and(|writer| writer.id == id && writer.in_prefix.is_none())
+    }
+
+    /// A subscriber is to be let go of. True where that can happen at once: else [`Wrote::left`] tells when.
+    pub(super) fn leave(&mut self, id: SubscriberId) -> bool {
+        if self.leaving.contains(&id) {
+            return false;
+        }
+        self.leaving.push(id);
+        !self.is_inside_message(id)
+    }
+
     /// Writes messages of one subscription, as [`Sink::write`] says. What counts is the messages' own bytes.
     pub(super) fn write(
         &mut self,
         id: SubscriberId,
         prefix: &Bytes,
-        frames: &[Bytes],
+        mut frames: &[Bytes],
         skip: usize,
-    ) -> io::Result<Written> {
-        const WAITS: Written = Written { bytes: 0, blocked: true };
+    ) -> io::Result<Wrote> {
+        let waits = Wrote { written: Written { bytes: 0, blocked: true }, woken: Vec::new(), left: false };
         if self.pipe.is_none() {
             return Err(ErrorKind::NotConnected.into());
         }
         if frames.is_empty() {
-            return Ok(Written { bytes: 0, blocked: false });
+            return Ok(Wrote { written: Written { bytes: 0, blocked: false }, ..waits });
+        }
+        self.waiting.retain(|waiting| *waiting != id);
+        let leaving = self.leaving.contains(&id);
+        if leaving && !self.is_inside_message(id) {
+            return Ok(waits);
         }
         let is_writer = self.writer.as_ref().is_some_and(|writer| writer.id == id);
         if !is_writer {
             self.pass_owed()?;
             if !self.is_silent() {
                 self.wait(id);
-                return Ok(WAITS);
+                return Ok(waits);
             }
         }
+        // Others have their turn between two messages.
+        let gives_way =
+            is_writer && frames.len() > 1 && (leaving || !self.owed.is_empty() || !self.waiting.is_empty());
+        if gives_way {
+            frames = &frames[..1];
+        }
+        let mut written = self.write_pieces(id, prefix, frames, skip, is_writer)?;
+        let mut woken = Vec::new();
+        let room = !written.blocked;
+        if room && self.writer.is_none() {
+            if gives_way {
+                written.blocked = true;
+                self.wait(id);
+            }
+            self.pass_owed()?;
+            woken = self.woken();
+        } else if written.blocked {
+            self.wait(id);
+        }
+        let left = leaving && !self.is_inside_message(id);
+        Ok(Wrote { written, woken, left })
+    }
+
+    fn write_pieces(
+        &mut self,
+        id: SubscriberId,
+        prefix: &Bytes,
+        frames: &[Bytes],
+        skip: usize,
+        is_writer: bool,
+    ) -> io::Result<Written> {
         // Which pieces are prefixes is told by their places: each message has one before it, but for the rest of one.
         let in_prefix = self.writer.take().and_then(|writer| writer.in_prefix);
         let (first_has_prefix, first_gone) = match (is_writer, in_prefix) {
@@ -230,8 +339,7 @@ impl State {
             }
             pieces.push(frame.clone());
         }
-        let Some(pipe) = &mut self.pipe else { return Err(ErrorKind::NotConnected.into()) };
-        let written = pipe.write(&pieces, first_gone)?;
+        let written = self.put(&pieces, first_gone)?;
         let mut left = first_gone + written.bytes;
         let mut bytes = 0;
         for (index, piece) in pieces.iter().enumerate() {
@@ -256,40 +364,45 @@ impl State {
         if !first_has_prefix {
             bytes -= skip;
         }
-        if written.blocked {
-            self.wait(id);
-        }
         Ok(Written { bytes, blocked: written.blocked })
     }
 
     /// A subscriber is let go of, with what is left of its message; `end` is what its client is told then, behind its
-    /// prefix.
+    /// prefix. An error if `most` bytes of what is left are not enough to keep: then the connection is of no use any more.
     pub(super) fn release(
         &mut self,
         id: SubscriberId,
         prefix: &Bytes,
         rest: Option<Bytes>,
-        end: Option<Bytes>,
-    ) {
+        end: Bytes,
+        most: usize,
+    ) -> io::Result<()> {
+        self.seats.free(id);
         self.waiting.retain(|waiting| *waiting != id);
-        let mut told = end.clone();
+        self.leaving.retain(|leaving| *leaving != id);
+        if self.pipe.is_none() {
+            return Ok(());
+        }
+        let mut end = Some(end);
         if let Some(writer) = self.writer.take_if(|writer| writer.id == id) {
-            let first = match (writer.in_prefix, rest) {
+            let first: Bytes = match (writer.in_prefix, rest) {
+                // What was begun has to become a message.
                 (Some((prefix, gone)), _) => {
-                    // What was begun has to become a message.
-                    let words = told.take().unwrap_or_default();
-                    [&prefix[gone..], &words[..]].concat().into()
+                    [&prefix[gone..], &end.take().unwrap_or_default()].concat().into()
                 }
-                (None, rest) => rest.unwrap_or_default(),
+                // A copy, because a part of a message would keep all of it.
+                (None, Some(rest)) if self.owed_bytes + rest.len() <= most => Bytes::copy_from_slice(&rest),
+                (None, _) => {
+                    self.break_off();
+                    return Err(ErrorKind::OutOfMemory.into());
+                }
             };
-            self.owed_bytes += first.len();
+            self.owed_bytes += first.len() + PIECE;
             self.owed.push_front(first);
         }
-        if let Some(end) = told {
-            let message: Bytes = [&prefix[..], &end[..]].concat().into();
-            self.owed_bytes += message.len();
-            self.owed.push_back(message);
+        if let Some(end) = end {
+            self.push([&prefix[..], &end[..]].concat().into());
         }
-        self.seats.free(id);
+        Ok(())
     }
 }

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
@@ -138,7 +137,9 @@ fn bad_request(detail: &str) -> Response<Body> {
 }
 
 fn not_allowed(allowed: &'static str) -> Response<Body> {
-    let mut response = bad_request(&format!("this is for {allowed}"));
+    let mut problem = Problem::new(ProblemKind::BadRequest).with_detail(format!("this is for {allowed}"));
+    problem.status = Some(StatusCode::METHOD_NOT_ALLOWED.as_u16());
+    let mut response = answer::problem(&problem, None);
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static(allowed));
     response
@@ -153,7 +154,7 @@ fn name() -> Option<String> {
 fn of_query(query: &str) -> Result<Vec<Subscribe>, String> {
     const VALID: &str = "valid are `url` (for each resource), `tidegate.mode`, `tidegate.select`, `tidegate.rate` and \
                          `tidegate.max-age`";
-    let mut urls: Vec<PathAndQuery> = Vec::new();
+    let mut urls: Vec<String> = Vec::new();
     let (mut mode, mut select, mut rate, mut max_age) = (None, None, None, None);
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -165,14 +166,7 @@ fn of_query(query: &str) -> Result<Vec<Subscribe>, String> {
             return Err(format!("a parameter is not UTF-8; {VALID}"));
         };
         match &*name {
-            "url" => match value.parse() {
-                Ok(url) if value.starts_with('/') => urls.push(url),
-                _ => {
-                    return Err(
-                        "`url` has to be a path, with its query if it has one, percent-encoded".into()
-                    );
-                }
-            },
+            "url" => urls.push(value),
             "tidegate.mode" => mode = Some(value),
             "tidegate.select" => select = Some(value),
             "tidegate.rate" => rate = Some(value),
@@ -186,17 +180,13 @@ fn of_query(query: &str) -> Result<Vec<Subscribe>, String> {
     if urls.len() > MAX_REQUESTS {
         return Err(format!("`url` may be there {MAX_REQUESTS} times at the most"));
     }
-    let subscribe = |(sub, url)| Subscribe {
-        sub,
-        url,
-        id: None,
-        mode: mode.clone(),
-        select: select.clone(),
-        rate: rate.clone(),
-        max_age,
-        headers: HeaderMap::new(),
+    let subscribe = |(sub, url): (u32, String)| {
+        let of_all = (mode.clone(), select.clone(), rate.clone());
+        let (mode, select, rate) = of_all;
+        let subscribe = Subscribe::to(sub, &url).map_err(|error| error.detail)?;
+        Ok(Subscribe { mode, select, rate, max_age, ..subscribe })
     };
-    Ok((1..).zip(urls).map(subscribe).collect())
+    (1..).zip(urls).map(subscribe).collect()
 }
 
 #[cfg(test)]

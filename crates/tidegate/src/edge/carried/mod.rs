@@ -28,6 +28,7 @@ use tokio::time::timeout;
 
 pub(super) use self::events::Events;
 use super::gateway::Decided;
+use super::own::Own;
 use super::{Gateway, refusal};
 use crate::origin::no_body;
 use crate::proxy::Client;
@@ -88,15 +89,32 @@ impl Session {
     /// Does what was asked. False if the connection has asked too much that makes no sense.
     fn heed(&self, carrier: &Arc<Carrier>, asked: Result<Asked, RequestError>) -> bool {
         match asked {
-            Ok(Asked::Subscribe(subscribe)) => match carrier.reserve(subscribe.sub) {
-                Ok(seat) => {
-                    let request = subscription(&self.fields, *subscribe, carrier);
-                    let (gateway, client) = (self.gateway.clone(), self.client.clone());
-                    self.runtime.spawn(begin(gateway, client, seat, request));
-                    true
+            Ok(Asked::Subscribe(subscribe)) => {
+                let sub = Some(subscribe.sub);
+                if Own::is_for(subscribe.url.path()) {
+                    let detail = "`url` leads to the gateway itself, which has nothing to subscribe to";
+                    return self.refuse(carrier, sub, ProblemKind::BadRequest, detail);
                 }
-                Err(error) => self.refuse(carrier, Some(subscribe.sub), kind_of(error), &error.to_string()),
-            },
+                match carrier.reserve(subscribe.sub) {
+                    Ok(seat) => {
+                        let request = subscription(&self.fields, *subscribe, carrier);
+                        let (gateway, client) = (self.gateway.clone(), self.client.clone());
+                        self.runtime.spawn(begin(gateway, client, seat, request));
+                        true
+                    }
+                    Err(error @ SeatError::Closing) => {
+                        let problem = Problem::new(ProblemKind::ShuttingDown).with_detail(error.to_string());
+                        say_error(carrier, sub, &problem.to_json(), Some(spread()));
+                        true
+                    }
+                    Err(error @ SeatError::Taken) => {
+                        self.refuse(carrier, sub, ProblemKind::BadRequest, &error.to_string())
+                    }
+                    Err(error @ SeatError::Full) => {
+                        self.refuse(carrier, sub, ProblemKind::TooManyStreams, &error.to_string())
+                    }
+                }
+            }
             Ok(Asked::Unsubscribe { sub }) => {
                 carrier.unsubscribe(sub) || {
                     let detail = "there is no subscription with this `sub` on this connection";
@@ -110,14 +128,6 @@ impl Session {
     fn refuse(&self, carrier: &Arc<Carrier>, sub: Option<u32>, kind: ProblemKind, detail: &str) -> bool {
         say_error(carrier, sub, &Problem::new(kind).with_detail(detail).to_json(), None);
         self.errors.fetch_add(1, Ordering::Relaxed) < MOST_ERRORS
-    }
-}
-
-fn kind_of(error: SeatError) -> ProblemKind {
-    match error {
-        SeatError::Taken => ProblemKind::BadRequest,
-        SeatError::Full => ProblemKind::TooManyStreams,
-        SeatError::Closing => ProblemKind::ShuttingDown,
     }
 }
 
@@ -206,24 +216,28 @@ async fn begin(gateway: Arc<Gateway>, client: Client, seat: Seat, request: Reque
         }
         // It has what it asked for.
         Decided::Answer(response) if response.status() == StatusCode::NO_CONTENT => {
-            seat.say(&json_message::event("end", "{}"));
+            seat.refuse(&json_message::event("end", "{}"));
         }
         Decided::Answer(response) => {
             let retry = retry_in(&response);
             let problem = problem_of(response).await;
-            say_error(seat.carrier(), Some(seat.sub()), &problem, retry);
+            seat.refuse(&json_message::error(&problem, retry));
         }
     }
 }
 
 fn say_error(carrier: &Arc<Carrier>, sub: Option<u32>, problem: &str, retry: Option<Duration>) {
-    let retry = retry.map(|retry| format!(r#","retry_in_ms":{}"#, retry.as_millis())).unwrap_or_default();
-    let rest = format!(r#""event":"error","data":{problem}{retry}}}"#);
+    let rest = json_message::error(problem, retry);
     let format = carrier.format();
     carrier.say(match sub {
-        Some(sub) => [&format.prefix(sub)[..], &format.message(rest.as_bytes())[..]].concat().into(),
-        None => format.lone_message(rest.as_bytes()),
+        Some(sub) => [&format.prefix(sub)[..], &format.message(&rest)[..]].concat().into(),
+        None => format.lone_message(&rest),
     });
+}
+
+/// When to come back, so that not all come at once.
+fn spread() -> Duration {
+    Duration::from_millis(1000 + getrandom::u64().unwrap_or_default() % 2000)
 }
 
 /// When what was refused with this answer may be asked for again; none where the same would be refused again.
@@ -235,8 +249,7 @@ fn retry_in(response: &Response<Body>) -> Option<Duration> {
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
         );
     let named = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let spread = Duration::from_millis(1000 + getrandom::u64().unwrap_or_default() % 2000);
-    may_pass.then(|| named.map_or(spread, Duration::from_secs))
+    may_pass.then(|| named.map_or_else(spread, Duration::from_secs))
 }
 
 /// An answer as problem details: its own, or those that its status is worth.

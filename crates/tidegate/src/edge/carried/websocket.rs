@@ -25,7 +25,8 @@ pub(super) fn open(gateway: &Arc<Gateway>, mut request: Request<Body>, client: &
     let handshake = match Handshake::read(request.method(), request.version(), request.headers()) {
         Ok(handshake) => handshake,
         Err(error) => {
-            let problem = Problem::new(ProblemKind::NotAHandshake).with_detail(error.to_string());
+            let mut problem = Problem::new(ProblemKind::NotAHandshake).with_detail(error.to_string());
+            problem.status = Some(error.status().as_u16());
             let mut response = answer::problem(&problem, None);
             *response.status_mut() = error.status();
             for (name, value) in error.fields() {
@@ -105,6 +106,8 @@ impl Listener for Conversation {
         loop {
             match decoder.next(&mut input) {
                 Ok(None) => return,
+                // What comes behind what closed it is not looked at.
+                Ok(Some(_)) if carrier.is_closing() => {}
                 Ok(Some(Received::Text(text))) => {
                     if !self.session.heed(carrier, Asked::read(text.as_bytes())) {
                         return carrier
