@@ -29,8 +29,9 @@ class Wire {
     const wire = new Wire();
     const server = createServer((incoming, outgoing) => {
       const target = new URL(incoming.url, gateway);
-      wire.resumed.push(incoming.headers['last-event-id'] ?? target.searchParams.get('tidegate.last-event-id'));
-      const asked = request(target, { headers: incoming.headers, agent: false }, (answer) => {
+      // A page asks first whether it may (CORS): not a stream yet.
+      if (incoming.method === 'GET') wire.resumed.push(incoming.headers['last-event-id'] ?? target.searchParams.get('tidegate.last-event-id'));
+      const asked = request(target, { method: incoming.method, headers: incoming.headers, agent: false }, (answer) => {
         outgoing.writeHead(answer.statusCode, answer.headers);
         answer.pipe(outgoing);
       });
