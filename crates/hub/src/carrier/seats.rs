@@ -87,6 +87,10 @@ impl Carrier {
             Err(_) if state.seats.0.len() >= self.limits.seats => return Err(SeatError::Full),
             Err(place) => place,
         };
+        if state.seats.0.is_empty() {
+            // Many connections have one subscription and no more.
+            state.seats.0.reserve_exact(1);
+        }
         state.seats.0.insert(place, (sub, Holder::Reserved));
         drop(state);
         Ok(Seat { carrier: self.clone(), sub, used: false, refused: false })
