@@ -256,7 +256,7 @@ impl Carrier {
             return false;
         }
         let quiet = soon.since(state.last_sent) > beat;
-        if !quiet && !(answers && state.is_due_for_ping(now, beat)) {
+        if !(quiet || answers && state.is_due_for_ping(now, beat)) {
             return true;
         }
         if !state.is_silent() {
