@@ -84,10 +84,10 @@ test('the AsyncAPI document is one, with a channel for each live route', async (
   const text = await (await fetch(`${gateway.url}/.tidegate/asyncapi.json`)).text();
   const { document, diagnostics } = await new Parser().parse(text);
   assert.deepEqual(diagnostics.filter(({ severity }) => severity === ERROR), []);
-  const [server] = document.servers().all();
+  const server = document.servers().get('gateway');
   assert.equal(`${server.protocol()}://${server.host()}`, gateway.url);
   const addresses = document.channels().all().map((channel) => channel.address());
-  for (const address of ['/document', '/quotes/{rest}', '/quotes/{symbol}', '/quotes/{segment1}/trades', '/{tenant}/{segment2}/{rest}', '/{rest}', '/~/{url}']) {
+  for (const address of ['/document', '/quotes/{rest}', '/quotes/{symbol}', '/quotes/{segment1}/trades', '/{tenant}/{segment2}/{rest}', '/{rest}', '/~/{url}', '/.tidegate/ws', '/.tidegate/events']) {
     assert.ok(addresses.includes(address), `${address} in ${addresses}`);
   }
   assert.ok(!addresses.some((address) => /reports|only|below/.test(address)), String(addresses));

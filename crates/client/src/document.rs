@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use serde::de::DeserializeOwned;
 use tidegate_core::json::{self, Value};
 
 /// A representation as the client holds it.
@@ -28,6 +29,18 @@ impl Document {
         }
     }
 
+    /// The document as a type of the caller's, read from its exact text; text that is not JSON cannot be read so.
+    ///
+    /// What becomes of a number is the type's business: `f64` rounds, a decimal type or
+    /// [`RawValue`](serde_json::value::RawValue) does not. Costs a write and a parse of the whole document: for a member
+    /// or two, take them from [`json`](Self::json).
+    ///
+    /// # Errors
+    /// When the document is not what the type expects.
+    pub fn data<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(&self.text())
+    }
+
     /// The text: JSON is compact, with the origin's number texts.
     pub fn text(&self) -> Cow<'_, str> {
         match self {
@@ -46,6 +59,20 @@ pub(crate) fn is_json(media_type: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_a_type() {
+        #[derive(serde::Deserialize)]
+        struct Quote {
+            name: String,
+            price: Box<serde_json::value::RawValue>,
+        }
+        let document = Document::read(r#"{"name":"\u00fc","price":1.10,"later":[]}"#, true);
+        let quote: Quote = document.data().unwrap();
+        assert_eq!((quote.name.as_str(), quote.price.get()), ("ü", "1.10"));
+        assert!(document.data::<Vec<u8>>().is_err());
+        assert!(Document::Text("hello".into()).data::<String>().is_err());
+    }
 
     #[test]
     fn what_is_json_and_what_stays_text() {

@@ -26,8 +26,10 @@ pub enum Disconnect {
         /// Its explanation, if it was problem details.
         problem: Option<Problem>,
     },
-    /// What came cannot be: an event that cannot be read, a patch that does not fit, a body that is not what its
-    /// header says.
+    /// The caller's own function had no header fields to give.
+    NoFields(String),
+    /// What came cannot be: an event that cannot be read, a patch that does not fit, an event that is
+    /// older than what came before it, a body that is not what its header says.
     Malformed(String),
 }
 
@@ -35,6 +37,7 @@ impl Disconnect {
     /// The same as problem details, for the status of a polled resource.
     pub(crate) fn to_problem(&self) -> Problem {
         let kind = match self {
+            Disconnect::NoFields(_) => ProblemKind::TokenMissing,
             Disconnect::Unreachable(_) => ProblemKind::OriginUnreachable,
             Disconnect::TimedOut(_) | Disconnect::Silent(_) => ProblemKind::OriginTimeout,
             Disconnect::Answered { status, .. } => {
@@ -67,6 +70,7 @@ impl fmt::Display for Disconnect {
             Disconnect::Closed => f.write_str("the server closed the stream"),
             Disconnect::Broken(why) => write!(f, "the connection broke: {why}"),
             Disconnect::Answered { status, problem } => fmt_answer(f, *status, problem.as_ref()),
+            Disconnect::NoFields(why) => write!(f, "no header fields for the request: {why}"),
             Disconnect::Malformed(what) => write!(f, "the server sent what it should not: {what}"),
         }
     }
@@ -77,6 +81,9 @@ impl std::error::Error for Disconnect {}
 /// Why the client has ended: trying again would not help.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
+    /// Nothing went wrong: there is nothing more to come. [`Mode::First`](crate::Mode::First) has given its snapshot, or
+    /// the server says that whoever holds this document need not come back (204).
+    Complete,
     /// The server refuses the request (4xx), or says that there is nothing to read (2xx without content).
     Refused {
         /// The answer's status.
@@ -101,6 +108,11 @@ pub enum Error {
         /// Its media type.
         content_type: String,
     },
+    /// The URL is polled, and what it answers has no parts that could be selected.
+    Unselectable {
+        /// Why not.
+        reason: String,
+    },
     /// The representation is over the limit.
     TooLarge {
         /// The limit in bytes.
@@ -111,6 +123,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Error::Complete => f.write_str("there is nothing more to come"),
             Error::Refused { status, problem } => fmt_answer(f, *status, problem.as_ref()),
             Error::Redirected { status, location: Some(location) } => {
                 write!(f, "the server answered {status} and points to {location}")
@@ -121,6 +134,7 @@ impl fmt::Display for Error {
             }
             Error::NoStream => f.write_str("the URL offers no stream"),
             Error::NotText { content_type } => write!(f, "the representation ({content_type}) is not text"),
+            Error::Unselectable { reason } => write!(f, "no part can be selected: {reason}"),
             Error::TooLarge { limit } => write!(f, "the representation is larger than {limit} bytes"),
         }
     }

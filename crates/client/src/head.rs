@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use tidegate_wire::{EVENT_STREAM, Problem, problem::PROBLEM_JSON};
+use tidegate_wire::{Problem, problem::PROBLEM_JSON};
 
 use crate::document::is_json;
 
@@ -25,9 +25,9 @@ impl Head {
         Some(essence.trim().to_ascii_lowercase())
     }
 
-    /// Whether the body is a stream of Server-Sent Events.
-    pub(crate) fn is_event_stream(&self) -> bool {
-        self.media_type().is_some_and(|media_type| media_type == EVENT_STREAM)
+    /// Whether the body is of this media type, whatever its parameters.
+    pub(crate) fn is(&self, media_type: &str) -> bool {
+        self.media_type().is_some_and(|essence| essence == media_type)
     }
 
     /// Whether trying again later may help: the server's own failures, and the refusals that are about time.
@@ -70,6 +70,7 @@ impl Head {
 pub(crate) mod tests {
     use super::*;
     use http::HeaderValue;
+    use tidegate_wire::EVENT_STREAM;
 
     pub(crate) fn head(status: u16, fields: &[(&'static str, &str)]) -> Head {
         let headers = fields.iter().map(|(name, value)| {
@@ -109,8 +110,8 @@ pub(crate) mod tests {
         assert_eq!(problem("application/json; charset=utf-8", r#"{"title":"No"}"#).as_deref(), Some("No"));
         assert_eq!(problem("application/json", r#"{"error":"No"}"#), None);
         assert_eq!(problem("text/html", r#"{"title":"No"}"#), None);
-        assert!(head(200, &[("content-type", "Text/Event-Stream; charset=utf-8")]).is_event_stream());
-        assert!(!head(200, &[("content-type", "text/event-streams")]).is_event_stream());
+        assert!(head(200, &[("content-type", "Text/Event-Stream; charset=utf-8")]).is(EVENT_STREAM));
+        assert!(!head(200, &[("content-type", "text/event-streams")]).is(EVENT_STREAM));
     }
 
     #[test]

@@ -26,19 +26,34 @@
 //! Inside, `machine` decides everything and does nothing: it is told what arrived and what time it is. `live` is the
 //! thin shell that sends, reads and sleeps.
 
+#![deny(missing_docs)]
+
 mod backoff;
 mod builder;
 mod document;
 mod error;
+mod fields;
 mod head;
 mod live;
 mod machine;
+mod order;
 mod poller;
 mod transport;
 mod update;
+mod wishes;
 
 pub use builder::{BuildError, Client, ClientBuilder};
 pub use document::Document;
 pub use error::{Disconnect, Error};
+pub use fields::BoxError;
 pub use live::{Live, Traffic};
 pub use update::{Source, Update};
+pub use wishes::{ParseTransportError, Transport};
+
+/// The types of header fields and statuses, as this crate takes and gives them.
+pub use http;
+/// TLS, as [`ClientBuilder::tls`] takes it.
+pub use rustls;
+pub use tidegate_core::json::{Number, Object, Op, Patch, Pointer, Value};
+pub use tidegate_core::{Mode, ParseModeError};
+pub use tidegate_wire::{Continuity, Problem, State, Status, Timestamp};

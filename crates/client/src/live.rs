@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::head::Head;
@@ -32,7 +33,7 @@ impl Traffic {
     }
 }
 
-type Answer = Result<Response<Incoming>, hyper_util::client::legacy::Error>;
+type Answer = Result<Response<Incoming>, Disconnect>;
 
 /// The one request that is under way.
 enum Exchange {
@@ -89,6 +90,25 @@ impl std::fmt::Debug for Live {
     }
 }
 
+/// One request, with the caller's fields and then the machine's, which win.
+async fn ask(client: Client, fields: Vec<(HeaderName, HeaderValue)>) -> Answer {
+    let mut headers = client.headers;
+    if let Some(fresh) = &client.fresh {
+        let made = fresh.make().await.map_err(|error| Disconnect::NoFields(error.to_string()))?;
+        for name in made.keys() {
+            headers.remove(name);
+        }
+        headers.extend(made);
+    }
+    for (name, value) in fields {
+        headers.insert(name, value);
+    }
+    let mut request = Request::new(Empty::new());
+    *request.uri_mut() = client.url;
+    *request.headers_mut() = headers;
+    client.http.request(request).await.map_err(|error| request_failure(&error))
+}
+
 fn now() -> Now {
     Now { instant: Instant::now().into_std(), wall: SystemTime::now().into() }
 }
@@ -102,6 +122,14 @@ impl Live {
     /// The document as of the update that was returned last. `None` before the first one.
     pub fn document(&self) -> Option<&Document> {
         self.machine.document()
+    }
+
+    /// The document as a type of the caller's; see [`Document::data`]. `None` before the first one.
+    ///
+    /// # Errors
+    /// When the document is not what the type expects.
+    pub fn data<T: DeserializeOwned>(&self) -> Option<Result<T, serde_json::Error>> {
+        self.document().map(Document::data)
     }
 
     /// Where the document stands; `None` before the first one, and when the last patch did not fit.
@@ -148,22 +176,11 @@ impl Live {
         match self.machine.poll_command() {
             Some(Command::Send(fields)) => {
                 self.traffic.requests += 1;
-                let answer = self.client.transport.request(self.request(fields));
-                self.exchange = Some(Exchange::Asking(Box::pin(answer)));
+                self.exchange = Some(Exchange::Asking(Box::pin(ask(self.client.clone(), fields))));
             }
             Some(Command::Cancel) => self.exchange = None,
             None => {}
         }
-    }
-
-    fn request(&self, fields: Vec<(HeaderName, HeaderValue)>) -> Request<Empty<Bytes>> {
-        let mut request = Request::new(Empty::new());
-        *request.uri_mut() = self.client.url.clone();
-        *request.headers_mut() = self.client.headers.clone();
-        for (name, value) in fields {
-            request.headers_mut().insert(name, value);
-        }
-        request
     }
 
     fn take(&mut self, arrival: Arrival) {
@@ -176,9 +193,9 @@ impl Live {
                 self.exchange = Some(Exchange::Reading(body));
                 self.machine.handle_head(now, head);
             }
-            Arrival::Answer(Err(error)) => {
+            Arrival::Answer(Err(cause)) => {
                 self.exchange = None;
-                self.machine.handle_failure(now, request_failure(&error));
+                self.machine.handle_failure(now, cause);
             }
             Arrival::Data(data) => {
                 self.traffic.body_bytes += data.len() as u64;

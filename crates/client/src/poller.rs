@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, header};
-use tidegate_core::json;
+use tidegate_core::json::{self, Selection};
 use tidegate_core::{Binding, Epoch, Offset, Position};
 
 use crate::document::is_json;
@@ -15,6 +15,7 @@ use crate::{Disconnect, Document, Error, Update};
 #[derive(Debug)]
 pub(crate) struct Poller {
     limit: usize,
+    select: Option<Selection>,
     head: Position,
     has_version: bool,
     validators: Vec<(HeaderName, HeaderValue)>,
@@ -30,10 +31,11 @@ pub(crate) enum PollError {
 }
 
 impl Poller {
-    /// A poller whose positions are of the lineage `epoch`, and that takes bodies of up to `limit` bytes, decoded.
-    pub(crate) fn new(epoch: u64, limit: usize) -> Poller {
+    /// A poller whose positions are of the lineage `epoch`, that takes bodies of up to `limit` bytes, decoded, and what
+    /// is selected from them.
+    pub(crate) fn new(epoch: u64, limit: usize, select: Option<Selection>) -> Poller {
         let head = Position { epoch: Epoch(epoch), offset: Offset::FIRST, binding: Binding(0) };
-        Poller { limit, head, has_version: false, validators: Vec::new() }
+        Poller { limit, select, head, has_version: false, validators: Vec::new() }
     }
 
     /// The fields that make the next request conditional.
@@ -53,7 +55,10 @@ impl Poller {
         let content_type = head.field(&header::CONTENT_TYPE).unwrap_or_default();
         let text = std::str::from_utf8(&body)
             .map_err(|_| PollError::ForGood(Error::NotText { content_type: content_type.to_owned() }))?;
-        let new = Document::read(text, is_json(content_type));
+        let new = match &self.select {
+            None => Document::read(text, is_json(content_type)),
+            Some(select) => self.selected(select, text)?,
+        };
         self.validators = validators(head);
         if document.as_ref() == Some(&new) {
             return Ok(None);
@@ -75,6 +80,15 @@ impl Poller {
         };
         *document = Some(new);
         Ok(Some(update))
+    }
+
+    /// A plain API knows nothing of selections, so what is wanted is taken from the whole here.
+    fn selected(&self, select: &Selection, text: &str) -> Result<Document, PollError> {
+        let none = |reason: String| PollError::ForGood(Error::Unselectable { reason });
+        let whole = json::Document::parse(text.to_owned(), json::MAX_DEPTH)
+            .map_err(|error| none(format!("it is not JSON that all parsers read alike ({error})")))?;
+        let part = select.of(&whole, self.limit).map_err(|error| none(error.to_string()))?;
+        Ok(Document::Json(part.to_value()))
     }
 
     fn decode<'a>(&self, head: &Head, body: &'a [u8]) -> Result<std::borrow::Cow<'a, [u8]>, PollError> {
@@ -125,7 +139,7 @@ mod tests {
 
     #[test]
     fn changes_come_out_as_updates() {
-        let (mut poller, mut document) = (Poller::new(1, 1000), None);
+        let (mut poller, mut document) = (Poller::new(1, 1000, None), None);
         let mut accept = |text: &str| {
             let update = poller.accept(&head(200, &[JSON]), text.as_bytes(), &mut document).unwrap();
             assert_eq!(document, Some(Document::read(text, true)));
@@ -151,7 +165,7 @@ mod tests {
     #[test]
     fn codings_limits_and_binary() {
         let check = |fields: &[(&'static str, &str)], body: &[u8], expected: &str| {
-            let (mut poller, mut document) = (Poller::new(1, 100), None);
+            let (mut poller, mut document) = (Poller::new(1, 100, None), None);
             let result = match poller.accept(&head(200, fields), body, &mut document) {
                 Ok(_) => document.unwrap().text().into_owned(),
                 Err(PollError::ForNow(disconnect)) => disconnect.to_string(),
@@ -169,8 +183,28 @@ mod tests {
     }
 
     #[test]
+    fn a_part_is_selected_here() {
+        let select = Some(Selection::parse("/rows/0").unwrap());
+        let (mut poller, mut document) = (Poller::new(1, 100, select), None);
+        let mut check = |body: &str, expected: &str| {
+            let result = poller.accept(&head(200, &[JSON]), body.as_bytes(), &mut document);
+            match result {
+                Ok(update) => assert_eq!(update.is_some(), !expected.is_empty(), "{body}"),
+                Err(error) => return assert!(format!("{error:?}").contains(expected), "{error:?}"),
+            }
+            if !expected.is_empty() {
+                assert_eq!(document.as_ref().unwrap().text(), expected);
+            }
+        };
+        check(r#"{"rows":[1.10,2]}"#, "1.10");
+        check(r#"{"rows":[1.10,3]}"#, "");
+        check("[]", "null");
+        check("<p>", "Unselectable");
+    }
+
+    #[test]
     fn the_next_request_is_conditional() {
-        let (mut poller, mut document) = (Poller::new(1, 100), None);
+        let (mut poller, mut document) = (Poller::new(1, 100, None), None);
         let mut check = |fields: &[(&'static str, &str)], expected: &[(&str, &str)]| {
             poller.accept(&head(200, fields), b"1", &mut document).unwrap();
             let sent: Vec<_> =

@@ -13,16 +13,21 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use crate::Disconnect;
 
 /// The client that sends requests; none of them has a body.
-pub(crate) type Transport = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
+pub(crate) type HttpClient = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than the usual time between two polls, shorter than most servers keep a connection.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A transport for `url`. Fails when `url` is `https` and the system has no usable root certificates.
-pub(crate) fn transport(url: &Uri) -> std::io::Result<Transport> {
+/// A client for `url`. Without a `tls` of the caller's own it fails when `url` is `https` and the system has no usable
+/// root certificates.
+pub(crate) fn http_client(url: &Uri, tls: Option<rustls::ClientConfig>) -> std::io::Result<HttpClient> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = if url.scheme() == Some(&http::uri::Scheme::HTTPS) {
+    let builder = if let Some(mut tls) = tls {
+        // The builder of the connector sets them.
+        tls.alpn_protocols.clear();
+        HttpsConnectorBuilder::new().with_tls_config(tls)
+    } else if url.scheme() == Some(&http::uri::Scheme::HTTPS) {
         HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?
     } else {
         // No certificate is ever looked at, and a system that has none is no obstacle.

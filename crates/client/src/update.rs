@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_core::json::Patch;
+use tidegate_core::json::{Patch, Value};
 use tidegate_wire::Status;
 
 use crate::Disconnect;
@@ -42,6 +42,15 @@ pub enum Update {
         /// The size of what was received for it, as text. While polling: of the patch, not of the answer.
         bytes: usize,
     },
+    /// The document changed, by this RFC 7396 merge patch. Only in [`Mode::Merge`](crate::Mode::Merge).
+    Merged {
+        /// Where it stands now; opaque.
+        position: String,
+        /// The changes, already applied.
+        patch: Arc<Value>,
+        /// The size of what was received for it, as text.
+        bytes: usize,
+    },
     /// How fresh the document is kept.
     Status(Status),
     /// There is no connection. The document stays; the client tries again by itself.
@@ -51,4 +60,11 @@ pub enum Update {
         /// When it tries again, from now.
         retry_in: Duration,
     },
+}
+
+impl Update {
+    /// Whether the document is another one now.
+    pub fn is_change(&self) -> bool {
+        matches!(self, Update::Snapshot { .. } | Update::Patched { .. } | Update::Merged { .. })
+    }
 }

@@ -7,6 +7,14 @@
 //! A view that nobody watches is not kept. What is [remembered](Remembered) of it is where it stood and a hash of what it
 //! was: if that is what is selected when somebody comes back, the view goes on from there.
 //!
+//! Invariants:
+//! - A view's head is what is selected from the feed's head, but for the order of members and the spelling of strings.
+//! - A client that holds the view's head has missed nothing of what it selected; offsets of a view only grow.
+//! - Nothing but the whole leads across a time in which the feed's resource was gone.
+//!
+//! What the feed's controls ignore makes no version of the feed, and so none of a view. Where the feed has a new version
+//! for another reason, a view tells all that differs in its part of it: else it would not be what the feed has.
+//!
 //! It must not know who subscribes, nor how a selection is evaluated.
 
 use std::fmt;
@@ -15,7 +23,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::document::{Change, Document, Form, Rules};
+use crate::document::{Change, Document, Form, Rules, Step};
 use crate::feed::update::{NetEffect, net_effect};
 use crate::feed::{Feed, Policy, Resumed, Update};
 use crate::json::{self, FieldControls, Identities, SelectError, Selection};
@@ -64,20 +72,21 @@ impl Binding {
     }
 }
 
-/// The selected part of a document.
+/// The selected part of a document of this form.
 ///
 /// # Errors
 /// Where nothing can be selected from it, or too much would be.
-pub fn select(selection: &Selection, document: &Document) -> Result<json::Document, Unselectable> {
-    match document {
-        Document::Json(document) => {
+pub fn select(
+    selection: &Selection,
+    document: &Document,
+    form: Form,
+) -> Result<json::Document, Unselectable> {
+    match (document, form) {
+        (Document::Json(document), _) => {
             selection.of(document, 2 * document.text_len() + ROOM).map_err(Unselectable::Select)
         }
-        Document::Whole { text } => Err(match std::str::from_utf8(text).map(str::trim_start) {
-            // What is sent whole though its text is JSON is what parsers read differently.
-            Ok(text) if text.starts_with(['{', '[']) => Unselectable::Ambiguous,
-            _ => Unselectable::Text,
-        }),
+        (Document::Whole { .. }, Form::Json) => Err(Unselectable::Ambiguous),
+        (Document::Whole { .. }, Form::Text) => Err(Unselectable::Text),
     }
 }
 
@@ -95,6 +104,8 @@ pub struct Followed {
     pub version: Arc<Version>,
     /// The offset of the version before it.
     pub previous: Offset,
+    /// The feed's resource was gone in between: the version goes out whole.
+    pub returned: bool,
     /// A patch was made that was not right; the version goes out whole instead.
     pub unproven: bool,
 }
@@ -119,10 +130,14 @@ impl View {
         remembered: Option<Remembered>,
     ) -> Result<Option<View>, Unselectable> {
         let Some(head) = feed.head() else { return Ok(None) };
-        let document = select(&selection, head.document())?;
+        let document = select(&selection, head.document(), head.form)?;
         let text = document.text();
         let offset = match remembered {
-            Some(remembered) if remembered.hash == hash_of(&text) => remembered.offset,
+            Some(Remembered { offset, hash })
+                if hash == hash_of(&text) && offset >= feed.window().begins() =>
+            {
+                offset
+            }
             _ => head.position.offset,
         };
         let binding = head.position.binding.of_selection(&selection);
@@ -151,20 +166,24 @@ impl View {
         Remembered { offset: self.head.position.offset, hash: hash_of(self.head.text()) }
     }
 
-    /// The feed has a new head. Gives the view's new version where what is selected is another than before.
+    /// The feed has a new head. Gives the view's new version where what is selected is another than before, and where the
+    /// feed's resource was gone before.
     ///
     /// # Errors
     /// Where nothing can be selected from the feed's head any more.
     pub fn follow(&mut self, feed: &Feed) -> Result<Option<Followed>, Unselectable> {
         let Some(head) = feed.head() else { return Ok(None) };
-        let text = select(&self.selection, head.document())?.text();
-        if text == *self.head.text() {
+        let selected = select(&self.selection, head.document(), head.form)?;
+        let text = selected.text();
+        let returned = self.head.position.offset < feed.window().begins();
+        if text == *self.head.text() && !returned {
             return Ok(None);
         }
         let controls = FieldControls::default();
-        let rules = rules(feed.policy(), &controls);
-        // What was selected is a document by construction.
-        let Ok(step) = self.head.document().follow(&text, Form::Json, rules) else { return Ok(None) };
+        let step = match self.head.document().follow(&text, Form::Json, rules(feed.policy(), &controls)) {
+            Ok(step) if !returned => step,
+            _ => Step::whole(Document::Json(selected)),
+        };
         let patch = match step.change {
             Change::None | Change::Uncounted => return Ok(None),
             Change::Patch(patch) => Some(patch),
@@ -175,13 +194,11 @@ impl View {
         let version = Version::new(position, text, Form::Json, step.document, patch, Validators::default());
         let version = Arc::new(version);
         self.window.push(version.clone(), step.back);
+        if returned {
+            self.window.forget_before_head();
+        }
         self.head = version.clone();
-        Ok(Some(Followed { version, previous, unproven }))
-    }
-
-    /// Forgets everything before the head, so that nobody resumes across it.
-    pub fn forget_before_head(&mut self) {
-        self.window.forget_before_head();
+        Ok(Some(Followed { version, previous, returned, unproven }))
     }
 
     /// How `position` stands to this view.
@@ -241,7 +258,7 @@ impl View {
         }
         let (body, Form::Json) = feed.window().body_of(offset)? else { return None };
         let document = Document::new(&body, Form::Json, feed.policy().max_depth).ok()?;
-        Some(select(&self.selection, &document).ok()?.text())
+        Some(select(&self.selection, &document, Form::Json).ok()?.text())
     }
 }
 

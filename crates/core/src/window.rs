@@ -6,8 +6,8 @@
 //! composed one may cost; and the origin's validators of it. So a window of a few MiB holds hours of a document that
 //! changes a little, where whole texts would fill it in seconds.
 //!
-//! Invariants: offsets in the window grow (by one in a feed; a view of it has gaps); the head is never dropped; the retained bytes and
-//! versions stay within [`WindowLimits`] except for the head itself.
+//! Invariants: offsets in the window grow (by one in a feed; a view of it has gaps); the head is never dropped; the
+//! retained bytes and versions stay within [`WindowLimits`] except for the head itself.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -125,12 +125,14 @@ pub struct Window {
     past: VecDeque<Past>,
     /// Of the past.
     weight: usize,
+    /// The first offset after what was forgotten on purpose.
+    begins: Offset,
 }
 
 impl Window {
     /// An empty window.
     pub fn new(limits: WindowLimits) -> Window {
-        Window { limits, head: None, past: VecDeque::new(), weight: 0 }
+        Window { limits, head: None, past: VecDeque::new(), weight: 0, begins: Offset(0) }
     }
 
     /// The newest version.
@@ -218,6 +220,12 @@ impl Window {
     pub fn forget_before_head(&mut self) {
         self.past.clear();
         self.weight = 0;
+        self.begins = self.head.as_ref().map_or(self.begins, |head| head.position.offset);
+    }
+
+    /// Nothing leads from before this offset to it but the whole: the resource was gone in between.
+    pub fn begins(&self) -> Offset {
+        self.begins
     }
 
     fn is_over(&self, head: &Version) -> bool {

@@ -96,6 +96,8 @@ impl FeedTask {
     async fn told(&self, owner: FeedOwner, message: Message) -> FeedOwner {
         let weighs = match &message {
             Message::StepFrom(..)
+            | Message::Read { selection: Some(_), .. }
+            | Message::ValidatorsAt(..)
             | Message::Subscribe { newcomer: Newcomer { coding: Coding::Gzip, .. }, .. }
             | Message::Subscribe { newcomer: Newcomer { selection: Some(_), .. }, .. } => {
                 owner.feed().head().map_or(0, |head| head.body.len())

@@ -40,6 +40,12 @@ impl Frame {
     pub(crate) fn segment(&self) -> &Segment {
         self.0.gzip.get_or_init(|| Segment::of(&self.0.plain))
     }
+
+    /// Whether it was packed already.
+    #[cfg(test)]
+    pub(crate) fn is_packed(&self) -> bool {
+        self.0.gzip.get().is_some()
+    }
 }
 
 /// The coding of one stream, and what it has to remember of what it has sent.

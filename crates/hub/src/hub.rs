@@ -195,14 +195,19 @@ impl Hub {
         carrier
     }
 
-    /// The current representation, once. What is refused comes with why the origin was asked, if it was.
+    /// The current representation, or the selected part of it, once. What is refused comes with why the origin was asked, if it was.
     pub async fn read(
         &self,
         wanted: Wanted<'_>,
         demand: Demand,
+        selection: Option<Selection>,
     ) -> Result<Current, (Refused, Option<Forward>)> {
         let asked = Reason::default();
-        let message = |reply| Message::Read { demand, asked: asked.clone(), reply };
+        let selection = selection.filter(|selection| !selection.is_whole());
+        let message = |reply| {
+            let (selection, asked) = (selection.clone(), asked.clone());
+            Message::Read { demand, selection, asked, reply }
+        };
         let read = self.ask(wanted, !demand.only_reads(), message).await;
         read.map_err(|refused| (refused, asked.get().copied()))
     }

@@ -75,9 +75,10 @@ impl Published {
         }
     }
 
-    /// Packs what subscribers who have the version before get next, for those who want gzip in this format.
-    pub(crate) fn pack(&self, format: Format) {
-        self.patch.as_deref().unwrap_or(&self.snapshot).frame(format).segment();
+    /// Packs what subscribers who have the version before get next, for those who want gzip in this format and steps of
+    /// this kind.
+    pub(crate) fn pack(&self, format: Format, kind: Kind) {
+        self.step(kind).map_or(&self.snapshot, |step| step).frame(format).segment();
     }
 
     /// The body in gzip (RFC 1952), for plain readers. Made once; those who ask meanwhile wait for it.

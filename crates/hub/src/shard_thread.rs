@@ -287,8 +287,9 @@ impl EventLoop {
             for command in self.carriers.take_commands() {
                 self.shard.handle(now, command);
             }
-            more = self.shard.work(now) || heeded == COMMANDS_TURN || heard;
+            // What is due makes work, so it comes first.
             self.shard.handle_timeout(now);
+            more = self.shard.work(now) || heeded == COMMANDS_TURN || heard;
         }
     }
 

@@ -23,12 +23,17 @@ impl Rate {
         within.then_some(Rate(millis))
     }
 
+    /// The time between two ticks.
+    pub fn interval(self) -> Duration {
+        Duration::from_millis(u64::from(self.0))
+    }
+
     /// The first tick of its grid after `now`. `seed` shifts the grid, so that not all feeds tick at once.
     pub(crate) fn tick_after(self, now: Time, seed: u64) -> Time {
         let interval = u64::from(self.0) * 1_000_000;
         let shift = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) % interval;
         let now = u64::try_from(now.since_start().as_nanos()).unwrap_or(u64::MAX);
-        let behind = (now.wrapping_sub(shift)) % interval;
+        let behind = now.saturating_add(interval - shift) % interval;
         Time::from_start(Duration::from_nanos(now.saturating_add(interval - behind)))
     }
 }
@@ -48,6 +53,11 @@ impl Terms {
     /// Server-Sent Events with patches, each as it comes.
     pub const USUAL: Terms = Terms { format: Format::Sse, mode: Mode::Patch, rate: None };
 
+    /// Whether an update of this kind is one that a subscriber on these terms can be given.
+    pub fn allow(self, kind: Kind) -> bool {
+        kind == Kind::Snapshot || self.step_kind() == Some(kind)
+    }
+
     /// What an update is that is not the whole; none where each is the whole.
     pub(crate) fn step_kind(self) -> Option<Kind> {
         match self.mode {
@@ -65,7 +75,7 @@ mod tests {
     #[test]
     fn ticks_lie_on_one_grid() {
         let rate = Rate::new(Duration::from_millis(250)).expect("within bounds");
-        let at = |ms| Time::from_start(Duration::from_micros(ms));
+        let at = |us| Time::from_start(Duration::from_micros(us));
         for seed in [0, 1, 7, u64::MAX] {
             let first = rate.tick_after(at(1_000_000), seed);
             assert!(first > at(1_000_000) && first <= at(1_250_000), "{first:?}");
@@ -75,6 +85,12 @@ mod tests {
                 assert!(tick == first || first <= at(now), "{tick:?}");
             }
             assert_eq!(rate.tick_after(first, seed).since(first), Duration::from_millis(250));
+            // There is one grid from the beginning on.
+            let mut ticks: Vec<_> = (0..2_000).map(|ms| rate.tick_after(at(ms * 1000), seed)).collect();
+            ticks.dedup();
+            for pair in ticks.windows(2) {
+                assert_eq!(pair[1].since(pair[0]), Duration::from_millis(250), "seed {seed}");
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{FileFailurePersistence, TestRunner};
+use tidegate_core::Mode;
 use tidegate_testkit::sim::{Act, Promise, ResumeWith, Script, Setup, Tally, World, script};
 
 fn config() -> ProptestConfig {
@@ -39,7 +40,11 @@ fn keeps(script: &Script, promise: Promise) -> Result<(), TestCaseError> {
 fn asked_by(clients: usize, script: &Script) -> usize {
     // A stream that is closed for what it pins would leave nobody to poll for.
     let most_pinned = usize::MAX;
-    let setup = Setup { resources: 1, clients, lag: Duration::ZERO, most_pinned, ..script.setup.clone() };
+    // So would a stream that ends by itself.
+    let mut terms = script.setup.terms.clone();
+    terms.retain(|terms| terms.mode != Mode::First);
+    let lag = Duration::ZERO;
+    let setup = Setup { resources: 1, clients, lag, most_pinned, terms, ..script.setup.clone() };
     let mut world = World::new(setup);
     for client in 0..clients {
         world.act(Act::Connect(client, ResumeWith::Nothing));
@@ -70,6 +75,11 @@ fn the_scripts_reach_what_is_promised() {
     happened("snapshots", |tally| tally.snapshots);
     happened("patches", |tally| tally.patches);
     happened("composed patches", |tally| tally.composed);
+    happened("merge patches", |tally| tally.merges);
+    happened("composed merge patches", |tally| tally.composed_merges);
+    happened("updates in lines", |tally| tally.lines);
+    happened("streams of one snapshot", |tally| tally.firsts);
+    happened("updates that were held back", |tally| tally.rated);
     happened("resumed streams", |tally| tally.resumed);
     happened("streams without continuity", |tally| tally.unproven);
     happened("statuses that are not live", |tally| tally.not_live);

@@ -8,7 +8,7 @@
 //!   the newest.
 //! - [`Selection`]: the part of a document that a reader wants, as a document.
 //! - [`FieldControls`], [`Identities`], [`JsonPath`]: which differences count, and what identifies a row.
-//! - [`Value`], [`parse()`], [`Patch`], [`apply_in_place()`]: trees, for those who hold them. [`Number`] keeps its text:
+//! - [`Value`], [`parse()`], [`Patch`], [`apply_in_place()`], [`merge_in_place()`]: trees, for those who hold them. [`Number`] keeps its text:
 //!   `1.10` stays `1.10`.
 //!
 //! ```
@@ -76,7 +76,7 @@ pub use delta::{Delta, Rewound};
 pub use document::Document;
 pub use fields::{FieldControls, Tolerance};
 pub use identities::{Identities, NotLocal};
-pub use merge::{apply_merge, merge_patch};
+pub use merge::{apply_merge, merge_in_place, merge_patch};
 pub use number::{Number, ParseNumberError, equal_numerically};
 pub use parse::{MAX_DEPTH, ParseError, ParseErrorKind, parse};
 pub use patch::{Op, OpError, Patch, PatchError};

@@ -13,6 +13,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use http::{HeaderName, HeaderValue, Uri};
+use tidegate_client::{Mode, Transport};
 use tidegate_market::HIGHEST_RATE;
 
 use crate::config::{
@@ -136,6 +137,8 @@ pub struct CheckArgs {
   tidegate watch http://127.0.0.1:8080/quotes/SPY
   tidegate watch --json --count 10 http://127.0.0.1:8080/quotes
   tidegate watch -H 'Authorization: Bearer …' https://live.example.com/orders
+  tidegate watch --select '$[?@.price > 100]' --rate 1s http://127.0.0.1:8080/quotes
+  tidegate watch --mode first --json http://127.0.0.1:8080/quotes/SPY
   tidegate watch --poll 5s https://api.example.com/status
 
 A URL that offers no stream is polled.")]
@@ -155,6 +158,21 @@ pub struct WatchArgs {
     /// End after this many updates
     #[arg(long, value_name = "N")]
     pub count: Option<NonZeroU64>,
+    /// The part to watch: a JSON Pointer (/rows/0), or a JSONPath ($.rows[*].price)
+    #[arg(long, value_name = "PART", allow_hyphen_values = true)]
+    pub select: Option<String>,
+    /// How changes come: patch, merge, snapshot, or first, which ends after the document
+    #[arg(long, value_name = "MODE", default_value_t)]
+    pub mode: Mode,
+    /// At most one update in this time, with the net effect
+    #[arg(long, value_name = "DUR", value_parser = least_time)]
+    pub rate: Option<Duration>,
+    /// How old the data may be; the API is then asked no more often
+    #[arg(long, value_name = "DUR", value_parser = max_age)]
+    pub max_age: Option<Duration>,
+    /// How the stream is written: sse or ndjson
+    #[arg(long, value_name = "NAME", default_value_t)]
+    pub transport: Transport,
 }
 
 /// `tidegate demo`
@@ -281,11 +299,26 @@ fn within(text: &str, key: &str) -> Result<Duration, String> {
     let value = parse_duration(text).map_err(say)?;
     let kind = Section::Route.settings().find(|setting| setting.key == key).map(|setting| setting.kind);
     match kind {
-        Some(Kind::Time(least, most)) if value < least || value > most => {
-            Err(format!("write at least {} and at most {}", display_duration(least), display_duration(most)))
-        }
+        Some(Kind::Time(least, most)) => between(text, least, most),
         _ => Ok(value),
     }
+}
+
+/// From 10 ms to 1 h, as the gateway has it.
+fn least_time(text: &str) -> Result<Duration, String> {
+    between(text, Duration::from_millis(10), Duration::from_secs(3600))
+}
+
+fn max_age(text: &str) -> Result<Duration, String> {
+    between(text, Duration::from_secs(1), Duration::from_secs(3600))
+}
+
+fn between(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+    let value = parse_duration(text).map_err(say)?;
+    if (least..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(format!("write at least {} and at most {}", display_duration(least), display_duration(most)))
 }
 
 fn watch_url(text: &str) -> Result<Uri, String> {
@@ -361,6 +394,10 @@ mod tests {
         check(&["watch", "http://u:p@h/"], "-H 'Authorization");
         check(&["watch", "http://h/", "-H", "nonsense"], "'Name: value'");
         check(&["watch", "http://h/", "--count", "0"], "0");
+        check(&["watch", "http://h/", "--mode", "diff"], "the modes are `patch`, `merge`");
+        check(&["watch", "http://h/", "--transport", "ws"], "the transports are `sse`");
+        check(&["watch", "http://h/", "--rate", "1ms"], "write at least 10ms");
+        check(&["watch", "http://h/", "--max-age", "0s"], "write at least 1s");
         check(&["demo", "--rate", "nan"], "at least 0.1");
         // What the market itself refuses is refused here, where the option is named.
         check(&["demo", "--rate", "10001"], "at most 10000");
@@ -416,6 +453,8 @@ mod tests {
         assert_eq!(watch.headers[0].name, "authorization");
         assert_eq!(watch.headers[0].value, "Bearer hunter2");
         assert!(!format!("{watch:?}").contains("hunter2"));
+        assert_eq!((watch.mode, watch.transport), (Mode::Patch, Transport::Sse));
+        assert_eq!((watch.select, watch.rate, watch.max_age), (None, None, None));
 
         let Command::Demo(demo) = try_parse(["tidegate", "demo"]).unwrap().command else {
             panic!("another command")

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::process::ExitCode;
 
 use tidegate::cli::{self, Command};
-use tidegate::watch::{self, WatchOptions};
+use tidegate::watch::{self, WatchOptions, Wishes};
 use tidegate::{check, config, demo, init, logging, serve};
 
 fn main() -> ExitCode {
@@ -38,6 +38,13 @@ fn main() -> ExitCode {
             poll: args.poll,
             headers: args.headers.into_iter().map(|header| (header.name, header.value)).collect(),
             count: args.count.map(NonZeroU64::get),
+            wishes: Wishes {
+                select: args.select,
+                mode: args.mode,
+                rate: args.rate,
+                max_age: args.max_age,
+                transport: args.transport,
+            },
         })),
         Command::Demo(args) => {
             // Warnings only: the terminal is to show where to look.

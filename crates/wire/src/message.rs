@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::Status;
 use crate::sse::{Received, event_type};
+use crate::{State, Status};
 
 /// What an event of a live stream says. The texts are borrowed from the event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,16 +88,29 @@ impl<'a> Message<'a> {
             event_type::SNAPSHOT => Message::Snapshot { position: position(id)?, text },
             event_type::PATCH => Message::Patch { position: position(id)?, text },
             event_type::MERGE => Message::Merge { position: position(id)?, text },
-            event_type::STATUS => Message::Status(serde_json::from_str(text).map_err(MessageError::Status)?),
+            event_type::STATUS => match serde_json::from_str(text) {
+                Ok(status) => Message::Status(status),
+                Err(_) if is_of_a_later_state(text) => Message::Unknown,
+                Err(error) => return Err(MessageError::Status(error)),
+            },
             _ => Message::Unknown,
         })
     }
 }
 
+/// Whether a status that cannot be read has a state that only a later version of the protocol knows.
+fn is_of_a_later_state(text: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Any {
+        state: String,
+    }
+    serde_json::from_str(text)
+        .is_ok_and(|Any { state }| !State::ALL.iter().any(|known| known.as_str() == state))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::State;
 
     #[test]
     fn each_event_and_its_errors() {
@@ -122,7 +135,9 @@ mod tests {
             "",
             "status true",
         );
-        check("status", r#"{"state":"asleep"}"#, "", "a status cannot be read");
+        check("status", r#"{"state":"asleep"}"#, "", "unknown");
+        check("status", r#"{"state":"live"}"#, "", "a status cannot be read");
+        check("status", r#"{"state":7}"#, "", "a status cannot be read");
         check("message", "[]", "a.2", "unknown");
         check("snapshot", "{}", "", "an update has no id");
         check("patch", "[]", "a\tb", "an update's id is not a position");

@@ -17,6 +17,9 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [State; 3] = [State::Live, State::Stale, State::Gone];
+
     /// The state as the wire writes it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -106,7 +109,7 @@ mod tests {
     fn members_of_later_versions_are_ignored() {
         let json = r#"{"later":[1],"state":"gone","since":"1970-01-01T00:00:00Z","fresh_within_ms":1}"#;
         assert_eq!(serde_json::from_str::<Status>(json).unwrap().state, State::Gone);
-        for state in [State::Live, State::Stale, State::Gone] {
+        for state in State::ALL {
             assert_eq!(serde_json::to_string(&state).unwrap(), format!("{:?}", state.as_str()));
         }
     }

@@ -42,8 +42,6 @@ export interface Connection {
 /** An attempt that brings something after so long was a success, and the next failure is a first one. */
 const HEALTHY_MS = 5000;
 
-const silence = (): LiveError => new LiveError('silence', 'nothing arrives');
-
 /** Begins, and keeps at it until it is closed or finally refused. */
 export function keep(way: Way, options: ConnectOptions, host: Host, owner: ConnectionOwner): Connection {
   const { silenceMs = 45_000, maxRetryMs = 30_000, hidden, pauseAfterMs = 60_000 } = options;
@@ -94,7 +92,7 @@ export function keep(way: Way, options: ConnectOptions, host: Host, owner: Conne
       return owner.failed(error, undefined, heardAt);
     }
     const jitter = fullJitter(failures++, retryMs, maxRetryMs, host.random());
-    const delay = host.network.online() ? waitMs + jitter : Math.max(waitMs, maxRetryMs);
+    const delay = offlineAt === undefined ? waitMs + jitter : Math.max(waitMs, maxRetryMs);
     notBefore = now + waitMs;
     retryIn(delay);
     owner.failed(error, now + delay, heardAt);
@@ -127,7 +125,7 @@ export function keep(way: Way, options: ConnectOptions, host: Host, owner: Conne
     cancelWatchdog = host.setTimer(() => {
       const left = lastHeardAt + silenceMs - host.now();
       if (left > 0) watch(left);
-      else fail(silence());
+      else fail(new LiveError('silence'));
     }, ms);
   };
 
@@ -139,7 +137,7 @@ export function keep(way: Way, options: ConnectOptions, host: Host, owner: Conne
 
   const pause = (): void => {
     rest();
-    owner.failed(new LiveError('hidden', 'nobody sees the page'), undefined, lastHeardAt);
+    owner.failed(new LiveError('hidden'), undefined, lastHeardAt);
   };
 
   const unlisten = host.network.listen((signal: NetworkSignal) => {
@@ -152,7 +150,7 @@ export function keep(way: Way, options: ConnectOptions, host: Host, owner: Conne
     if (signal === 'offline') {
       // `offline` is a hint: a stream that still delivers is left alone, and tries go on, but seldom.
       offlineAt = now;
-      if (!current && cancelRetry) retryIn(maxRetryMs);
+      if (!current && cancelRetry) retryIn(Math.max(maxRetryMs, notBefore - now));
       return;
     }
     const wentAt = offlineAt;
@@ -165,7 +163,7 @@ export function keep(way: Way, options: ConnectOptions, host: Host, owner: Conne
       // Timers stand still while a machine sleeps, and a socket may not have survived the way through `offline`.
       const cut = signal === 'online' && wentAt !== undefined && lastHeardAt <= wentAt;
       if (!cut && now - lastHeardAt < silenceMs) return;
-      fail(silence());
+      fail(new LiveError('silence'));
     }
     if (now >= notBefore) connect();
     else if (!cancelRetry) retryIn(notBefore - now);

@@ -31,9 +31,8 @@ function setGlobalTimer(callback: () => void, ms: number): () => void {
   return () => clearTimeout(timer);
 }
 
-/** `window` and `document` where they exist; Node has neither and counts as online. */
+/** `window` and `document` where they exist; Node has neither. */
 const browserNetwork: NetworkSignals = {
-  online: () => globalThis.navigator?.onLine !== false,
   listen(callback) {
     const leaving = new AbortController();
     for (const type of ['online', 'offline', 'visibilitychange'] as const) {

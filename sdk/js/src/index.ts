@@ -1,8 +1,7 @@
 /** The package's public face. */
 
 export { live } from './live.ts';
-export { mergePatch } from './merge.ts';
-export { applyPatch, type Operation, PatchError } from './patch.ts';
+export type { Operation } from './patch.ts';
 export type { Live, LiveEvents } from './store.ts';
 export {
   type ConnectOptions,

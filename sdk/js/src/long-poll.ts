@@ -7,9 +7,9 @@
 
 import type { Way } from './connection.ts';
 import type { Host } from './host.ts';
-import { request } from './request.ts';
+import { refused, request } from './request.ts';
 import type { Sink } from './sink.ts';
-import { LiveError, type LiveOptions } from './types.ts';
+import type { LiveOptions } from './types.ts';
 
 /** How long it is before a stream is tried again for the first time; twice as long each time that was in vain. */
 const FIRST_ROUND_MS = 60_000;
@@ -38,12 +38,12 @@ export function longPoll(
       const after = sink.position();
       const began = host.now();
       const response = await request(url, options, host, signal, '*/*', undefined, { after, wait: after && wait });
-      heard();
+      signal.throwIfAborted();
       const { status, headers } = response;
       let changed = false;
       if (status === 200) {
         const body = await response.arrayBuffer();
-        heard();
+        signal.throwIfAborted();
         const id = positionOf(headers.get('etag'));
         changed = id !== undefined && id !== after;
         sink.opened('long-poll', headers.get('content-type'));
@@ -52,8 +52,9 @@ export function longPoll(
       } else if (status === 204) {
         return sink.ended();
       } else if (status !== 304) {
-        throw new LiveError('not-a-stream', `the answer to a read is ${status}`, { final: true, httpStatus: status });
+        throw await refused(response, host);
       }
+      heard();
       const state = (headers.get('cache-status') ?? '').includes('stale-if-error') ? 'stale' : 'live';
       if (state !== told) {
         told = state;

@@ -3,7 +3,7 @@
 import type { LiveOptions } from './types.ts';
 
 /** How each is written; what more there is to say (is the JSONPath one, is the rate too high) the gateway knows. */
-const RULES = {
+const RULES: Record<string, RegExp> = {
   select: /^($|[/$])/,
   mode: /^(patch|merge|snapshot|first)$/,
   rate: /^\d+(\.\d+)?(ms|[smh])$/,
@@ -13,8 +13,8 @@ const RULES = {
 
 /** Throws a TypeError where an option cannot be what the gateway accepts. */
 export function checkOptions(options: LiveOptions): void {
-  for (const name of Object.keys(RULES) as (keyof typeof RULES)[]) {
-    const value = options[name];
-    if (value !== undefined && !RULES[name].test(`${value}`)) throw new TypeError(`${name} ${value}: ${RULES[name]}`);
+  for (const [name, rule] of Object.entries(RULES)) {
+    const value = options[name as keyof LiveOptions] as string | undefined;
+    if (value !== undefined && !rule.test(value)) throw new TypeError(`${name} ${value}: ${rule}`);
   }
 }

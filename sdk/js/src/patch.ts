@@ -7,6 +7,7 @@
  */
 
 import { share } from './share.ts';
+import { LiveError } from './types.ts';
 
 /** One operation of a patch. */
 export type Operation =
@@ -14,22 +15,9 @@ export type Operation =
   | { readonly op: 'remove'; readonly path: string }
   | { readonly op: 'move' | 'copy'; readonly path: string; readonly from: string };
 
-/** Thrown when a patch cannot be applied; the document is as it was. */
-export class PatchError extends Error {
-  override readonly name = 'PatchError';
-
-  /** `index` is that of the operation that failed; -1 where the patch itself is not an array. */
-  constructor(
-    readonly index: number,
-    operation: unknown,
-  ) {
-    super(`operation ${index} does not fit: ${JSON.stringify(operation)?.slice(0, 200)}`);
-  }
-}
-
 type Container = Record<string, unknown>; // an array, too, is read and written by its tokens
 
-/** Applies `patch` and returns the new document. Throws {@link PatchError}; then nothing has changed. */
+/** Applies `patch` and returns the new document. Throws a `patch-failed` error; then nothing has changed. */
 export function applyPatch(document: unknown, patch: unknown): unknown {
   // The document is the member '' of this, just as a pointer's text begins with an empty token: so the root is a member
   // like any other.
@@ -39,7 +27,8 @@ export function applyPatch(document: unknown, patch: unknown): unknown {
   let index = -1;
 
   const fail: () => never = () => {
-    throw new PatchError(index, (patch as unknown[] | null)?.[index] ?? patch);
+    const operation = JSON.stringify((patch as unknown[] | null)?.[index]);
+    throw new LiveError('patch-failed', `operation ${index}: ${operation}`.slice(0, 200), { index });
   };
 
   /** The reference tokens of a pointer, unescaped (RFC 6901 §4). */

@@ -1,12 +1,10 @@
-/** Requests to a gateway: how a wish is written, and what an answer that is none means. */
+/** Requests to a gateway, and how a wish is written in them. */
 
-import { isFinal, retryAfter } from './backoff.ts';
 import type { Host } from './host.ts';
-import { isPlain } from './share.ts';
 import { LiveError, type LiveHeaders, type LiveOptions, type SubscribeOptions } from './types.ts';
 
 /**
- * Asks for `url` as the options wish. Throws what an answer means that is no success.
+ * Asks for `url` as the options wish.
  *
  * The wish goes in the gateway's query parameters, not in header fields: they hold any text, need no preflight
  * (Fetch §2.2.2), and a cache on the way knows the answers apart without a `Vary`.
@@ -24,21 +22,20 @@ export async function request(
   headers.set('accept', accept);
   if (position) headers.set('last-event-id', position);
   const { select, mode, rate, maxAge, credentials } = options;
-  const response = await host.fetch(withParameters(url, { select, mode, rate, 'max-age': maxAge, ...parameters }), {
+  return host.fetch(withParameters(url, { select, mode, rate, 'max-age': maxAge, ...parameters }), {
     headers,
-    cache: 'no-store',
+    // A stream is nothing to be kept. A read is asked for as it is: «no-store» would send `Cache-Control: no-cache`
+    // (Fetch §4.6), and the API would be asked for each.
+    cache: parameters ? 'default' : 'no-store',
     signal,
     ...(credentials && { credentials }),
   });
-  const { status } = response;
-  if (status < 400) return response;
-  const problem = await response.json().catch(() => undefined);
-  throw new LiveError('http', `${problem?.title ?? 'refused'} (${status})`, {
-    final: isFinal(status),
-    httpStatus: status,
-    problem: isPlain(problem) ? problem : undefined,
-    waitMs: retryAfter(response.headers.get('retry-after'), host.now()),
-  });
+}
+
+/** What to throw for an answer that is not what was asked for. */
+export async function refused(response: Response, host: Host): Promise<LiveError> {
+  const { refusal } = await import('./refusal.ts');
+  return refusal(response, host.now());
 }
 
 /** The header fields that the options name, from their function where it is one. */
@@ -46,7 +43,7 @@ export async function headersOf({ headers }: SubscribeOptions): Promise<LiveHead
   try {
     return (await (typeof headers === 'function' ? headers() : headers)) ?? {};
   } catch (cause) {
-    throw new LiveError('headers', 'the headers function threw', { cause });
+    throw new LiveError('headers', undefined, { cause });
   }
 }
 

@@ -27,16 +27,16 @@ export function sseParser(
   let id: string | undefined;
 
   const check = (): void => {
-    if ((data ?? '').length + pending.length > limit) throw new LiveError('bad-data', 'an event is too large');
+    if ((data ?? '').length + pending.length > limit) throw new LiveError('bad-data', 'too large');
   };
 
   const endLine = (line: string): void => {
     if (line === '') {
-      const event = [type || 'message', data, id] as const;
+      const [kind, text, own] = [type || 'message', data, id];
       type = '';
       data = id = undefined;
       // The standard's data buffer has an LF after each line: it is empty only where there was no `data` line at all.
-      if (event[1] !== undefined) onEvent(event[0], event[1], event[2]);
+      if (text !== undefined) onEvent(kind, text, own);
       return;
     }
     const [, name, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []; // without a name: a comment, the heartbeat

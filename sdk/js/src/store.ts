@@ -6,9 +6,7 @@
  * events that arrived together; after `close` nobody is called any more.
  */
 
-import { hostOf } from './host.ts';
 import { checkOptions } from './options.ts';
-import { PatchError } from './patch.ts';
 import type { Transport } from './sink.ts';
 import { LiveError, type LiveOptions, type LiveState, type LiveUpdate, type Problem } from './types.ts';
 import { advance } from './version.ts';
@@ -54,8 +52,7 @@ interface StatusEvent {
 /** A live resource that `transport` brings. */
 export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
   checkOptions(options);
-  const { now } = hostOf(options);
-  const { signal, parse = JSON.parse, mode } = options;
+  const { signal, parse = JSON.parse, mode, now = Date.now } = options;
   /** Subscribers are those who listen to `change`. */
   const listeners = new Set<{ kind: string; callback: (event: never) => void }>();
   /** That of the data; undefined when continuity is lost. */
@@ -126,7 +123,7 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
     end();
   };
 
-  const subscribe = (callback: () => void): (() => void) => on('change', () => callback());
+  const subscribe = (callback: () => void): (() => void) => on('change', callback);
 
   const receive = (kind: string, text: string, id: string | undefined, read = json ? parse : String): void => {
     if (ended) return; // by whoever was told of an event in the same chunk
@@ -140,7 +137,7 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
       emit('update', update);
     } catch (cause) {
       position = undefined;
-      throw new LiveError(cause instanceof PatchError ? 'patch-failed' : 'bad-data', `${kind}: ${cause}`, { cause });
+      throw cause instanceof LiveError ? cause : new LiveError('bad-data', `${kind}: ${cause}`, { cause });
     }
   };
 
@@ -163,7 +160,7 @@ export function store<T>(options: LiveOptions, transport: Transport): Live<T> {
     handle = transport({
       position: () => position,
       connecting() {
-        if (view.retryAt !== undefined) setStatus({ retryAt: undefined });
+        if (view.retryAt) setStatus({ retryAt: undefined });
         flush();
       },
       opened(transport, contentType) {

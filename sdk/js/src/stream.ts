@@ -8,10 +8,11 @@
 
 import { keep, type Way } from './connection.ts';
 import type { Host } from './host.ts';
-import { request } from './request.ts';
+import { refused, request } from './request.ts';
 import type { Transport } from './sink.ts';
 import { sseParser } from './sse.ts';
 import { LiveError, type LiveOptions } from './types.ts';
+import { APPLY } from './version.ts';
 
 /** The transport of one resource over a stream of its own. */
 export function stream(url: string, options: LiveOptions, host: Host): Transport {
@@ -35,19 +36,19 @@ export function stream(url: string, options: LiveOptions, host: Host): Transport
       signal.addEventListener('abort', cancel);
 
       // A body that is not wanted any more needs no care: whatever leaves the attempt aborts the request.
-      const { status, body, headers } = await request(url, options, host, signal, 'text/event-stream', sink.position());
-      heard();
+      if (options.mode === 'merge') APPLY.merge = (await import('./merge.ts')).mergePatch;
+      const response = await request(url, options, host, signal, 'text/event-stream', sink.position());
+      signal.throwIfAborted();
+      const { status, body, headers } = response;
       if (status === 204) return sink.ended(); // there is nothing more to come
-      const type = headers.get('content-type');
-      if (status !== 200 || !/^text\/event-stream *(;|$)/i.test(type ?? '') || !body) {
-        throw new LiveError('not-a-stream', `no event stream: ${status} ${type}`, { final: true, httpStatus: status });
-      }
+      const type = headers.get('content-type') ?? '';
+      if (status !== 200 || !/^text\/event-stream *(;|$)/i.test(type) || !body) throw await refused(response, host);
       const push = sseParser(sink.event, retry, maxEventLength);
       const reader = body.getReader();
       for (;;) {
         const { done, value } = await reader.read();
         heard();
-        if (done) throw new LiveError('network', 'the stream ended');
+        if (done) throw new LiveError('network', 'stream ended');
         if (waiting) {
           waiting = false;
           heldBack = 0;

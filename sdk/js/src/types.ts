@@ -83,6 +83,7 @@ export interface LiveErrorDetails {
   readonly httpStatus?: number | undefined;
   readonly problem?: Problem | undefined;
   readonly waitMs?: number | undefined;
+  readonly index?: number;
   readonly cause?: unknown;
 }
 
@@ -96,10 +97,13 @@ export class LiveError extends Error {
   declare readonly problem: Problem | undefined;
   /** The least wait that the answer asked for, in ms. */
   declare readonly waitMs: number | undefined;
+  /** Of `patch-failed`: which operation does not fit; -1 where the patch itself is none. */
+  declare readonly index: number | undefined;
 
   override readonly name = 'LiveError';
 
-  constructor(code: LiveErrorCode, message: string, details?: LiveErrorDetails) {
+  /** The message is the code where that says everything. */
+  constructor(code: LiveErrorCode, message: string = code, details?: LiveErrorDetails) {
     super(message);
     Object.assign(this, { code, final: false }, details);
   }
@@ -113,8 +117,6 @@ export type NetworkSignal = 'online' | 'offline' | 'visible' | 'hidden';
 
 /** Where the host reports that trying again is worth it, or not. */
 export interface NetworkSignals {
-  /** False when the host is certain to be offline. */
-  online(): boolean;
   /** Calls back on each of the signals until the returned function is called. */
   listen(callback: (signal: NetworkSignal) => void): () => void;
 }

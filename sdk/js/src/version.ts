@@ -5,17 +5,12 @@
  * that comes twice counts once; within an epoch positions only grow.
  */
 
-import { mergePatch } from './merge.ts';
-import { applyPatch, PatchError } from './patch.ts';
+import { applyPatch } from './patch.ts';
 import { share } from './share.ts';
-import type { LiveUpdate } from './types.ts';
+import { LiveError, type LiveUpdate } from './types.ts';
 
-/** How each kind of event leads from one version to the next. */
-const APPLY: Record<string, (data: unknown, value: unknown) => unknown> = {
-  snapshot: share,
-  patch: applyPatch,
-  merge: mergePatch,
-};
+/** How each kind of event leads from one version to the next. `merge` is added where merge patches are asked for. */
+export const APPLY: Record<string, (data: unknown, value: unknown) => unknown> = { snapshot: share, patch: applyPatch };
 
 /**
  * What an event makes of the version `previous` at position `at`: undefined where it says nothing new. Without `at`
@@ -32,7 +27,7 @@ export function advance<T>(
   const next = APPLY[kind];
   const snapshot = kind === 'snapshot';
   if (!next || (position === at && !snapshot)) return undefined; // a later version's event, or one that is repeated
-  if (isBehind(position, at) || (!at && !snapshot)) throw new PatchError(-1, position);
+  if (isBehind(position, at) || (!at && !snapshot)) throw new LiveError('patch-failed', `${kind} ${position} after ${at}`);
   const value = parse(text);
   // The caller of `live<T>` says what its API serves; nothing here can check it.
   const data = next(previous, value) as T;

@@ -30,11 +30,11 @@ interface Golden {
 /** What the client makes of the stream, in the golden files' terms. */
 async function play(golden: Golden, chunks: Uint8Array[]) {
   const world = new World();
-  const feed = live('http://gateway.test/golden', world.options);
+  const feed = live('http://gateway.test/golden', { ...world.options, mode: 'merge' });
   await settle();
   const updates: unknown[] = [];
-  feed.on('update', ({ kind, position, patch, merge, data }) => {
-    updates.push({ kind, position, ...{ snapshot: { data }, patch: { patch }, merge: { merge } }[kind] });
+  feed.on('update', ({ kind, position, patch, data }) => {
+    updates.push(kind === 'snapshot' ? { kind, position, data } : { kind, position, patch });
   });
   feed.on('status', (state) => updates.push(statusOf(state, world.time)));
   await world.last.open({ 'Tidegate-Content-Type': golden.content_type });
@@ -63,7 +63,7 @@ function expectedOf({ content_type, updates, final }: Golden) {
         return { status: state, since: Date.parse(since), freshWithinMs: fresh_within_ms, cause, retryInMs: retry_in_ms };
       }
       const { type, position, text } = update;
-      return { kind: type, position, [type === 'snapshot' ? 'data' : type]: read(text) };
+      return { kind: type, position, [type === 'snapshot' ? 'data' : 'patch']: read(text) };
     }),
     data: read(final.text),
     position: final.position,

@@ -192,6 +192,19 @@ describe('reconnecting', () => {
     expect((feed.state.retryAt ?? Number.NaN) - world.time).toBe(1000);
   });
 
+  test('refusals that take their time are no success either', async () => {
+    const { world, feed } = await start({ bufferedMs: Infinity });
+    world.random = 1;
+    const waits: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      await world.advance(10_000);
+      await world.last.reply(new Response(null, { status: 503 }));
+      waits.push((feed.state.retryAt ?? Number.NaN) - world.time);
+      await world.advance(waits[round] ?? 0);
+    }
+    expect(waits).toEqual([1000, 2000, 4000, 8000]);
+  });
+
   test('since is the first failure\'s, through the failures that follow', async () => {
     const { world, feed } = await start();
     await world.last.open();
@@ -261,9 +274,10 @@ describe('answers that are no stream', () => {
     expect(feed.state.retryAt).toBe(world.time + 60_500);
     await world.signal('visible'); // no signal overrides what the server asked for
     await world.signal('offline');
+    await world.advance(59_000);
     await world.signal('online');
     expect(world.exchanges).toHaveLength(1);
-    await world.advance(60_500);
+    await world.advance(1500);
     expect(world.exchanges).toHaveLength(2);
   });
 

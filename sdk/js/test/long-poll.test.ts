@@ -27,6 +27,7 @@ describe('a stream that is held back', () => {
     const { world, feed } = await heldBack({ mode: 'patch', select: '/a' });
     expect(world.exchanges[0]?.abandoned).toBe(true);
     expect(world.last.header('accept')).toBe('*/*');
+    expect(world.exchanges.map(({ init }) => init.cache)).toEqual(['no-store', 'default']);
     expect(parameter(world.last, 'after')).toBeNull();
     expect(parameter(world.last, 'wait')).toBeNull();
     expect(parameter(world.last, 'select')).toBe('/a');

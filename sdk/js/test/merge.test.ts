@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mergePatch } from '../src/index.ts';
+import { mergePatch } from '../src/patches.ts';
 
 test.each([
   // RFC 7396, appendix A.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { applyPatch, PatchError } from '../src/patch.ts';
+import { applyPatch, LiveError } from '../src/patches.ts';
 
 /** Freezes deeply, so that a patch that writes to the document throws a TypeError instead of passing. */
 function frozen<T>(value: T): T {
@@ -103,13 +103,13 @@ describe('a patch that does not fit changes nothing', () => {
     } catch (caught) {
       error = caught;
     }
-    expect(error).toBeInstanceOf(PatchError);
-    expect((error as PatchError).index).toBe(index);
+    expect(error).toBeInstanceOf(LiveError);
+    expect((error as LiveError).index).toBe(index);
     expect(document).toStrictEqual(before);
   });
 
   test('a patch that is no array', () => {
-    expect(() => applyPatch({}, { op: 'add' })).toThrow(PatchError);
+    expect(() => applyPatch({}, { op: 'add' })).toThrow(LiveError);
   });
 });
 

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { applyPatch, PatchError } from '../src/patch.ts';
+import { applyPatch, LiveError } from '../src/patches.ts';
 
 const folder = new URL('../../../testdata/patch/', import.meta.url);
 const files = readdirSync(folder).filter((file) => file.endsWith('.json'));
@@ -42,8 +42,8 @@ describe.each(files)('%s', (file) => {
         caught = thrown;
       }
       // A patch that is no JSON never gets as far as the SDK's apply.
-      expect(caught).toBeInstanceOf(error?.kind === 'json' ? SyntaxError : PatchError);
-      if (caught instanceof PatchError) expect(caught.index).toBe(error?.operation ?? -1);
+      expect(caught).toBeInstanceOf(error?.kind === 'json' ? SyntaxError : LiveError);
+      if (caught instanceof LiveError) expect(caught.index).toBe(error?.operation ?? -1);
     }
     expect(JSON.stringify(before)).toBe(JSON.stringify(JSON.parse(document)));
   });

@@ -83,9 +83,16 @@ export class Exchange {
   }
 }
 
-/** Lets every promise that can settle do so: fetch, body and reader are some dozens of turns, and none waits for time. */
+// Loaded beforehand, so that whoever loads them later has them at once.
+await Promise.all([import('../src/long-poll.ts'), import('../src/merge.ts'), import('../src/refusal.ts')]);
+
+/**
+ * Lets every promise that can settle do so: fetch, body and reader are some dozens of turns, loading a module again is
+ * a turn of the event loop, and none waits for time.
+ */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Waits, in turns of the event loop and not in time, for what a module that is being loaded will do. */
@@ -98,7 +105,6 @@ export async function until(condition: () => boolean): Promise<void> {
 export class World {
   time = Date.UTC(2026, 0, 31, 9, 30);
   random = 0.5;
-  onLine = true;
   readonly exchanges: Exchange[] = [];
   private timers: Timer[] = [];
   private order = 0;
@@ -115,7 +121,6 @@ export class World {
       };
     },
     network: {
-      online: () => this.onLine,
       listen: (callback) => {
         this.signals.add(callback);
         return () => this.signals.delete(callback);
@@ -160,7 +165,6 @@ export class World {
   }
 
   async signal(signal: 'online' | 'offline' | 'visible' | 'hidden'): Promise<void> {
-    if (signal === 'online' || signal === 'offline') this.onLine = signal === 'online';
     for (const callback of [...this.signals]) callback(signal);
     await settle();
   }

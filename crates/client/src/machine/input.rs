@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use http::header;
-use tidegate_wire::sse::Decoder;
-use tidegate_wire::{CONTENT_TYPE_FIELD, State, Status, Timestamp};
+use http::{StatusCode, header};
+use tidegate_core::Mode;
+use tidegate_wire::{CONTENT_TYPE_FIELD, EVENT_STREAM, State, Status, Timestamp};
 
+use super::decoder::Decoder;
 use super::{Machine, Now, Pending, Phase, Purpose};
 use crate::document::is_json;
 use crate::head::Head;
@@ -15,20 +16,35 @@ use crate::{Disconnect, Error, Source, Update};
 /// The most that is read of a refusal's explanation.
 const MAX_REFUSAL_BYTES: usize = 64 << 10;
 
+/// How long the first byte behind a stream's head may take. A gateway's first event is there before the head is sent.
+const FIRST_BYTE: Duration = Duration::from_secs(10);
+
 /// Input.
 impl Machine {
     /// The answer's head has come.
     pub(crate) fn handle_head(&mut self, now: Now, head: Head) {
         let Phase::Asked { source, asked, .. } = self.phase else { return };
+        let was_unauthorized =
+            std::mem::replace(&mut self.unauthorized, head.status == StatusCode::UNAUTHORIZED);
         let location = || head.field(&header::LOCATION).map(str::to_owned);
         match head.status.as_u16() {
-            200 if head.is_event_stream() => match head.headers.get(CONTENT_TYPE_FIELD) {
-                Some(media_type) if source == Source::Stream => {
-                    self.streams_json = media_type.to_str().is_ok_and(is_json);
-                    self.begin_stream(now);
+            200 if head.is(self.settings.wishes.transport.media_type()) => {
+                match head.headers.get(CONTENT_TYPE_FIELD) {
+                    Some(media_type) if source == Source::Stream => {
+                        self.streams_json = media_type.to_str().is_ok_and(is_json);
+                        self.begin_stream(now);
+                    }
+                    _ => self.end(Error::ForeignStream),
                 }
-                _ => self.end(Error::ForeignStream),
-            },
+            }
+            200 if head.is(EVENT_STREAM) => self.end(Error::ForeignStream),
+            // WHATWG HTML §9.2.2: «tell the client to stop reconnecting». We have what there is.
+            204 if self.document.is_some() => self.end(Error::Complete),
+            // Credentials run out: what makes them anew gets a second chance, and not a third.
+            401 if self.settings.fresh_fields && !was_unauthorized => {
+                let cause = Disconnect::Answered { status: head.status, problem: None };
+                self.disconnect(now, cause, head.retry_after());
+            }
             200 if self.settings.polling => self.collect(now, Purpose::Representation { asked }, head),
             304 if source == Source::Polling => self.confirm(now, asked),
             406 if source == Source::Stream && self.settings.polling => self.send(now, Source::Polling),
@@ -43,11 +59,12 @@ impl Machine {
     pub(crate) fn handle_body(&mut self, now: Now, bytes: &[u8]) {
         let idle_until = now.instant + self.settings.idle_timeout;
         match &mut self.phase {
-            Phase::Streaming { decoder, until, .. } => {
+            Phase::Streaming { decoder, heard, until, .. } => {
                 *until = idle_until;
-                let mut items = Vec::new();
-                let result = decoder.feed(bytes, &mut items);
-                self.pending.extend(items.into_iter().map(Pending::Item));
+                *heard = true;
+                self.held_back = 0;
+                let pending = &mut self.pending;
+                let result = decoder.feed(bytes, |arrived| pending.push_back(Pending::Arrived(arrived)));
                 if result.is_err() {
                     // The same event would come again. What came before it is still given first.
                     self.end(Error::TooLarge { limit: self.settings.max_bytes });
@@ -95,14 +112,16 @@ impl Machine {
 
     /// Time has passed. Does nothing before [`Machine::poll_timeout`].
     pub(crate) fn handle_timeout(&mut self, now: Now) {
-        if self.poll_timeout().is_none_or(|until| now.instant < until) {
+        self.look(now);
+        if self.until().is_none_or(|until| now.instant < until) {
             return;
         }
         match self.phase {
-            Phase::Waiting { .. } => self.send(now, self.source.unwrap_or(Source::Stream)),
+            Phase::Waiting { .. } => self.attempt(now),
             Phase::Asked { .. } => {
                 self.handle_failure(now, Disconnect::TimedOut(self.settings.answer_timeout));
             }
+            Phase::Streaming { heard: false, .. } if self.settings.polling => self.go_around(now),
             Phase::Streaming { .. } | Phase::Collecting { .. } => {
                 self.handle_failure(now, Disconnect::Silent(self.settings.idle_timeout));
             }
@@ -113,10 +132,12 @@ impl Machine {
 
 impl Machine {
     fn begin_stream(&mut self, now: Now) {
-        let decoder = Decoder::with_limit(self.settings.max_bytes)
-            .with_last_event_id(self.position.as_deref().unwrap_or_default());
-        let until = now.instant + self.settings.idle_timeout;
-        self.phase = Phase::Streaming { decoder, worked: false, until };
+        let decoder = Decoder::new(self.settings.wishes.transport, self.settings.max_bytes);
+        // Where there is no other way, there is no hurry.
+        let patience = self.settings.idle_timeout;
+        let patience = if self.settings.polling { patience.min(FIRST_BYTE) } else { patience };
+        let until = now.instant + patience;
+        self.phase = Phase::Streaming { decoder, heard: false, worked: false, until };
         self.connected(Source::Stream);
     }
 
@@ -157,7 +178,10 @@ impl Machine {
                         self.position = Some(position.clone());
                     }
                     self.pending.extend(update.map(Pending::Update));
-                    self.confirm(now, asked);
+                    match self.settings.wishes.mode {
+                        Mode::First => self.end(Error::Complete),
+                        _ => self.confirm(now, asked),
+                    }
                 }
                 Err(PollError::ForNow(cause)) => self.disconnect(now, cause, None),
                 Err(PollError::ForGood(error)) => self.end(error),
@@ -173,7 +197,8 @@ impl Machine {
             self.pending
                 .push_back(Pending::Update(Update::Status(Status::live(now.wall, self.fresh_within_ms()))));
         }
-        let until = (asked + self.settings.poll_interval).max(now.instant);
+        let interval = self.settings.poll_interval.max(self.settings.wishes.rate.unwrap_or_default());
+        let until = (asked + interval).max(now.instant);
         self.phase = Phase::Waiting { until };
     }
 

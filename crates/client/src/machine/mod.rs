@@ -12,24 +12,30 @@
 //! - The position is that of the document: both change together, or the position is dropped.
 //! - After [`Machine::poll_update`] gave an update, the document is the one of that update, and no later one.
 //! - While it has not ended there is always a time-out: it cannot fall silent.
+//! - Time that a machine slept through counts as time that passed, even where the clock that measures stood still.
 
+mod decoder;
 mod input;
+mod plan;
+mod stream;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderName, HeaderValue, header};
-use tidegate_core::json::{self, Patch};
-use tidegate_wire::sse::{Decoder, Item, Received};
-use tidegate_wire::{Message, Timestamp};
+use http::{HeaderName, HeaderValue};
+use tidegate_wire::Timestamp;
 
 use crate::backoff::Backoff;
 use crate::head::Head;
 use crate::poller::Poller;
-use crate::{Disconnect, Document, Error, Source, Update};
+use crate::wishes::Wishes;
+use crate::{Document, Error, Source, Update};
+use decoder::{Arrived, Decoder};
+
+/// How often the two clocks are compared, to notice that the machine slept. Timers usually stand still in that time.
+const LOOK: Duration = Duration::from_secs(15);
 
 /// The time of an input: one clock to measure with, one to print.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +59,10 @@ pub(crate) struct Settings {
     pub(crate) max_bytes: usize,
     /// Whether a URL that offers no stream is polled.
     pub(crate) polling: bool,
+    /// The caller's fields are made anew for each request, so that one that was refused for them may be made again.
+    pub(crate) fresh_fields: bool,
+    /// What is asked of a gateway.
+    pub(crate) wishes: Wishes,
 }
 
 /// What to do with the exchange.
@@ -79,7 +89,7 @@ enum Phase {
     /// A request is out.
     Asked { source: Source, asked: Instant, until: Instant },
     /// The body is a stream of events.
-    Streaming { decoder: Decoder, worked: bool, until: Instant },
+    Streaming { decoder: Decoder, heard: bool, worked: bool, until: Instant },
     /// The body is wanted whole.
     Collecting { purpose: Purpose, head: Head, body: Vec<u8>, until: Instant },
     /// Nothing more happens.
@@ -88,7 +98,7 @@ enum Phase {
 
 #[derive(Debug)]
 enum Pending {
-    Item(Item),
+    Arrived(Arrived),
     Update(Update),
 }
 
@@ -108,6 +118,14 @@ pub(crate) struct Machine {
     confirmed: Option<Timestamp>,
     /// The last status of a polled resource said that it is stale.
     poll_failing: bool,
+    /// How many streams in a row brought nothing: something on the way holds them back.
+    held_back: u32,
+    /// When to try a stream again, where it is polled because of that.
+    stream_again: Option<Instant>,
+    /// The last answer was a 401.
+    unauthorized: bool,
+    /// When the clocks were compared last.
+    looked: Now,
     pending: VecDeque<Pending>,
     command: Option<Command>,
 }
@@ -118,7 +136,7 @@ impl Machine {
     pub(crate) fn new(settings: Settings, seed: u64, now: Now) -> Machine {
         Machine {
             backoff: Backoff::new(seed, settings.max_backoff),
-            poller: Poller::new(seed, settings.max_bytes),
+            poller: Poller::new(seed, settings.max_bytes, settings.wishes.select.clone()),
             settings,
             phase: Phase::Waiting { until: now.instant },
             document: None,
@@ -127,6 +145,10 @@ impl Machine {
             streams_json: false,
             confirmed: None,
             poll_failing: false,
+            held_back: 0,
+            stream_again: None,
+            unauthorized: false,
+            looked: now,
             pending: VecDeque::new(),
             command: None,
         }
@@ -152,7 +174,7 @@ impl Machine {
         while let Some(pending) = self.pending.pop_front() {
             let update = match pending {
                 Pending::Update(update) => Some(update),
-                Pending::Item(item) => self.take_item(now, item),
+                Pending::Arrived(arrived) => self.take_arrived(now, &arrived),
             };
             if let Some(update) = update {
                 return Some(Ok(update));
@@ -171,6 +193,11 @@ impl Machine {
 
     /// When to call [`Machine::handle_timeout`]. `None`: it has ended.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        Some(self.until()?.min(self.looked.instant + LOOK))
+    }
+
+    /// When something has to happen.
+    fn until(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Waiting { until }
             | Phase::Asked { until, .. }
@@ -178,118 +205,5 @@ impl Machine {
             | Phase::Collecting { until, .. } => Some(*until),
             Phase::Ended(_) => None,
         }
-    }
-}
-
-/// Events of a stream.
-impl Machine {
-    fn take_item(&mut self, now: Now, item: Item) -> Option<Update> {
-        let event = match item {
-            Item::Comment(_) => return None,
-            Item::Retry(ms) => {
-                self.backoff.set_server_retry(ms);
-                return None;
-            }
-            Item::Event(event) => event,
-        };
-        match self.take_event(&event) {
-            Ok(update) => update,
-            Err(what) => {
-                // What comes after it builds on it.
-                self.pending.retain(|pending| matches!(pending, Pending::Update(_)));
-                if matches!(self.phase, Phase::Streaming { .. }) {
-                    self.disconnect(now, Disconnect::Malformed(what), None);
-                }
-                None
-            }
-        }
-    }
-
-    fn take_event(&mut self, event: &Received) -> Result<Option<Update>, String> {
-        let bytes = event.data.len();
-        let update = match Message::read(event).map_err(|error| error.to_string())? {
-            Message::Unknown => return Ok(None),
-            Message::Status(status) => Update::Status(status),
-            Message::Snapshot { position, text } => {
-                self.document = Some(Document::read(text, self.streams_json));
-                self.position = Some(position.to_owned());
-                Update::Snapshot { position: position.to_owned(), bytes }
-            }
-            Message::Merge { .. } => {
-                // It never asks for them; without a position the next connection begins with a snapshot.
-                self.position = None;
-                return Err("a merge patch, which was not asked for".to_owned());
-            }
-            Message::Patch { position, text } => {
-                // Until it is applied nothing proves what the document is the state of. Without a position the next
-                // connection begins with a snapshot.
-                self.position = None;
-                let patch = Patch::parse(text.as_bytes()).map_err(|error| format!("a patch ({error})"))?;
-                let Some(Document::Json(value)) = &mut self.document else {
-                    return Err("a patch of what is not JSON".to_owned());
-                };
-                json::apply_in_place(value, &patch)
-                    .map_err(|error| format!("a patch that does not fit the document ({error})"))?;
-                self.position = Some(position.to_owned());
-                Update::Patched { position: position.to_owned(), patch: Arc::new(patch), bytes }
-            }
-        };
-        if let Phase::Streaming { worked, .. } = &mut self.phase {
-            *worked = true;
-        }
-        Ok(Some(update))
-    }
-}
-
-/// Plans.
-impl Machine {
-    fn send(&mut self, now: Now, source: Source) {
-        let until = now.instant + self.settings.answer_timeout;
-        self.phase = Phase::Asked { source, asked: now.instant, until };
-        let fields = match source {
-            Source::Stream => {
-                let accept = if self.settings.polling {
-                    "text/event-stream, application/json;q=0.9, */*;q=0.5"
-                } else {
-                    "text/event-stream"
-                };
-                let position = self.position.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
-                let resume = position.map(|value| (HeaderName::from_static("last-event-id"), value));
-                let cache = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-                let accept = (header::ACCEPT, HeaderValue::from_static(accept));
-                [accept, cache].into_iter().chain(resume).collect()
-            }
-            Source::Polling => {
-                let accept = (header::ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
-                let coding = (header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-                [accept, coding].into_iter().chain(self.poller.conditions().iter().cloned()).collect()
-            }
-        };
-        self.command = Some(Command::Send(fields));
-    }
-
-    fn end(&mut self, error: Error) {
-        self.phase = Phase::Ended(error);
-        self.command = Some(Command::Cancel);
-    }
-
-    fn disconnect(&mut self, now: Now, cause: Disconnect, retry_after: Option<Duration>) {
-        // A stream that gave something and then broke starts a new count. One that gave what does not fit does not,
-        // or a server that is wrong each time would be asked without end.
-        let was_good = matches!(self.phase, Phase::Streaming { worked: true, .. });
-        if was_good && !matches!(cause, Disconnect::Malformed(_)) {
-            self.backoff.succeed();
-        }
-        let retry_in = self.backoff.fail(retry_after);
-        self.phase = Phase::Waiting { until: now.instant + retry_in };
-        self.command = Some(Command::Cancel);
-        let update = match (self.source, self.confirmed) {
-            (Some(Source::Polling), Some(since)) => {
-                self.poll_failing = true;
-                Update::Status(self.stale(since, &cause, retry_in))
-            }
-            _ => Update::Disconnected { cause, retry_in },
-        };
-        self.pending.push_back(Pending::Update(update));
     }
 }

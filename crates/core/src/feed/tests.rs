@@ -19,6 +19,7 @@ mod outcomes;
 mod polling;
 mod reads;
 mod updates;
+mod views;
 
 const LINGER: Duration = Duration::from_millis(2000);
 

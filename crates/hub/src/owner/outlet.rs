@@ -1,9 +1,9 @@
 //! What goes out of one view of a feed: its head, the shards that are told, and the steps that they asked for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tidegate_core::Offset;
+use tidegate_core::{Mode, Offset};
 use tidegate_wire::{Format, Kind};
 
 use super::{ShardIndex, Terms};
@@ -22,9 +22,10 @@ pub(super) struct Outlet {
     shards: HashMap<ShardIndex, usize>,
     /// Steps to the present head, made once.
     steps: HashMap<(Offset, Kind), Step>,
-    /// In which formats some of its subscribers want gzip: what they get is packed by the owner, not on their shards.
-    packs: [bool; Format::ALL.len()],
-    /// Some of its subscribers want merge patches.
+    /// In which formats some of its subscribers want gzip, and what they get when there is a new head: it is packed by the
+    /// owner, not on their shards.
+    packs: HashSet<(Format, Kind)>,
+    /// Some of its subscribers want merge patches, or did since there last was none.
     merges: bool,
 }
 
@@ -46,16 +47,11 @@ impl Outlet {
 
     /// It has a new head.
     pub(super) fn publish(&mut self, head: Arc<Published>) {
-        for format in self.packed_formats() {
-            head.pack(format);
+        for (format, kind) in &self.packs {
+            head.pack(*format, *kind);
         }
         self.head = Some(head);
         self.steps.clear();
-    }
-
-    fn packed_formats(&self) -> impl Iterator<Item = Format> {
-        let packs = self.packs;
-        Format::ALL.into_iter().filter(move |format| packs[format.index()])
     }
 
     /// A subscriber is attached on these terms.
@@ -63,13 +59,16 @@ impl Outlet {
         *self.shards.entry(shard).or_default() += 1;
         self.merges |= terms.step_kind() == Some(Kind::Merge);
         let (Coding::Gzip, Some(head)) = (coding, &self.head) else { return };
-        self.packs[terms.format.index()] = true;
+        let (format, kind) = (terms.format, terms.step_kind().unwrap_or(Kind::Snapshot));
+        if terms.mode != Mode::First {
+            self.packs.insert((format, kind));
+        }
         match start {
             Start::At(offset) if offset == head.offset() => {}
-            Start::At(offset) if Some(offset) == head.previous() => head.pack(terms.format),
+            Start::At(offset) if Some(offset) == head.previous() => head.pack(format, kind),
             // It gets a step, packed when it is made.
-            Start::At(_) => {}
-            Start::Fresh | Start::Unproven => _ = head.snapshot().frame(terms.format).segment(),
+            Start::At(_) if kind != Kind::Snapshot => {}
+            Start::At(_) | Start::Fresh | Start::Unproven => head.pack(format, Kind::Snapshot),
         }
     }
 
@@ -81,7 +80,7 @@ impl Outlet {
             self.shards.remove(&shard);
         }
         if self.shards.is_empty() {
-            (self.packs, self.merges) = Default::default();
+            self.end();
         }
         true
     }
@@ -89,6 +88,8 @@ impl Outlet {
     /// All its subscribers were let go.
     pub(super) fn end(&mut self) {
         self.shards.clear();
+        self.packs.clear();
+        self.merges = false;
     }
 
     /// The step from a version to the head, made by `make` if it was not asked for before.
@@ -97,10 +98,10 @@ impl Outlet {
             self.steps.clear();
         }
         let step = self.steps.entry((from, kind)).or_insert_with(make).clone();
-        for format in self.packed_formats() {
+        for (format, _) in self.packs.iter().filter(|(_, wanted)| *wanted == kind) {
             match (&step, &self.head) {
-                (Step::To(step), _) => _ = step.frame(format).segment(),
-                (Step::Snapshot, Some(head)) => _ = head.snapshot().frame(format).segment(),
+                (Step::To(step), _) => _ = step.frame(*format).segment(),
+                (Step::Snapshot, Some(head)) => head.pack(*format, Kind::Snapshot),
                 (Step::Snapshot, None) => {}
             }
         }

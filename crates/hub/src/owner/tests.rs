@@ -1,5 +1,8 @@
 //! The owner alone: who is answered what, and what shards are told.
 
+mod terms;
+mod views;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -140,20 +143,31 @@ impl Bench {
     fn read(&mut self, insists: bool) -> Receiver<Reply<Current>> {
         let (reply, answer) = oneshot::channel();
         let demand = if insists { Demand::VALIDATED } else { Demand::default() };
-        self.owner.handle(self.now, Message::Read { demand, asked: Reason::default(), reply });
+        self.owner
+            .handle(self.now, Message::Read { demand, selection: None, asked: Reason::default(), reply });
         self.act();
         answer
     }
 
     fn subscribe(&mut self, id: u64, resume: Resume) -> Receiver<Reply<Attached>> {
+        self.subscribe_on(Terms::USUAL, Coding::Identity, id, resume)
+    }
+
+    fn subscribe_on(
+        &mut self,
+        terms: Terms,
+        coding: Coding,
+        id: u64,
+        resume: Resume,
+    ) -> Receiver<Reply<Attached>> {
         let (reply, answer) = oneshot::channel();
         let newcomer = Newcomer {
             id: SubscriberId(id),
             shard: SHARD,
             resume,
-            coding: Coding::Identity,
+            coding,
             wish: Wish::NONE,
-            terms: Terms::USUAL,
+            terms,
             selection: None,
         };
         let message = Message::Subscribe { newcomer, reply };

@@ -26,7 +26,7 @@ mod subscriber;
 mod tests;
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use slab::Slab;
@@ -40,7 +40,7 @@ pub use self::command::{
 use self::feed_view::FeedView;
 use self::pins::Pins;
 pub(crate) use self::serve::Tally;
-use self::subscriber::{Cursor, Ending, Plan, Progress, Subscriber};
+use self::subscriber::{Cursor, Ending, Plan, Progress, Subscriber, Ticks};
 use crate::clock::Clock;
 use crate::frame::{Coded, Coding, Frame};
 use crate::published::StatusView;
@@ -56,8 +56,9 @@ pub struct Shard<S, P> {
     ready: VecDeque<usize>,
     /// Feeds that have something for their members.
     due: VecDeque<ViewId>,
-    /// When feeds have something for members who are told only so often.
-    ticks: BTreeSet<(Time, ViewId)>,
+    /// When there is something for those who are told only so often. Each is in it once at the most, and no other
+    /// subscriber is looked at because of it.
+    ticks: Ticks,
     /// Subscribers whose streams are ending, in no order.
     ending: Vec<SubscriberId>,
     pins: Pins,
@@ -101,7 +102,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             feeds: HashMap::new(),
             ready: VecDeque::new(),
             due: VecDeque::new(),
-            ticks: BTreeSet::new(),
+            ticks: Ticks::new(),
             ending: Vec::new(),
             pins: Pins::default(),
             most_pinned,
@@ -129,13 +130,15 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         [tick, heartbeats].into_iter().flatten().min()
     }
 
-    /// Sees to what is due: ticks, heartbeats, streams whose time is over, and ends that take too long.
+    /// Sees to what is due: ticks, heartbeats, streams whose time is over, and ends that take too long. There may be
+    /// [work](Shard::work) then.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some((time, view)) = self.ticks.first().copied()
+        while let Some((time, key)) = self.ticks.first().copied()
             && time <= now
         {
             self.ticks.pop_first();
-            self.pass_due(view);
+            self.subscribers[key].ticking = false;
+            self.queue(key);
         }
         if now < self.next_heartbeats {
             return;
@@ -242,6 +245,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             view: view_id,
             terms,
             not_before: Time::default(),
+            ticking: false,
             wish,
             place: 0,
             sink: None,
@@ -364,6 +368,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     fn remove(&mut self, key: usize) {
         let Some(mut subscriber) = self.subscribers.try_remove(key) else { return };
         self.names.remove(&subscriber.id);
+        subscriber.disarm(key, &mut self.ticks);
         if let Some(pin) = subscriber.pin {
             self.pins.release(pin);
         }

@@ -1,9 +1,9 @@
 //! The work of a shard: writing to connections.
 
-use tidegate_core::{Mode, Time};
+use tidegate_core::Time;
 
 use super::command::{FeedPort, Sink, ViewId};
-use super::feed_view::{FeedView, Next, Usual};
+use super::feed_view::{Next, Usual};
 use super::subscriber::{Begun, Counted};
 use super::{Shard, retry};
 
@@ -84,11 +84,12 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     fn queued_turn(&mut self, now: Time, key: usize) -> u64 {
         let Some(subscriber) = self.subscribers.get_mut(key) else { return 0 };
         subscriber.queued = false;
-        let feed = subscriber.view;
+        // Its feed may be gone afterwards: a stream of one snapshot may have been the last.
+        let counters = self.feeds.get(&subscriber.view).map(|view| view.counters.clone());
         let mut tally = Tally::default();
         let turn = self.serve(now, key, &mut tally);
-        if let Some(view) = self.feeds.get(&feed) {
-            view.counters.wrote(&tally);
+        if let Some(counters) = counters {
+            counters.wrote(&tally);
         }
         match turn {
             Turn::Over => {}
@@ -101,9 +102,11 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     /// Serves some of a feed's members. True when all had their turn.
     fn pass(&mut self, now: Time, feed: ViewId) -> bool {
         let (mut tally, mut gone) = (Tally::default(), Vec::new());
-        let usual = self.feeds.get(&feed).and_then(FeedView::usual);
+        let Some(view) = self.feeds.get(&feed) else { return true };
+        let (counters, usual) = (view.counters.clone(), view.usual());
         for _ in 0..PASS_TURN {
-            let Some(view) = self.feeds.get_mut(&feed) else { return true };
+            // The last stream may have been one of a single snapshot.
+            let Some(view) = self.feeds.get_mut(&feed) else { break };
             let Some(key) = view.members.get(view.pass.next).copied() else { break };
             view.pass.next += 1;
             let turn = usual.as_ref().and_then(|usual| self.serve_usual(now, key, usual, &mut tally));
@@ -116,9 +119,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
                 break;
             }
         }
-        if let Some(view) = self.feeds.get(&feed) {
-            view.counters.wrote(&tally);
-        }
+        counters.wrote(&tally);
         gone.into_iter().for_each(|key| self.remove(key));
         let Some(view) = self.feeds.get_mut(&feed) else { return true };
         if view.pass.next < view.members.len() {
@@ -188,8 +189,8 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
                     break;
                 }
                 let held = subscriber.is_held(now, at) && view.is_behind(at);
-                if held {
-                    ticks.insert((subscriber.not_before, subscriber.view));
+                if held && now < subscriber.not_before {
+                    subscriber.arm(key, ticks);
                 }
                 let next = match at.first_status_due() || held {
                     true => Next::Nothing,
@@ -229,12 +230,15 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     /// Takes note that a subscriber was given an update.
     fn told(&mut self, now: Time, key: usize) {
         let subscriber = &mut self.subscribers[key];
-        let Some(feed) = self.feeds.get(&subscriber.view) else { return };
-        if let Some(rate) = subscriber.terms.rate {
-            subscriber.not_before = rate.tick_after(now, feed.grid());
-        }
-        if subscriber.terms.mode == Mode::First && subscriber.ending.is_none() {
-            self.send_off(now, key, None);
+        (subscriber.awaits, subscriber.answered) = (false, false);
+        let (Some(rate), Some(view)) = (subscriber.terms.rate, self.feeds.get(&subscriber.view)) else {
+            return;
+        };
+        subscriber.disarm(key, &mut self.ticks);
+        subscriber.not_before = rate.tick_after(now, view.grid());
+        if view.is_behind(subscriber.progress) {
+            // What it was given led to an older head.
+            subscriber.arm(key, &mut self.ticks);
         }
     }
 
@@ -253,8 +257,10 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             subscriber.last_sent = now;
         }
         if begun.updates > 0 {
-            (subscriber.awaits, subscriber.answered) = (false, false);
             self.told(now, key);
+        }
+        if self.subscribers[key].is_done() {
+            self.send_off(now, key, None);
         }
         let unfinished = more || written.bytes + skip < planned;
         self.pin(key);

@@ -1,5 +1,6 @@
 //! One subscriber: how far it got, and what its connection has not taken yet.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -89,6 +90,9 @@ impl Plan {
     }
 }
 
+/// When which subscribers may be told of a change that they were not told of so far.
+pub(super) type Ticks = BTreeSet<(Time, usize)>;
+
 /// A subscriber's stream is to end.
 #[derive(Debug)]
 pub(super) struct Ending {
@@ -106,6 +110,8 @@ pub(super) struct Subscriber<S> {
     pub(super) terms: Terms,
     /// It is told of no change before this.
     pub(super) not_before: Time,
+    /// It is looked at again then.
+    pub(super) ticking: bool,
     pub(super) wish: Wish,
     /// Its place among the members of its feed.
     pub(super) place: usize,
@@ -155,9 +161,28 @@ impl<S> Subscriber<S> {
         self.terms.rate.is_some() && (now < self.not_before || moves)
     }
 
+    /// Has it looked at again when it may be told of the next change.
+    pub(super) fn arm(&mut self, key: usize, ticks: &mut Ticks) {
+        if !std::mem::replace(&mut self.ticking, true) {
+            ticks.insert((self.not_before, key));
+        }
+    }
+
+    /// Nothing is to be done for it then.
+    pub(super) fn disarm(&mut self, key: usize, ticks: &mut Ticks) {
+        if std::mem::take(&mut self.ticking) {
+            ticks.remove(&(self.not_before, key));
+        }
+    }
+
     /// Whether there is nothing for it behind what is planned.
     pub(super) fn has_all(&self, at: Progress) -> bool {
         self.terms.mode == Mode::First && at.updated
+    }
+
+    /// Whether its connection took all that it is ever to get, and its stream may end.
+    pub(super) fn is_done(&self) -> bool {
+        self.has_all(self.progress) && self.pending.is_none() && self.ending.is_none()
     }
 
     /// Takes note of what the connection took of a plan: what was begun has been said, and what was not has not.

@@ -1,6 +1,7 @@
 //! The shard alone, with sinks and a port that note what they are told.
 
 mod pressure;
+mod terms;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -22,6 +23,8 @@ use tidegate_core::{
 #[derive(Default)]
 struct Wire {
     frames: RefCell<Vec<String>>,
+    /// All that was ever taken, as it came.
+    raw: RefCell<Vec<Bytes>>,
     busy: Cell<bool>,
     writes: Cell<usize>,
     closed: Cell<bool>,
@@ -55,7 +58,8 @@ impl Sink for TestSink {
         }
         let most = if self.patient { 1 } else { frames.len() };
         let taken = &frames[..most.min(frames.len())];
-        let text = |frame: &Bytes| String::from_utf8(frame.to_vec()).unwrap();
+        let text = |frame: &Bytes| String::from_utf8_lossy(frame).into_owned();
+        self.wire.raw.borrow_mut().extend_from_slice(taken);
         self.wire.frames.borrow_mut().extend(taken.iter().map(text));
         self.wire.writes.set(self.wire.writes.get() + usize::from(!taken.is_empty()));
         self.wire.busy.set(self.patient && !taken.is_empty());
@@ -75,13 +79,17 @@ impl Sink for TestSink {
 #[derive(Clone, Default)]
 struct TestPort {
     steps: Rc<RefCell<Vec<Offset>>>,
+    /// Which steps were asked for that are no patches.
+    others: Rc<RefCell<Vec<(Offset, Kind)>>>,
     left: Rc<Cell<usize>>,
 }
 
 impl FeedPort for TestPort {
     fn request_step(&self, from: Offset, kind: Kind) {
-        assert_eq!(kind, Kind::Patch);
-        self.steps.borrow_mut().push(from);
+        match kind {
+            Kind::Patch => self.steps.borrow_mut().push(from),
+            _ => self.others.borrow_mut().push((from, kind)),
+        }
     }
     fn unsubscribed(&self, _: Wish) {
         self.left.set(self.left.get() + 1);
@@ -131,6 +139,10 @@ struct Bench {
     port: TestPort,
     conflate: bool,
     counters: Arc<FeedCounters>,
+    /// What those who come next are served on.
+    terms: Terms,
+    coding: Coding,
+    now: Time,
 }
 
 impl Bench {
@@ -140,6 +152,9 @@ impl Bench {
             port: TestPort::default(),
             conflate: true,
             counters: Arc::default(),
+            terms: Terms::USUAL,
+            coding: Coding::Identity,
+            now: at(0),
         }
     }
 
@@ -160,7 +175,8 @@ impl Bench {
     ) {
         self.announce(id, true, start, head, status);
         let sink = TestSink { wire: wire.clone(), patient };
-        self.tell(Command::Connect(SubscriberId(id), sink, Opening::default()));
+        let opening = Opening { coding: self.coding, ..Opening::default() };
+        self.tell(Command::Connect(SubscriberId(id), sink, opening));
     }
 
     fn announce(&mut self, id: u64, waits: bool, start: Start, head: &Arc<Published>, status: StatusView) {
@@ -169,7 +185,7 @@ impl Bench {
             start,
             admitted: Box::new(move || waits),
             view: FEED,
-            terms: Terms::USUAL,
+            terms: self.terms,
             wish: Wish::NONE,
             port: self.port.clone(),
             head: head.clone(),
@@ -181,8 +197,8 @@ impl Bench {
     }
 
     fn tell(&mut self, command: Command<TestSink, TestPort>) {
-        self.shard.handle(at(0), command);
-        self.work(at(0));
+        self.shard.handle(self.now, command);
+        self.work(self.now);
     }
 
     fn work(&mut self, now: Time) {

@@ -5,6 +5,7 @@
 mod apply;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use bytes::Bytes;
 
@@ -13,6 +14,7 @@ use crate::document::Document;
 use crate::document::tape::Node;
 
 pub use apply::apply_merge;
+pub use tree::merge_in_place;
 
 /// The RFC 7396 merge patch that turns `old` into `new`, where there is one that says exactly that and is shorter than
 /// the new document; else the document is to be sent whole.

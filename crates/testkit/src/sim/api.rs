@@ -205,7 +205,7 @@ impl Api {
     }
 
     fn fields(&self) -> HeaderMap {
-        let mut fields = HeaderMap::new();
+        let mut fields = content_type(self.form);
         if self.etags {
             let tag = format!("\"{}\"", self.serial);
             fields.insert(header::ETAG, HeaderValue::from_str(&tag).expect("digits in quotes"));
@@ -219,7 +219,7 @@ impl Api {
         let content = canonical_text(&body);
         self.log.push((now, content.clone()));
         self.served.insert(body.clone(), content);
-        Outcome::Fresh(Representation { body, form: Form::Text, fields: HeaderMap::new() })
+        Outcome::Fresh(Representation { body, form: Form::Text, fields: content_type(Form::Text) })
     }
 
     fn serve(&mut self, now: Time, condition: &Validators) -> Outcome {
@@ -237,6 +237,14 @@ impl Api {
 /// The canonical content of a text that is streamed whole: the text, with the line ends that the wire can carry.
 pub(super) fn canonical_text(text: &[u8]) -> String {
     format!("text {}", String::from_utf8_lossy(text).replace("\r\n", "\n").replace('\r', "\n"))
+}
+
+fn content_type(form: Form) -> HeaderMap {
+    let name = match form {
+        Form::Json => "application/json",
+        Form::Text => "text/plain",
+    };
+    [(header::CONTENT_TYPE, HeaderValue::from_static(name))].into_iter().collect()
 }
 
 fn failed(kind: FailureKind) -> Outcome {

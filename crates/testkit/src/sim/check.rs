@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use tidegate_core::Position;
+use tidegate_hub::Terms;
+use tidegate_wire::{Format, Kind};
 
 /// The design's promises that the simulation watches over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +39,16 @@ pub struct Tally {
     pub patches: usize,
     /// Patches processed by clients that lead over several versions.
     pub composed: usize,
+    /// Merge patches processed by clients that lead to the next version.
+    pub merges: usize,
+    /// Merge patches processed by clients that lead over several versions.
+    pub composed_merges: usize,
+    /// Updates of clients that read lines of JSON.
+    pub lines: usize,
+    /// Streams of one snapshot that were ended with all that belongs to them.
+    pub firsts: usize,
+    /// Updates over several versions for clients that want to be told only so often.
+    pub rated: usize,
     /// Streams that began with a patch: resumed.
     pub resumed: usize,
     /// Streams that were told that continuity is not proven.
@@ -53,6 +65,22 @@ pub struct Tally {
     pub reads_after_writes: usize,
     /// Fetches that the origin answered with 304.
     pub not_modified: usize,
+}
+
+impl Tally {
+    /// A client on these terms processed an update; `is_next`: it leads to the next version.
+    pub(super) fn count(&mut self, terms: Terms, kind: Kind, is_next: bool) {
+        let counter = match (kind, is_next) {
+            (Kind::Snapshot, _) => &mut self.snapshots,
+            (Kind::Patch, true) => &mut self.patches,
+            (Kind::Patch, false) => &mut self.composed,
+            (Kind::Merge, true) => &mut self.merges,
+            (Kind::Merge, false) => &mut self.composed_merges,
+        };
+        *counter += 1;
+        self.lines += usize::from(terms.format == Format::Ndjson);
+        self.rated += usize::from(terms.rate.is_some() && kind != Kind::Snapshot && !is_next);
+    }
 }
 
 /// What is known to be true, and what was found not to be.

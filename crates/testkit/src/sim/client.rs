@@ -1,21 +1,16 @@
 //! A client: decodes, applies, keeps what it has over reconnects, and says what it last processed.
 
-use std::io::Write;
-
-use flate2::write::GzDecoder;
-use tidegate_core::Position;
-use tidegate_core::json::{self, Patch, Value};
-use tidegate_hub::Coding;
+use tidegate_core::{Mode, Position, Time};
 use tidegate_hub::owner::{Attached, Reply, Resume};
 use tidegate_hub::shard::SubscriberId;
-use tidegate_wire::sse::{Decoder, Item, Received};
-use tidegate_wire::{Continuity, Message, State, Status};
+use tidegate_hub::{Coding, Terms};
+use tidegate_wire::{Continuity, Format, Kind, State, Status};
 use tokio::sync::oneshot;
 
-use super::api::canonical_text;
 use super::check::{Book, Promise};
-use super::document::canonical;
+use super::content::Content;
 use super::pipe::{Pipe, PipeSink};
+use super::reader::{Reader, Said};
 
 /// What a client says in `Last-Event-ID` when it connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,28 +27,6 @@ pub enum ResumeWith {
     Garbled,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-enum Content {
-    Json(Value),
-    Whole(String),
-}
-
-impl Content {
-    fn of(text: &str) -> Content {
-        match json::parse(text.as_bytes(), json::MAX_DEPTH) {
-            Ok(value) => Content::Json(value),
-            Err(_) => Content::Whole(text.to_owned()),
-        }
-    }
-
-    fn canonical(&self) -> String {
-        match self {
-            Content::Json(value) => canonical(value),
-            Content::Whole(text) => canonical_text(text.as_bytes()),
-        }
-    }
-}
-
 #[derive(Debug, Clone)]
 struct Held {
     position: Position,
@@ -65,12 +38,19 @@ struct Connection {
     pipe: Pipe,
     /// The answer that it waits for, and the other end of its connection until then.
     reply: Option<(oneshot::Receiver<Reply<Attached>>, PipeSink)>,
-    decoder: Decoder,
-    /// Reads gzip, where it takes that.
-    unpacker: Option<GzDecoder<Vec<u8>>>,
+    reader: Reader,
+    is_packed: bool,
+    /// When the frame was begun that has arrived in part.
+    torn_since: Option<Time>,
+    /// Some frame has arrived in parts.
+    was_torn: bool,
+    /// When the last two updates were begun.
+    begun: [Option<Time>; 2],
     /// What it said when it connected; `None` for nothing.
     said: Option<Resume>,
     noted: bool,
+    /// What it said is of another lineage than what it got.
+    is_foreign: bool,
     updates: usize,
     statuses: usize,
 }
@@ -88,6 +68,7 @@ pub(super) enum Answer {
 /// A client of one resource.
 pub struct Client {
     coding: Coding,
+    terms: Terms,
     held: Option<Held>,
     earlier: Vec<Held>,
     connection: Option<Connection>,
@@ -98,14 +79,19 @@ pub struct Client {
 const EARLIER: usize = 6;
 
 impl Client {
-    /// One that takes this coding, and has nothing yet.
-    pub fn new(coding: Coding) -> Client {
-        Client { coding, held: None, earlier: Vec::new(), connection: None, status: None }
+    /// One that takes this coding, is served on these terms, and has nothing yet.
+    pub fn new(coding: Coding, terms: Terms) -> Client {
+        Client { coding, terms, held: None, earlier: Vec::new(), connection: None, status: None }
     }
 
     /// How its streams are coded.
     pub fn coding(&self) -> Coding {
         self.coding
+    }
+
+    /// On which terms it is served.
+    pub fn terms(&self) -> Terms {
+        self.terms
     }
 
     /// Begins to connect. `foreign` is the position that [`ResumeWith::Foreign`] stands for. Gives what goes into
@@ -139,10 +125,14 @@ impl Client {
             subscriber,
             pipe,
             reply: Some((reply, sink)),
-            decoder: Decoder::new(),
-            unpacker: (self.coding == Coding::Gzip).then(|| GzDecoder::new(Vec::new())),
+            reader: Reader::new(self.terms.format, self.coding),
+            is_packed: self.coding == Coding::Gzip,
+            torn_since: None,
+            was_torn: false,
+            begun: [None; 2],
             said: (resume != Resume::Nowhere).then_some(resume),
             noted: false,
+            is_foreign: false,
             updates: 0,
             statuses: 0,
         });
@@ -200,7 +190,14 @@ impl Client {
                 connection.reply = Some((reply, sink));
                 Answer::None
             }
-            Ok(Reply::Have(_)) => Answer::Admitted(connection.subscriber, sink),
+            // 204: there will be nothing for it.
+            Ok(Reply::Have(Attached { is_current: true, .. })) if self.terms.mode == Mode::First => {
+                Answer::Refused
+            }
+            Ok(Reply::Have(Attached { content_type, .. })) => {
+                connection.reader.is_text = content_type.is_some_and(|it| it != "application/json");
+                Answer::Admitted(connection.subscriber, sink)
+            }
             Ok(_) => Answer::Refused,
             Err(oneshot::error::TryRecvError::Closed) => {
                 book.violated(Promise::AlwaysCurrent, "a request for a stream was never answered");
@@ -209,69 +206,45 @@ impl Client {
         }
     }
 
-    /// Processes what arrived.
-    pub(super) fn receive(&mut self, bytes: &[u8], book: &mut Book) {
-        let mut items = Vec::new();
+    /// Processes what arrived at `now`.
+    pub(super) fn receive(&mut self, now: Time, bytes: &[u8], book: &mut Book) {
         let Some(connection) = &mut self.connection else { return };
-        let bytes = match &mut connection.unpacker {
-            None => bytes.to_vec(),
-            Some(unpacker) => {
-                let unpacked = unpacker.write_all(bytes).and_then(|()| unpacker.flush());
-                if let Err(error) = unpacked {
-                    book.violated(Promise::NeverWrong, format!("not gzip: {error}"));
-                }
-                std::mem::take(unpacker.get_mut())
-            }
-        };
-        if connection.decoder.feed(&bytes, &mut items).is_err() {
-            book.violated(Promise::NeverWrong, "an event that no client could hold");
-        }
-        for item in items {
-            match item {
-                Item::Event(event) => self.event(&event, book),
-                Item::Comment(text) if text.contains("not proven") => {
-                    if let Some(connection) = &mut self.connection {
-                        connection.noted = true;
-                    }
-                }
-                Item::Comment(_) | Item::Retry(_) => {}
-            }
+        // The first thing was perhaps begun earlier; the others were not.
+        let mut begun = connection.torn_since.take().unwrap_or(now);
+        let said = connection.reader.read(bytes);
+        connection.was_torn |= connection.pipe.is_torn();
+        connection.torn_since =
+            connection.pipe.is_torn().then_some(if said.is_empty() { begun } else { now });
+        for said in said {
+            self.hear(begun, said, book);
+            begun = now;
         }
     }
 
-    fn event(&mut self, event: &Received, book: &mut Book) {
-        match Message::read(event) {
-            Ok(Message::Snapshot { position, text }) => {
-                self.update(position, Some(Content::of(text)), true, book)
-            }
-            Ok(Message::Patch { position, text }) => {
-                let patched = self.apply(text);
-                if patched.is_none() {
-                    book.violated(
-                        Promise::NeverWrong,
-                        format!("the patch {text} does not apply to {:?}", self.held),
-                    );
+    fn hear(&mut self, begun: Time, said: Said, book: &mut Book) {
+        match said {
+            Said::Snapshot { id, content } => self.update(begun, &id, Some(content), Kind::Snapshot, book),
+            Said::Step { kind, id, text } => {
+                let after = self.held.as_ref().and_then(|held| held.content.after(kind, &text));
+                if after.is_none() {
+                    let detail = format!("the {} {text} does not apply to {:?}", kind.name(), self.held);
+                    book.violated(Promise::NeverWrong, detail);
                 }
-                self.update(position, patched, false, book);
+                self.update(begun, &id, after, kind, book);
             }
-            Ok(Message::Merge { .. }) => {
-                book.violated(Promise::NeverWrong, format!("nobody asked for this: {event:?}"))
+            Said::Status(status) => self.told(status, book),
+            Said::Note => {
+                if let Some(connection) = &mut self.connection {
+                    connection.noted = true;
+                }
             }
-            Ok(Message::Status(status)) => self.told(status, book),
-            Ok(Message::Unknown) => {
-                book.violated(Promise::NeverWrong, format!("an unknown event: {event:?}"))
-            }
-            Err(error) => book.violated(Promise::NeverWrong, format!("{error}: {event:?}")),
+            Said::Nothing => {}
+            Said::Wrong(detail) => book.violated(Promise::NeverWrong, detail),
         }
     }
 
-    fn apply(&self, patch: &str) -> Option<Content> {
-        let Content::Json(value) = &self.held.as_ref()?.content else { return None };
-        let patch = Patch::parse(patch.as_bytes()).ok()?;
-        Some(Content::Json(json::patched(value, &patch).ok()?))
-    }
-
-    fn update(&mut self, id: &str, content: Option<Content>, is_snapshot: bool, book: &mut Book) {
+    fn update(&mut self, begun: Time, id: &str, content: Option<Content>, kind: Kind, book: &mut Book) {
+        let is_snapshot = kind == Kind::Snapshot;
         let (Some(content), Some(connection)) = (content, &mut self.connection) else { return };
         let Ok(position) = id.parse::<Position>() else {
             return book.violated(Promise::NeverWrong, format!("{id:?} is no position"));
@@ -279,6 +252,15 @@ impl Client {
         book.require(connection.updates == 0 || connection.statuses > 0, Promise::DegradesInTheOpen, || {
             "no status after the first update".to_owned()
         });
+        book.require(self.terms.allow(kind), Promise::NeverWrong, || {
+            format!("a {} for a client that wants {}", kind.name(), self.terms.mode)
+        });
+        book.require(
+            self.terms.mode != Mode::First || connection.updates == 0,
+            Promise::AlwaysCurrent,
+            || "a second update for a client that wants one".to_owned(),
+        );
+        connection.check_rate(begun, self.terms, book);
         if let Some(held) = &self.held {
             if held.position.epoch == position.epoch {
                 book.require(position.offset > held.position.offset, Promise::NeverBackwards, || {
@@ -292,14 +274,11 @@ impl Client {
             }
         }
         if connection.updates == 0 {
-            check_continuity(connection, position, is_snapshot, book);
+            connection.check_continuity(position, is_snapshot, self.terms.format, book);
             book.tally.resumed += usize::from(!is_snapshot);
         }
-        match &self.held {
-            _ if is_snapshot => book.tally.snapshots += 1,
-            Some(held) if held.position.offset.next() == position.offset => book.tally.patches += 1,
-            _ => book.tally.composed += 1,
-        }
+        let is_next = self.held.as_ref().is_some_and(|held| held.position.offset.next() == position.offset);
+        book.tally.count(self.terms, kind, is_next);
         connection.updates += 1;
         let canonical = content.canonical();
         match book.contents.get(&position) {
@@ -317,12 +296,31 @@ impl Client {
         self.held = Some(held);
     }
 
+    /// The gateway ended the stream. Only a client that wants one snapshot knows what there should have been.
+    pub(super) fn ended(&mut self, book: &mut Book) {
+        let Some(connection) = &mut self.connection else { return };
+        book.tally.ended += 1;
+        if self.terms.mode != Mode::First || connection.updates == 0 || connection.statuses == 0 {
+            return;
+        }
+        book.tally.firsts += 1;
+        book.require(connection.reader.is_whole(), Promise::NeverWrong, || {
+            "the stream of one snapshot ended in the middle of its gzip".to_owned()
+        });
+    }
+
     fn told(&mut self, status: Status, book: &mut Book) {
         let Some(connection) = &mut self.connection else { return };
         connection.statuses += 1;
         let unproven = status.continuity == Some(Continuity::Unproven);
         let expected = connection.statuses == 1 && connection.noted;
-        book.require(unproven == expected, Promise::NeverBackwards, || {
+        // Where there are no notes, it is for the status to say.
+        let silent = self.terms.format != Format::Sse && connection.statuses == 1;
+        let holds = match silent {
+            true => unproven || !connection.is_foreign,
+            false => unproven == expected,
+        };
+        book.require(holds && (!unproven || connection.said.is_some()), Promise::NeverBackwards, || {
             format!("continuity in status {}: {unproven}, where it is {expected}", connection.statuses)
         });
         book.tally.unproven += usize::from(unproven);
@@ -331,20 +329,39 @@ impl Client {
     }
 }
 
-/// The first update of a stream: whether what it says about continuity is true.
-fn check_continuity(connection: &Connection, position: Position, is_snapshot: bool, book: &mut Book) {
-    let foreign = match connection.said {
-        None => {
-            book.require(!connection.noted && is_snapshot, Promise::NeverBackwards, || {
-                "a client that said nothing is to get a snapshot without a note".to_owned()
-            });
+impl Connection {
+    /// The first update of a stream: whether what it says about continuity is true.
+    fn check_continuity(&mut self, position: Position, is_snapshot: bool, format: Format, book: &mut Book) {
+        let foreign = match self.said {
+            None => {
+                book.require(!self.noted && is_snapshot, Promise::NeverBackwards, || {
+                    "a client that said nothing is to get a snapshot without a note".to_owned()
+                });
+                return;
+            }
+            Some(Resume::From(said)) => said.epoch != position.epoch || said.binding != position.binding,
+            Some(_) => true,
+        };
+        self.is_foreign = foreign;
+        // Where there are no notes, the status says it alone.
+        let proven = is_snapshot && (self.noted || format != Format::Sse);
+        book.require(!foreign || proven, Promise::NeverBackwards, || {
+            "a client with a foreign id is to get a snapshot and to be told so".to_owned()
+        });
+    }
+
+    /// An update was begun: whether it may come so soon. Two may come close to a tick of the gateway's clock, one before and
+    /// one after it; of three no two neighbours can.
+    fn check_rate(&mut self, begun: Time, terms: Terms, book: &mut Book) {
+        let [before, last] = self.begun;
+        self.begun = [last, Some(begun)];
+        let (Some(rate), Some(before)) = (terms.rate, before) else { return };
+        if self.was_torn && self.is_packed {
+            // When which was begun is not to be seen in what is packed.
             return;
         }
-        Some(Resume::From(said)) => said.epoch != position.epoch || said.binding != position.binding,
-        Some(_) => true,
-    };
-    let proven = is_snapshot && connection.noted;
-    book.require(!foreign || proven, Promise::NeverBackwards, || {
-        "a client with a foreign id is to get a snapshot and to be told so".to_owned()
-    });
+        book.require(begun.since(before) >= rate.interval(), Promise::AlwaysCurrent, || {
+            format!("three updates from {before:?} to {begun:?}, at a rate of {rate:?}")
+        });
+    }
 }

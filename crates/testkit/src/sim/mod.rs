@@ -15,9 +15,11 @@
 mod api;
 mod check;
 mod client;
+mod content;
 mod document;
 mod feeds;
 mod pipe;
+mod reader;
 mod script;
 mod world;
 

@@ -4,6 +4,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use tidegate_core::Mode;
+use tidegate_hub::{Rate, Terms};
+use tidegate_wire::Format;
 
 use super::api::Fault;
 use super::client::ResumeWith;
@@ -36,6 +39,8 @@ pub struct Setup {
     pub conflate: bool,
     /// Whether every other client takes gzip.
     pub gzip: bool,
+    /// On which terms clients are served, one after the other and again from the beginning.
+    pub terms: Vec<Terms>,
     /// How many bytes unfinished writes may keep on a shard.
     pub most_pinned: usize,
 }
@@ -93,14 +98,15 @@ fn setup() -> impl Strategy<Value = Setup> {
     // Heartbeats now and then, or none that could make up for something forgotten.
     let heartbeat = prop_oneof![Just(4u64), Just(100_000)].prop_map(Duration::from_secs);
     let pinned = prop_oneof![1 => 0usize..2_000, 3 => Just(1_000_000)];
-    let manner = (prop::bool::weighted(0.7), any::<bool>(), pinned);
+    let terms = prop::collection::vec(terms(), 1..5);
+    let manner = (prop::bool::weighted(0.7), any::<bool>(), pinned, terms);
     (numbers, any::<bool>(), any::<bool>(), (lag, heartbeat), (window, manner)).prop_map(
         |(
             (resources, clients, shards, seed),
             etags,
             credentials,
             (lag, heartbeat),
-            ((versions, window_bytes), (conflate, gzip, most_pinned)),
+            ((versions, window_bytes), (conflate, gzip, most_pinned, terms)),
         )| Setup {
             resources,
             clients,
@@ -114,9 +120,28 @@ fn setup() -> impl Strategy<Value = Setup> {
             window_bytes,
             conflate,
             gzip,
+            terms,
             most_pinned,
         },
     )
+}
+
+fn terms() -> impl Strategy<Value = Terms> {
+    let format = prop_oneof![3 => Just(Format::Sse), 1 => Just(Format::Ndjson)];
+    let mode = prop_oneof![
+        4 => Just(Mode::Patch),
+        3 => Just(Mode::Merge),
+        1 => Just(Mode::Snapshot),
+        1 => Just(Mode::First),
+    ];
+    // Now and then, and longer than a short script lasts.
+    let rate = prop_oneof![3 => Just(0u64), 1 => Just(10), 1 => Just(700), 1 => Just(5_000)];
+    let terms = (format, mode, rate).prop_map(|(format, mode, ms)| Terms {
+        format,
+        mode,
+        rate: Rate::new(Duration::from_millis(ms)),
+    });
+    prop_oneof![1 => Just(Terms::USUAL), 2 => terms]
 }
 
 fn edit() -> impl Strategy<Value = Edit> {

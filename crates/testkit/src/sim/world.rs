@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate_core::caching::Demand;
-use tidegate_core::{Fetching, Jitter, Outcome, Position, Time, Wish};
+use tidegate_core::{Fetching, Jitter, Mode, Outcome, Position, Time, Wish};
 use tidegate_hub::owner::{Action, Current, Message, Newcomer, Reason, Reply, Resume, ShardIndex};
 use tidegate_hub::shard::{Command, Opening, Shard, SubscriberId};
 use tidegate_hub::{Clock, Coding, Fetched, Terms};
@@ -72,6 +72,10 @@ fn coding_of(index: usize, setup: &Setup) -> Coding {
     if setup.gzip && index.is_multiple_of(2) { Coding::Gzip } else { Coding::Identity }
 }
 
+fn terms_of(index: usize, setup: &Setup) -> Terms {
+    setup.terms.get(index % setup.terms.len().max(1)).copied().unwrap_or(Terms::USUAL)
+}
+
 /// The last of several clients lets its data become a second old, where they are many.
 fn wish_of(index: usize, setup: &Setup) -> Wish {
     if index % 3 == 2 && index + 1 == setup.clients { Wish::seconds(1) } else { Wish::NONE }
@@ -90,7 +94,9 @@ impl World {
             outbox: Rc::new(RefCell::new(Vec::new())),
             resources: (0..setup.resources).map(|index| Resource::new(index, &setup)).collect(),
             shards: (0..setup.shards).map(|_| Shard::new(clock, rng.bits(), setup.most_pinned)).collect(),
-            clients: (0..setup.clients).map(|index| Client::new(coding_of(index, &setup))).collect(),
+            clients: (0..setup.clients)
+                .map(|index| Client::new(coding_of(index, &setup), terms_of(index, &setup)))
+                .collect(),
             readers: Vec::new(),
             book: Book::default(),
             rng,
@@ -177,6 +183,7 @@ impl World {
             resource.api.set_slowest(Duration::from_millis(20));
         }
         self.advance(QUIET);
+        self.change_last();
         for client in 0..self.clients.len() {
             self.connect(client, ResumeWith::Own);
         }
@@ -194,6 +201,18 @@ impl World {
         }
     }
 
+    /// The documents change a few times more, and nothing else happens: whoever was told of one change and not of the next has
+    /// to be thought of without any other cause.
+    fn change_last(&mut self) {
+        for _ in 0..3 {
+            for resource in &mut self.resources {
+                resource.api.edit(Edit::Scalars(0));
+            }
+            self.advance(CEILING);
+        }
+        self.advance(QUIET);
+    }
+
     fn check_rested(&mut self, index: usize, given: Option<usize>, allowed: usize) {
         let client = &self.clients[index];
         let current = self.resources[index % self.resources.len()].api.current();
@@ -201,6 +220,13 @@ impl World {
         self.book.require(content.as_ref() == Some(&current), Promise::AlwaysCurrent, || {
             format!("in the end a client holds {content:?} instead of {current}")
         });
+        if client.terms().mode == Mode::First {
+            // It has gone, or was sent away because it has the newest version.
+            let gone = client.subscriber().is_none();
+            return self.book.require(gone, Promise::AlwaysCurrent, || {
+                "in the end a client still waits that wants one snapshot".to_owned()
+            });
+        }
         let steps = client.updates().zip(given).map(|(after, before)| after - before);
         let few = |steps: usize| steps <= allowed || (allowed > 0 && !self.setup.conflate);
         self.book.require(steps.is_some_and(few), Promise::AlwaysCurrent, || {
@@ -247,7 +273,8 @@ impl World {
         let resume: Resume = self.clients[index].connect(id, answer, with, foreign);
         let coding = self.clients[index].coding();
         let wish = wish_of(index, &self.setup);
-        let newcomer = Newcomer { id, shard, resume, coding, wish, terms: Terms::USUAL, selection: None };
+        let newcomer =
+            Newcomer { id, shard, resume, coding, wish, terms: self.clients[index].terms(), selection: None };
         let message = Message::Subscribe { newcomer, reply };
         let resource = index % self.resources.len();
         self.send(Way::ClientToOwner(index), Event::ToOwner(resource, message));
@@ -289,7 +316,13 @@ impl World {
         self.serial += 1;
         let way = Way::ClientToOwner(1_000 + self.serial as usize);
         let demand = if insists { Demand::VALIDATED } else { Demand::default() };
-        self.send(way, Event::ToOwner(resource, Message::Read { demand, asked: Reason::default(), reply }));
+        self.send(
+            way,
+            Event::ToOwner(
+                resource,
+                Message::Read { demand, selection: None, asked: Reason::default(), reply },
+            ),
+        );
     }
 
     /// The feed has the news in its queue before the writer has its answer, and looks at its queue before it judges what
@@ -503,14 +536,14 @@ impl World {
             let finished = pipe.takes_again();
             let arrived = pipe.take_arrived();
             if !arrived.is_empty() {
-                self.clients[index].receive(&arrived, &mut self.book);
+                self.clients[index].receive(self.now, &arrived, &mut self.book);
             }
             if let (true, Some(id)) = (finished, self.clients[index].subscriber()) {
                 let shard = index % self.shards.len();
                 self.send(Way::ClientToShard(index), Event::ToShard(shard, Command::Ready(id)));
             }
             if pipe.is_ended() {
-                self.book.tally.ended += 1;
+                self.clients[index].ended(&mut self.book);
                 self.disconnect(index);
             }
         }

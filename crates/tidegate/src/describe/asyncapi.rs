@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use tidegate_wire::websocket::SUBPROTOCOL;
 
 use super::messages::{self, COMMANDS, CONTROL, EVENTS, HEARTBEAT, Message, STREAM, WEBSOCKET};
-use super::{HOST, Offered, Surface, VERSION, object, reference, schemas, slug, ways};
+use super::{
+    BEARER, HOST, Offered, Surface, VERSION, object, reference, schemas, security_schemes, slug, ways,
+};
 use crate::config::Template;
 
 const ABOUT: &str = "The paths that can be followed, as channels. The application is the gateway: it sends updates and receives \
@@ -29,12 +31,12 @@ pub(crate) fn asyncapi(surface: &Surface, offered: &Offered) -> Value {
     // These have their names first.
     let several = several_channels(&mut parts);
     for route in surface.live() {
-        parts.live(&route.template, &route.pattern);
+        parts.live(&route.template, &route.pattern, route.verified);
     }
     if surface.open {
         let template =
             Template { text: String::from("/~/{url}"), names: vec![String::from("url")], rest: true };
-        parts.live(&template, "/~/**");
+        parts.live(&template, "/~/**", false);
     }
     let gateway = "As the gateway itself is reached; a proxy before it may speak another protocol.";
     let mut servers = json!({
@@ -54,6 +56,7 @@ pub(crate) fn asyncapi(surface: &Surface, offered: &Offered) -> Value {
         "components": {
             "messages": components(offered, several),
             "schemas": schemas::schemas(offered),
+            "securitySchemes": security_schemes(surface),
         },
     })
 }
@@ -95,7 +98,7 @@ impl Parts<'_> {
     }
 
     /// A path that can be followed.
-    fn live(&mut self, template: &Template, pattern: &str) {
+    fn live(&mut self, template: &Template, pattern: &str, verified: bool) {
         let name = slug(&template.text, &mut self.taken);
         let mut channel = json!({
             "address": template.text,
@@ -120,6 +123,11 @@ impl Parts<'_> {
         let sends: Vec<_> =
             messages::updates(self.offered).iter().map(|message| message.name.to_owned()).collect();
         self.add(&name, channel, &sends, &[], Some(bindings));
+        if verified {
+            // Only what is sent needs it: it is the answer to a request that bears it.
+            self.operations[&format!("send-{name}")]["security"] =
+                json!([reference(&format!("components/securitySchemes/{BEARER}"))]);
+        }
     }
 }
 

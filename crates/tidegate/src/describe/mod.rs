@@ -20,7 +20,7 @@ mod ways;
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::config::{Config, HostPattern, PathPattern, RouteConfig, Template};
 
@@ -76,6 +76,8 @@ struct LiveRoute {
     pattern: String,
     /// The safe methods beside `GET` and `HEAD`, in lower case.
     methods: Vec<String>,
+    /// Whether its callers have to bear a token.
+    verified: bool,
 }
 
 /// What is live.
@@ -146,7 +148,12 @@ impl KnownRoute {
             if *sharing.graphql && !methods.iter().any(|method| method == "post") {
                 methods.push(String::from("post"));
             }
-            LiveRoute { template: pattern.template(), pattern: pattern.to_string(), methods }
+            LiveRoute {
+                template: pattern.template(),
+                pattern: pattern.to_string(),
+                methods,
+                verified: route.callers.is_some(),
+            }
         });
         KnownRoute { host, pattern, live }
     }
@@ -178,6 +185,15 @@ fn slug(path: &str, taken: &mut HashSet<String>) -> String {
 /// An object of these members.
 fn object<K: Into<String>>(members: impl IntoIterator<Item = (K, Value)>) -> Value {
     Value::Object(members.into_iter().map(|(key, value)| (key.into(), value)).collect::<Map<_, _>>())
+}
+
+/// The name of the security scheme of routes that verify their callers.
+const BEARER: &str = "bearer";
+
+/// The security schemes that both documents refer to, as far as there are routes that need one.
+fn security_schemes(surface: &Surface) -> Value {
+    let scheme = json!({"type": "http", "scheme": "bearer", "bearerFormat": "JWT"});
+    object(surface.live().any(|route| route.verified).then_some((BEARER, scheme)))
 }
 
 /// A reference within the same document.

@@ -8,7 +8,10 @@ use tidegate_wire::request::MAX_REQUESTS;
 use tidegate_wire::{CONTENT_TYPE_FIELD, ProblemKind};
 
 use super::ways::{self, EVENT_STREAM, LINES, MODE, WAIT};
-use super::{LiveRoute, Offered, Surface, VERSION, messages, object, reference, schemas, shape, slug};
+use super::{
+    BEARER, LiveRoute, Offered, Surface, VERSION, messages, object, reference, schemas, security_schemes,
+    shape, slug,
+};
 use crate::config::Template;
 
 const ABOUT: &str = "Every live path can be read once or followed. `Accept` decides: `text/event-stream` is a snapshot and then \
@@ -45,6 +48,7 @@ pub(crate) fn openapi(surface: &Surface, offered: &Offered) -> Value {
             "parameters": parameters(offered),
             "headers": headers(),
             "responses": responses(offered),
+            "securitySchemes": security_schemes(surface),
         },
     })
 }
@@ -89,6 +93,9 @@ fn path_item(route: &LiveRoute, template: &Template, offered: &Offered, ids: &mu
             "summary": summary,
             "responses": read_responses(),
         });
+        if route.verified {
+            operation["security"] = json!([{BEARER: []}]);
+        }
         if body {
             operation["requestBody"] = json!({"content": {"*/*": {"schema": {}}}});
         }
@@ -119,7 +126,12 @@ fn path_parameters(template: &Template) -> Vec<Value> {
 
 fn open_item(offered: &Offered, ids: &mut HashSet<String>) -> Value {
     let template = Template { text: String::from("/~/{url}"), names: vec![String::from("url")], rest: true };
-    let route = LiveRoute { template: template.clone(), pattern: String::from("/~/**"), methods: Vec::new() };
+    let route = LiveRoute {
+        template: template.clone(),
+        pattern: String::from("/~/**"),
+        methods: Vec::new(),
+        verified: false,
+    };
     let mut item = path_item(&route, &template, offered, ids);
     item["description"] = Value::from(
         "A URL of another API, written out after `/~/` as it is: `/~/https://api.example.com/path?query`. Which ones may be \
@@ -334,7 +346,9 @@ fn document(path: &str) -> Value {
 fn websocket() -> Value {
     let responses = json!({"101": {"description": "A WebSocket; the AsyncAPI document has its messages."}});
     let summary = "Many subscriptions on one connection (RFC 6455), with the subprotocol `tidegate.v1`";
-    json!({"get": own("websocket", summary, with_problems(&[400, 503], responses))})
+    let refused = [ProblemKind::NotAHandshake, ProblemKind::OriginNotAllowed, ProblemKind::Overloaded];
+    let refused = refused.map(|kind| kind.status().as_u16());
+    json!({"get": own("websocket", summary, with_problems(&refused, responses))})
 }
 
 fn events(offered: &Offered) -> Value {

@@ -281,6 +281,28 @@ fn the_host_has_its_place_in_one_document_and_nowhere_else() {
     assert!(!openapi.to_string().contains(WRITTEN_HOST));
     assert_eq!(asyncapi.to_string().matches(WRITTEN_HOST).count(), 2);
 }
+#[test]
+fn who_has_to_bear_a_token_is_told() {
+    let text = ROUTES.replace("poll = \"333ms\"", "verifier = \"login\"");
+    let verifier =
+        "[[verifier]]\nname = \"login\"\nsecrets = { main = \"${KEY}\" }\nalgorithms = [\"HS256\"]\n";
+    let text = format!("{verifier}{text}");
+    let environment = |name: &str| (name == "KEY").then(|| "k".repeat(64));
+    let config =
+        Config::parse("t", &text, &environment).unwrap_or_else(|errors| panic!("{}", render(&errors)));
+    let surface = Surface::of(&config).under(&HostPattern::default());
+    let (openapi, asyncapi) = (openapi(&surface, &LEAST), asyncapi(&surface, &LEAST));
+    let security = |path: &str| openapi["paths"][path]["get"].get("security").is_some();
+    assert_eq!((security("/quotes/{symbol}"), security("/quotes")), (true, false));
+    let security = |name: &str| asyncapi["operations"][name].get("security").is_some();
+    assert_eq!((security("send-quotes-symbol"), security("send-quotes-rest")), (true, false));
+    for document in [openapi, asyncapi] {
+        assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+        assert_whole(&document);
+        assert!(!document.to_string().contains("kkk"));
+    }
+}
+
 /// The schemas are those of what is written on the wire: they take it, and nothing of another kind.
 #[test]
 fn what_is_on_the_wire_is_what_the_schemas_say() {

@@ -151,6 +151,7 @@ impl Gateway {
             head_timeout: *config.limits.request_head_timeout,
             max_h2_streams,
             max_wait: *config.limits.max_wait,
+            max_body,
             send_buffer: in_memory(*config.limits.send_buffer),
             tls: tls.transpose().map_err(BuildError::Tls)?,
             limits: (&config.limits).into(),

@@ -1,8 +1,8 @@
 //! What the gateway answers itself: everything below `/.tidegate/`, of which nothing reaches an origin.
 //!
 //! Owns which endpoints there are, and the documents that describe the gateway: they are written when first asked for,
-//! once for all hosts that can reach the same routes. A new endpoint is a line in [`ENDPOINTS`], one in
-//! [`Gateway::answer_own`], and its description in `describe`.
+//! once for all hosts that can reach the same routes. What carries several subscriptions is answered by `carried`. A new
+//! endpoint is a line in [`ENDPOINTS`], and its description in `describe`.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;
@@ -14,6 +14,7 @@ use serde_json::Value;
 use tidegate_hub::Body;
 use tidegate_wire::{Problem, ProblemKind};
 
+use super::carried::{EVENTS, WEBSOCKET};
 use super::gateway::{Decided, Gateway, host_of};
 use super::query::RESERVED;
 use super::{answer, asked, refusal};
@@ -24,7 +25,7 @@ const OPENAPI: &str = "/.tidegate/openapi.json";
 const ASYNCAPI: &str = "/.tidegate/asyncapi.json";
 
 /// The endpoints, for documents and for whoever asks for another one.
-const ENDPOINTS: &[&str] = &[ASYNCAPI, OPENAPI];
+const ENDPOINTS: &[&str] = &[ASYNCAPI, OPENAPI, WEBSOCKET, EVENTS];
 
 /// What clients are offered besides.
 const OFFERED: Offered = Offered { parameters: &RESERVED, endpoints: ENDPOINTS, lines: true, braid: true };

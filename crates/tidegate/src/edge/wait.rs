@@ -18,6 +18,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
+use tidegate_core::json::Selection;
 use tidegate_core::sharing;
 use tidegate_core::{Mode, Position, Wish};
 use tidegate_hub::{Body, Coding, CountedBody, Current, Interest, Refused, Resume, Terms, Wanted};
@@ -74,7 +75,13 @@ impl Waited {
 
 impl Gateway {
     /// Waits until there is something newer, or for as long as is allowed.
-    pub(super) async fn wait(&self, wanted: Wanted<'_>, wish: Wish, wait: Wait) -> Result<Waited, Refused> {
+    pub(super) async fn wait(
+        &self,
+        wanted: Wanted<'_>,
+        wish: Wish,
+        selection: Option<&Selection>,
+        wait: Wait,
+    ) -> Result<Waited, Refused> {
         let Some(after) = wait.after.filter(|_| !wait.limit.is_zero()) else { return Ok(Waited::NOT) };
         let interest = Interest {
             resume: Resume::From(after),
@@ -82,7 +89,7 @@ impl Gateway {
             wish,
             // What most streams have, so that nothing is encoded for those who wait alone.
             terms: Terms { format: Format::Sse, mode: Mode::First, rate: None },
-            selection: None,
+            selection: selection.cloned(),
             carrier: None,
         };
         let subscription = self.hub.subscribe(wanted, interest).await?;

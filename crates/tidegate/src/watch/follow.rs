@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
-use tidegate_client::{Live, Update};
+use tidegate_client::Live;
 
 use super::lines::{json_line, plain_line};
 use super::{Failure, stop_signal};
@@ -58,7 +58,7 @@ async fn follow(
         };
         out.write_all((line + "\n").as_bytes())?;
         out.flush()?;
-        if matches!(update, Update::Snapshot { .. } | Update::Patched { .. }) {
+        if update.is_change() {
             left = left.map(|left| left - 1);
         }
     }

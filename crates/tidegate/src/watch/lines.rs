@@ -44,6 +44,10 @@ pub(super) fn json_line(update: &Update, document: Option<&Document>) -> String 
             let (position, patch) = (string(position), patch.to_text());
             format!(r#"{{"type":"patch","position":{position},"patch":{patch},"bytes":{bytes}}}"#)
         }
+        Update::Merged { position, patch, bytes } => {
+            let (position, patch) = (string(position), patch.to_text());
+            format!(r#"{{"type":"merge","position":{position},"patch":{patch},"bytes":{bytes}}}"#)
+        }
         Update::Status(status) => {
             // The members of the status itself, after one more.
             let members = status.to_json();
@@ -73,6 +77,10 @@ pub(super) fn plain_line(update: &Update, document: Option<&Document>, at: Times
         }
         Update::Patched { position, patch, bytes } => {
             format!("patch {} ({}): {}", printable(position), human(*bytes as u64), operations(patch))
+        }
+        Update::Merged { position, patch, bytes } => {
+            let patch = shorten(&patch.to_text());
+            format!("merge {} ({}): {patch}", printable(position), human(*bytes as u64))
         }
         Update::Status(status) => status_text(status),
         Update::Disconnected { cause, retry_in } => {

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use tidegate_client::{BuildError, Client, Error};
+use tidegate_client::{BuildError, Client, Error, Mode, Transport};
 
 use follow::Format;
 
@@ -35,6 +35,44 @@ pub struct WatchOptions {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// End after this many snapshots and patches.
     pub count: Option<u64>,
+    /// What is asked of a gateway.
+    pub wishes: Wishes,
+}
+
+/// What is asked of a gateway beyond the document itself; each is an option of the client.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// The part of the document: a JSON Pointer or a JSONPath.
+    pub select: Option<String>,
+    /// How changes come.
+    pub mode: Mode,
+    /// The least time between two updates.
+    pub rate: Option<Duration>,
+    /// How old the data may be.
+    pub max_age: Option<Duration>,
+    /// How the stream is written.
+    pub transport: Transport,
+}
+
+impl WatchOptions {
+    fn client(&self) -> Result<Client, BuildError> {
+        let Wishes { select, mode, rate, max_age, transport } = &self.wishes;
+        let mut builder =
+            Client::builder(&self.url).poll_interval(self.poll).mode(*mode).transport(*transport);
+        for (name, value) in &self.headers {
+            builder = builder.header(name.clone(), value.clone());
+        }
+        if let Some(select) = select {
+            builder = builder.select(select);
+        }
+        if let Some(rate) = rate {
+            builder = builder.rate(*rate);
+        }
+        if let Some(age) = max_age {
+            builder = builder.max_age(*age);
+        }
+        builder.build()
+    }
 }
 
 /// Why watching has ended before somebody ended it.
@@ -52,14 +90,10 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Watches until Ctrl-C, `q`, the count, or an error that trying again cannot mend. Only the last is a failure; a
-/// reader that closes the pipe has seen enough.
+/// Watches until Ctrl-C, `q`, the count, until there is nothing more to come, or an error
+/// that trying again cannot mend. Only the last is a failure; a reader that closes the pipe has seen enough.
 pub async fn run(options: WatchOptions) -> ExitCode {
-    let mut builder = Client::builder(&options.url).poll_interval(options.poll);
-    for (name, value) in options.headers {
-        builder = builder.header(name, value);
-    }
-    let live = match builder.build() {
+    let live = match options.client() {
         Ok(client) => client.live(),
         Err(error) => {
             eprintln!("tidegate watch: {error}\n  {}", build_remedy(&error));
@@ -74,7 +108,7 @@ pub async fn run(options: WatchOptions) -> ExitCode {
         follow::to_stdout(live, Format::Plain, options.count).await
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) | Err(Failure::Ended(Error::Complete)) => ExitCode::SUCCESS,
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(Failure::Output(error)) => {
             eprintln!("tidegate watch: the output cannot be written: {error}");
@@ -91,7 +125,10 @@ pub async fn run(options: WatchOptions) -> ExitCode {
 fn build_remedy(error: &BuildError) -> &'static str {
     match error {
         BuildError::Url { .. } => "Give a whole URL, such as http://127.0.0.1:8080/quotes",
-        BuildError::ReservedField(_) => "Leave that -H out",
+        BuildError::ReservedField(_) => {
+            "Leave that -H out; --select, --mode, --rate and --max-age say what such fields say"
+        }
+        BuildError::Option { .. } => "See tidegate watch --help",
         BuildError::Tls(_) => "Install the system's root certificates (on Debian: ca-certificates)",
     }
 }
@@ -114,6 +151,8 @@ fn remedy(error: &Error) -> String {
         Error::Redirected { location: None, .. } => {
             "Find out where the resource has gone, and watch that".into()
         }
+        Error::Complete => "There is nothing to do".into(),
+        Error::Unselectable { .. } => "Watch it without --select, or select another part".into(),
         Error::ForeignStream => "It is another program's stream: read it with curl -N".into(),
         Error::NoStream => "Watch it without asking for a stream only".into(),
         Error::NotText { .. } => "Only JSON and text can be watched".into(),

@@ -105,7 +105,7 @@ impl View {
             Update::Disconnected { cause, retry_in } => {
                 self.link.lost = Some((cause.to_string(), now + *retry_in));
             }
-            Update::Snapshot { .. } | Update::Patched { .. } => {
+            Update::Snapshot { .. } | Update::Patched { .. } | Update::Merged { .. } => {
                 self.account.take_update(now);
                 self.changed_at = Some(now);
                 if let Some(document) = document {
@@ -125,7 +125,7 @@ impl View {
             (Shown::Json { mut value, mut marks }, Document::Json(new)) => {
                 let applied = match update {
                     Update::Patched { patch, .. } => marks.apply(&mut value, patch, now),
-                    // A snapshot says nothing of what changed, so it is worked out here.
+                    // The others say less exactly what changed, so it is worked out here.
                     _ => {
                         let patch = json::tree_diff(&value, new);
                         marks.apply(&mut value, &patch, now)

@@ -126,3 +126,27 @@ async fn an_origin_that_answers_origin_without_vary_is_told_who_asks() {
         assert_eq!(response.field("access-control-allow-origin"), Some(page));
     }
 }
+
+#[tokio::test]
+async fn pages_may_say_how_they_want_a_resource_read() {
+    let api = Api::serve(|_| ok("[1]")).await;
+    let gateway = Setup::new(api.url()).top("cors_origins = [\"*\"]\n").start().await;
+    let asked = "tidegate-mode,tidegate-rate,tidegate-select,prefer,subscribe,parents";
+    let preflight = send(
+        gateway.address,
+        "OPTIONS",
+        "/q",
+        &[
+            ("Origin", "https://page.example"),
+            ("Access-Control-Request-Method", "GET"),
+            ("Access-Control-Request-Headers", asked),
+        ],
+    )
+    .await;
+    assert_eq!(preflight.status, 204);
+    assert_eq!(preflight.field("access-control-allow-headers"), Some(asked));
+    let read = get(gateway.address, "/q", &[("Origin", "https://page.example")]).await;
+    let exposed = read.list("access-control-expose-headers");
+    assert!(["Preference-Applied", "Subscribe"].iter().all(|name| exposed.contains(&(*name).to_owned())));
+    assert_eq!(api.asked(), 1);
+}

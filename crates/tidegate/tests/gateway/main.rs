@@ -39,6 +39,7 @@ mod reads;
 mod redirects;
 mod resume;
 mod safe_methods;
+mod scenarios;
 mod sharing;
 mod sharing_attacks;
 mod sharing_rules;

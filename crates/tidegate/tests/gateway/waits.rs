@@ -192,11 +192,13 @@ async fn one_who_leaves_is_gone_and_the_limits_count_them() {
 async fn a_failure_is_waited_out_and_lost_authority_is_not() {
     let status = Cell::<String>::new("200 OK");
     let served = status.clone();
-    let api = Api::serve(move |_| answer(&served.get(), "Content-Type: application/json\r\n", "[1]")).await;
+    let fields = "Content-Type: application/json\r\nCache-Control: public\r\n";
+    let api = Api::serve(move |_| answer(&served.get(), fields, "[1]")).await;
     let gateway = Setup::lively(api.url()).start().await;
-    let tag = tag(&gateway).await;
-    let mut http = waiting(&gateway, "/q", &[("If-None-Match", &tag), ("Prefer", "wait=60")]).await;
-    let mut watching = Stream::open(gateway.address, "/q", &[]).await;
+    let own = ("Authorization", "Bearer a");
+    let tag = get(gateway.address, "/q", &[own]).await.field("etag").unwrap().to_owned();
+    let mut http = waiting(&gateway, "/q", &[own, ("If-None-Match", &tag), ("Prefer", "wait=60")]).await;
+    let mut watching = Stream::open(gateway.address, "/q", &[own]).await;
     watching.begin().await;
     status.set("503 Service Unavailable");
     while watching.expect("status").await.state() != "stale" {}

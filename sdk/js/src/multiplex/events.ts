@@ -2,8 +2,7 @@
 
 import type { Attempt } from '../connection.ts';
 import type { Host } from '../host.ts';
-import { isFinal, retryAfter } from '../backoff.ts';
-import { isPlain } from '../share.ts';
+import { refusal } from '../refusal.ts';
 import { sseParser } from '../sse.ts';
 import { type ConnectOptions, LiveError } from '../types.ts';
 import { type Request, readMessage } from './messages.ts';
@@ -30,21 +29,17 @@ export async function overEvents(
       ...(options.credentials && { credentials: options.credentials }),
     });
     if (response.ok) return response;
-    const problem: unknown = await response.json().catch(() => undefined);
-    throw new LiveError('http', `the gateway refused the shared stream (${response.status})`, {
-      final: isFinal(response.status),
-      httpStatus: response.status,
-      problem: isPlain(problem) ? problem : undefined,
-      waitMs: retryAfter(response.headers.get('retry-after'), host.now()),
-    });
+    throw await refusal(response, host.now());
   };
 
+  await undefined; // so that resources that are opened together are asked for together
   const asked = await session.begin();
   heard();
-  const { body, headers } = await post(url, asked, 'text/event-stream');
+  const response = await post(url, asked, 'text/event-stream');
   heard();
+  const { body, headers } = response;
   if (!body || !/^text\/event-stream *(;|$)/i.test(headers.get('content-type') ?? '')) {
-    throw new LiveError('not-a-stream', 'the answer is no event stream', { final: true });
+    throw await refusal(response, host.now());
   }
   opened();
 

@@ -7,9 +7,11 @@
 
 import { type Connection, keep, type Way } from '../connection.ts';
 import { hostOf } from '../host.ts';
+import { mergePatch } from '../merge.ts';
 import type { Transport } from '../sink.ts';
 import { type Live, store } from '../store.ts';
 import type { ConnectOptions, SubscribeOptions } from '../types.ts';
+import { APPLY } from '../version.ts';
 import { overEvents } from './events.ts';
 import { Session, type Subscription } from './session.ts';
 import { NeverOpenedError, overSocket, type SocketConstructor } from './socket.ts';
@@ -41,6 +43,7 @@ const BLOCKED_FOR_MS = 600_000;
 
 /** A shared connection to the gateway at `gateway`; it is made when it is first needed. */
 export function connect(gateway: string | URL, options: MultiplexOptions = {}): Multiplexer {
+  APPLY.merge = mergePatch;
   const host = hostOf(options);
   const { headers, WebSocket: _, ...shared } = options;
   const base = new URL(gateway, globalThis.location?.href);

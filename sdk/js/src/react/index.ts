@@ -1,3 +1,5 @@
+'use client';
+
 /** `tidegate/react`: live resources in components. */
 
 import { createContext, type Provider, useCallback, useContext, useEffect, useMemo, useRef, useSyncExternalStore } from 'react';

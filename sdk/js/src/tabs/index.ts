@@ -6,10 +6,12 @@
  */
 
 import { hostOf } from '../host.ts';
+import { mergePatch } from '../merge.ts';
 import type { Transport } from '../sink.ts';
 import { type Live, store } from '../store.ts';
 import { stream } from '../stream.ts';
 import type { LiveOptions } from '../types.ts';
+import { APPLY } from '../version.ts';
 import { type Channel, type Locks, tab } from './tab.ts';
 
 export type { Live } from '../store.ts';
@@ -38,6 +40,7 @@ export interface TabsOptions extends Omit<LiveOptions, 'hidden' | 'pauseAfterMs'
  */
 export function live<T = unknown>(url: string | URL, options: TabsOptions = {}): Live<T> {
   const { over, key, locks = globalLocks(), channel = globalChannel(), lifecycle = pageLifecycle, ...rest } = options;
+  APPLY.merge = mergePatch; // for whoever follows
   const host = hostOf(rest);
   const target = `${url}`;
   const inner = over ? over.transport(target, rest) : stream(target, rest, host);

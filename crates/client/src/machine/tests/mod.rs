@@ -1,5 +1,9 @@
 //! The machine in virtual time: every scenario is a script of inputs, and what comes out of them as text.
 
+mod golden;
+mod proxies;
+mod wishes;
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -9,6 +13,7 @@ use tidegate_wire::Timestamp;
 use tidegate_wire::sse::Event;
 
 use super::*;
+use crate::Disconnect;
 use crate::head::tests::head;
 
 /// A machine, its clock, and the request that is out.
@@ -16,6 +21,8 @@ struct Bench {
     machine: Machine,
     start: Instant,
     elapsed: Duration,
+    /// How far the wall clock is ahead of the other, which stands still while a machine sleeps.
+    slept: Duration,
     /// The fields of the request under way.
     request: Option<Vec<(HeaderName, HeaderValue)>>,
 }
@@ -28,6 +35,8 @@ fn settings() -> Settings {
         max_backoff: Duration::from_secs(30),
         max_bytes: 1000,
         polling: true,
+        fresh_fields: false,
+        wishes: Wishes::default(),
     }
 }
 
@@ -41,14 +50,15 @@ impl Bench {
         let start = Instant::now();
         let now = Now { instant: start, wall: Timestamp::from_unix_ms(0) };
         let machine = Machine::new(settings, 1, now);
-        let mut bench = Bench { machine, start, elapsed: Duration::ZERO, request: None };
+        let mut bench =
+            Bench { machine, start, elapsed: Duration::ZERO, slept: Duration::ZERO, request: None };
         bench.machine.handle_timeout(now);
         assert_eq!(bench.updates(), [""; 0]);
         bench
     }
 
     fn now(&self) -> Now {
-        let wall = Timestamp::from_unix_ms(self.elapsed.as_millis() as i64);
+        let wall = Timestamp::from_unix_ms((self.elapsed + self.slept).as_millis() as i64);
         Now { instant: self.start + self.elapsed, wall }
     }
 
@@ -62,6 +72,7 @@ impl Bench {
                 Ok(Update::Patched { position, patch, .. }) => {
                     format!("patch {position} {}", patch.to_text())
                 }
+                Ok(Update::Merged { position, patch, .. }) => format!("merge {position} {}", patch.to_text()),
                 Ok(Update::Status(status)) => {
                     format!("status {} since {}", status.state.as_str(), status.since)
                 }
@@ -108,10 +119,16 @@ impl Bench {
 
     /// Lets time pass until the machine wants something. Gives how long that was.
     fn timeout(&mut self) -> (Duration, Vec<String>) {
-        let until = self.machine.poll_timeout().expect("it has not ended");
+        let until = self.machine.until().expect("it has not ended") - self.start;
         let before = self.elapsed;
-        self.elapsed = self.elapsed.max(until - self.start);
-        self.machine.handle_timeout(self.now());
+        loop {
+            let next = self.machine.poll_timeout().expect("it has not ended") - self.start;
+            self.elapsed = self.elapsed.max(next);
+            self.machine.handle_timeout(self.now());
+            if self.elapsed >= until {
+                break;
+            }
+        }
         (self.elapsed - before, self.updates())
     }
 
@@ -200,8 +217,8 @@ fn what_breaks_the_protocol() {
         let updates = bench.body(stream);
         assert!(updates.last().is_some_and(|last| last.contains(expected)), "{updates:?}");
     };
-    check("event: patch\nid: a.1\ndata: []\n\n", "a patch of what is not JSON");
-    check("event: merge\nid: a.1\ndata: {}\n\n", "a merge patch, which was not asked for");
+    check("event: patch\nid: a.1\ndata: []\n\n", "a change without a snapshot before it");
+    check("event: merge\nid: a.1\ndata: {}\n\n", "a change without a snapshot before it");
     check("event: snapshot\ndata: {}\n\n", "an update has no id");
     check("event: snapshot\nid: a.1\ndata: {}\n\nevent: patch\nid: a.2\ndata: {}\n\n", "a patch (");
     check("event: status\ndata: {}\n\n", "a status cannot be read");
@@ -224,6 +241,7 @@ fn silence_and_slowness() {
     );
     bench.reconnect();
     bench.head(200, STREAM);
+    bench.body(":\n");
     for _ in 0..10 {
         bench.elapsed += Duration::from_secs(44);
         bench.machine.handle_timeout(bench.now());
@@ -357,7 +375,7 @@ proptest! {
             format!(r#"{{"offset":{offset},"rows":[{}]}}"#, rows.join(","))
         };
         let parse = |offset: u64| json::parse(version(offset).as_bytes(), json::MAX_DEPTH).unwrap();
-        let mut bench = Bench::new(settings());
+        let mut bench = Bench::new(Settings { polling: false, ..settings() });
         bench.machine.backoff = Backoff::new(seed, Duration::from_secs(30));
         bench.head(200, STREAM);
         let (mut newest, mut sent) = (1u64, None::<u64>);
