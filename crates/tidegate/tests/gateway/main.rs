@@ -38,6 +38,7 @@ mod reads;
 mod redirects;
 mod resume;
 mod safe_methods;
+mod selections;
 mod sharing;
 mod sharing_attacks;
 mod sharing_rules;

@@ -177,8 +177,9 @@ fn subscription(fields: &Packed, subscribe: Subscribe, carrier: &Arc<Carrier>) -
         ("tidegate-rate", rate),
     ];
     for (name, value) in said {
-        // Reading it made sure that it can stand in a field.
-        if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+        if let Some(value) = value {
+            // What cannot stand in a field is said as what nobody understands, so that it is refused and not unheard.
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap_or(HeaderValue::from_static("?"));
             fields.insert(HeaderName::from_static(name), value);
         }
     }
