@@ -87,6 +87,10 @@ impl Carrier {
             Err(_) if state.seats.0.len() >= self.limits.seats => return Err(SeatError::Full),
             Err(place) => place,
         };
+        if state.seats.0.is_empty() {
+            // Many connections have one subscription and no more.
+            state.seats.0.reserve_exact(1);
+        }
         state.seats.0.insert(place, (sub, Holder::Reserved));
         drop(state);
         Ok(Seat { carrier: self.clone(), sub, used: false, refused: false })
@@ -98,7 +102,11 @@ impl Carrier {
         let Ok(place) = state.seats.place(sub) else { return false };
         let holder = &mut state.seats.0[place].1;
         match *holder {
-            Holder::Reserved => *holder = Holder::Cancelled,
+            Holder::Reserved => {
+                *holder = Holder::Cancelled;
+                drop(state);
+                self.unwanted.notify_waiters();
+            }
             Holder::Cancelled => {}
             Holder::Taken(id) => {
                 let goes = state.leave(id);
@@ -133,6 +141,23 @@ impl Seat {
         let format = self.carrier.format;
         self.carrier.say([&format.prefix(self.sub)[..], &format.message(rest)[..]].concat().into());
         self.refused = true;
+    }
+
+    /// Comes back when its client has changed its mind, or is gone.
+    pub async fn unwanted(&self) {
+        loop {
+            let told = self.carrier.unwanted.notified();
+            if !self.is_wanted() {
+                return;
+            }
+            told.await;
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        let state = self.carrier.state();
+        let reserved = |place: usize| state.seats.0[place].1 == Holder::Reserved;
+        state.closing.is_none() && state.pipe.is_some() && state.seats.place(self.sub).is_ok_and(reserved)
     }
 
     /// Gives the seat to a subscriber. False where its client has changed its mind, or is gone.

@@ -47,7 +47,8 @@ impl Pipe {
         match self {
             Pipe::Socket(_, read) if !read.is_empty() => {
                 let count = read.len().min(buffer.len());
-                buffer[..count].copy_from_slice(&read.split_to(count));
+                buffer[..count].copy_from_slice(&read[..count]);
+                *read = if count == read.len() { Bytes::new() } else { read.slice(count..) };
                 Ok(count)
             }
             Pipe::Socket(socket, _) => socket.read(buffer),
@@ -208,8 +209,7 @@ impl State {
             if self.owed.is_empty() {
                 break;
             }
-            let pieces = std::mem::take(&mut self.owed);
-            let mut pieces = Vec::from(pieces);
+            let mut pieces = Vec::from(std::mem::take(&mut self.owed));
             let Written { bytes, blocked } = self.put(&pieces, 0)?;
             went |= bytes > 0;
             self.owed_bytes -= bytes;
@@ -224,8 +224,8 @@ impl State {
             pieces.drain(..gone);
             if let Some(first) = pieces.first_mut() {
                 *first = first.slice(left..);
+                self.owed = pieces.into();
             }
-            self.owed = pieces.into();
             if blocked {
                 break;
             }

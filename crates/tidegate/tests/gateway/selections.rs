@@ -285,9 +285,12 @@ async fn what_is_one_callers_alone_has_parts_too() {
 async fn on_a_connection_of_several_no_selection_goes_unheard() {
     let api = Api::serve(|_| ok("{\"\u{fc}\":1,\"b\":2}")).await;
     let gateway = Setup::new(api.url()).start().await;
-    for (select, expected) in
-        [("/%C3%BC", "\"data\":1}"), ("/a%0Ab", "bad-option"), ("rows", "bad-option"), ("/b", "\"data\":2}")]
-    {
+    for (select, expected) in [
+        ("/%C3%BC", "\"data\":1}"),
+        ("/a%0Ab", "`select` has characters"),
+        ("rows", "bad-option"),
+        ("/b", "\"data\":2}"),
+    ] {
         let target = format!("/.tidegate/events?url=/q&tidegate.select={select}");
         let mut stream = Stream::open(gateway.address, &target, &[]).await;
         let text = stream.text_until(expected).await;
