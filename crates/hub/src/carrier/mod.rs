@@ -236,6 +236,9 @@ impl Carrier {
         let mut state = self.state();
         // The other side has taken what it was given before.
         state.last_heard = self.clock.now();
+        if !state.pass_buffered()? {
+            return Ok(Vec::new());
+        }
         self.pass_on(&mut state)?;
         Ok(state.woken())
     }

@@ -69,7 +69,6 @@ pub struct Seat {
     pub(super) carrier: Arc<Carrier>,
     pub(super) sub: u32,
     used: bool,
-    refused: bool,
 }
 
 impl Carrier {
@@ -93,7 +92,7 @@ impl Carrier {
         }
         state.seats.0.insert(place, (sub, Holder::Reserved));
         drop(state);
-        Ok(Seat { carrier: self.clone(), sub, used: false, refused: false })
+        Ok(Seat { carrier: self.clone(), sub, used: false })
     }
 
     /// Lets go of the subscription with this number; its client is told when it is done. False if there is none.
@@ -139,8 +138,14 @@ impl Seat {
     /// Nobody takes it; its client is told this behind the number.
     pub fn refuse(mut self, rest: &[u8]) {
         let format = self.carrier.format;
-        self.carrier.say([&format.prefix(self.sub)[..], &format.message(rest)[..]].concat().into());
-        self.refused = true;
+        let told = [&format.prefix(self.sub)[..], &format.message(rest)[..]].concat();
+        let mut state = self.carrier.state();
+        // Free before its client can know.
+        if let Ok(place) = state.seats.place(self.sub) {
+            state.seats.0.remove(place);
+        }
+        self.used = true;
+        self.carrier.say_now(state, told.into());
     }
 
     /// Comes back when its client has changed its mind, or is gone.
@@ -184,12 +189,10 @@ impl Drop for Seat {
         let mut state = self.carrier.state();
         if let Ok(place) = state.seats.place(self.sub) {
             let (_, holder) = state.seats.0.remove(place);
-            if !self.refused {
-                let format = self.carrier.format;
-                let comes_back = holder != Holder::Cancelled;
-                let rest = self.carrier.end(SubscriberId(u64::from(self.sub)), comes_back);
-                end = [&format.prefix(self.sub)[..], &rest[..]].concat().into();
-            }
+            let format = self.carrier.format;
+            let comes_back = holder != Holder::Cancelled;
+            let rest = self.carrier.end(SubscriberId(u64::from(self.sub)), comes_back);
+            end = [&format.prefix(self.sub)[..], &rest[..]].concat().into();
         }
         self.carrier.say_now(state, end);
     }
