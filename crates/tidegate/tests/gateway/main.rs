@@ -40,6 +40,7 @@ mod redirects;
 mod resume;
 mod safe_methods;
 mod scenarios;
+mod selections;
 mod sharing;
 mod sharing_attacks;
 mod sharing_rules;
