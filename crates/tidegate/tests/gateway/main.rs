@@ -37,6 +37,7 @@ mod process;
 mod reads;
 mod redirects;
 mod resume;
+mod rust_client;
 mod safe_methods;
 mod scenarios;
 mod sharing;
