@@ -38,6 +38,7 @@ mod process;
 mod reads;
 mod redirects;
 mod resume;
+mod rust_client;
 mod safe_methods;
 mod scenarios;
 mod selections;
