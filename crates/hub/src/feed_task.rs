@@ -81,10 +81,11 @@ impl FeedTask {
                         let Ok(message) = queue.try_recv() else { break };
                         owner = self.told(owner, message).await;
                     }
-                    let weighs = match &fetched.outcome {
+                    let body = match &fetched.outcome {
                         Outcome::Fresh(representation) => representation.body.len(),
                         _ => 0,
                     };
+                    let weighs = owner.weighs(body);
                     let now = self.hub.clock.now();
                     owner = on(owner, weighs, move |owner| owner.handle_fetched(now, number, fetched)).await;
                 }

@@ -159,6 +159,8 @@ impl Hub {
         limits: CarrierLimits,
         listener: Box<dyn Listener>,
     ) -> Arc<Carrier> {
+        // A copy: what was read is a part of a buffer that would be kept for as long as the connection lives.
+        let read = Bytes::copy_from_slice(&read);
         let pipe = Pipe::Socket(SocketSink::new(connection, ()), read);
         let (id, shard) = (self.registry.next_id(), self.registry.next_shard());
         self.carrier(id, shard, pipe, format, limits, listener)

@@ -132,6 +132,13 @@ impl<F: PortFactory> Owner<F> {
         &self.feed
     }
 
+    /// About how many bytes are gone through when a fetch has brought `body` bytes: in each view, and for those who wait.
+    pub fn weighs(&self, body: usize) -> usize {
+        let waited =
+            if self.waiting.is_empty() { 0 } else { self.feed.head().map_or(0, |head| head.body.len()) };
+        body.max(waited).saturating_mul(1 + self.views.len())
+    }
+
     /// What should be done; to be called after every input.
     pub fn take_actions(&mut self) -> Vec<Action<F::Port>> {
         std::mem::take(&mut self.actions)

@@ -15,6 +15,10 @@ use crate::shard::{FeedId, Step, ViewId};
 /// The most views of one feed at a time.
 pub(super) const MOST_VIEWS: usize = 256;
 
+/// The most bytes of all views of one feed together: of what is selected at the head, which each of them keeps whole. One
+/// may be larger.
+const MOST_BYTES: usize = 64 << 20;
+
 /// Of how many views without subscribers is remembered where they stood.
 const MOST_REMEMBERED: usize = 1024;
 
@@ -88,6 +92,11 @@ impl Views {
         let view = self.begin(feed, selection)?;
         // Whoever is attached is so because there is a head.
         let Some(view) = view else { return Err(NoView::Full) };
+        let watched: usize = self.all.iter().map(|viewed| viewed.view.head().body.len()).sum();
+        if watched > 0 && watched + view.head().body.len() > MOST_BYTES {
+            self.remember(&view);
+            return Err(NoView::Full);
+        }
         self.made += 1;
         let mut outlet = Outlet::new(ViewId { feed: id, view: self.made });
         outlet.publish(Arc::new(Published::new(view.head().clone(), None)));
@@ -145,7 +154,8 @@ impl Views {
         match self.begin(feed, selection) {
             Ok(Some(view)) => {
                 let glimpse = Arc::new(Published::new(view.head().clone(), None));
-                if self.glimpses.len() >= MOST_GLIMPSES {
+                let kept: usize = self.glimpses.iter().map(|(view, _)| view.head().body.len()).sum();
+                if self.glimpses.len() >= MOST_GLIMPSES || kept + view.head().body.len() > MOST_BYTES {
                     self.forget_glimpses();
                 }
                 self.glimpses.push((view, glimpse.clone()));

@@ -106,7 +106,11 @@ impl Gateway {
         let demand = Demand::of(&live.fields);
         let (wanted, selection) = (live.wanted(), live.ask.select.as_ref());
         // Whoever wants nothing kept for it is no subscriber.
-        let wait = live.ask.wait.filter(|_| !demand.only_reads());
+        let mut wait = live.ask.wait.filter(|_| !demand.only_reads());
+        if let (Some(wait), Some(remaining)) = (&mut wait, live.caller.remaining) {
+            // Its client is somebody only until then.
+            wait.limit = wait.limit.min(remaining);
+        }
         let waited = match wait {
             Some(_) if self.is_short_of_memory() => return refusal::told(&short_of_memory()),
             Some(wait) => self.wait(wanted, live.ask.wish, selection, wait).await,
@@ -160,6 +164,7 @@ impl Gateway {
             wait.keep_from_caches(response.headers_mut());
         }
         answer::vary(response.headers_mut(), "Accept");
+        answer::vary(response.headers_mut(), "Tidegate-Select");
         response
     }
 }

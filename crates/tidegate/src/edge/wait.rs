@@ -34,9 +34,6 @@ const SHARED_FOR: i64 = 1;
 /// Says which of its preferences a request was granted (RFC 7240 §3).
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// Fields that tell some caches for how long they may keep an answer, over `Cache-Control` (RFC 9213).
-const TARGETED: [&str; 2] = ["cdn-cache-control", "surrogate-control"];
-
 /// What a plain read waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wait {
@@ -130,7 +127,7 @@ impl Wait {
     fn bound(&self, fields: &mut HeaderMap, control: &str) {
         if self.named == Named::ByUrl {
             [EXPIRES, PRAGMA].into_iter().for_each(|name| drop(fields.remove(name)));
-            TARGETED.iter().for_each(|name| drop(fields.remove(*name)));
+            answer::for_some_caches(fields).iter().for_each(|name| drop(fields.remove(name)));
             set(fields, CACHE_CONTROL, control);
         }
     }
@@ -157,7 +154,7 @@ fn set(fields: &mut HeaderMap, name: HeaderName, value: &str) {
 /// Whether an origin lets caches that many share keep an answer with these fields (RFC 9111 §3), and for more than this
 /// once.
 fn allows_sharing(fields: &HeaderMap) -> bool {
-    let members = |name| {
+    let members = |name: &HeaderName| {
         let lines = fields.get_all(name).iter().filter_map(|line| line.to_str().ok());
         lines.flat_map(|line| line.split(',')).map(str::trim)
     };
@@ -166,8 +163,9 @@ fn allows_sharing(fields: &HeaderMap) -> bool {
         ["private", "no-store", "no-cache"].iter().any(|forbids| name.eq_ignore_ascii_case(forbids))
     };
     !fields.contains_key(SET_COOKIE)
-        && !members(CACHE_CONTROL).any(forbids)
-        && !members(VARY).any(|name| name == "*")
+        && !members(&CACHE_CONTROL).any(forbids)
+        && !answer::for_some_caches(fields).iter().any(|name| members(name).any(forbids))
+        && !members(&VARY).any(|name| name == "*")
 }
 
 /// Whether nothing of a request says who sends it, so that anybody may have its answer.

@@ -11,9 +11,9 @@ use percent_encoding::percent_decode_str;
 use tidegate_hub::{Body, Carrier, Listener};
 use tidegate_wire::EVENT_STREAM;
 use tidegate_wire::request::{MAX_REQUESTS, Request as Asked, Subscribe};
-use tidegate_wire::{Format, Problem, ProblemKind};
+use tidegate_wire::{Format, Problem, ProblemKind, json_message};
 
-use super::{Session, content};
+use super::{Session, content, welcome};
 use crate::edge::{Gateway, answer, refusal};
 use crate::proxy::Client;
 
@@ -54,6 +54,10 @@ impl Listener for Named {
 
 /// Opens a stream.
 pub(super) async fn open(gateway: &Arc<Gateway>, request: Request<Body>, client: &Client) -> Response<Body> {
+    let fields = match allowed(gateway, &request) {
+        Ok(fields) => fields,
+        Err(problem) => return refusal::told(&problem),
+    };
     let (head, body) = request.into_parts();
     let asked = match head.method {
         Method::GET | Method::HEAD => of_query(head.uri.query().unwrap_or_default()),
@@ -79,14 +83,15 @@ pub(super) async fn open(gateway: &Arc<Gateway>, request: Request<Body>, client:
     if head.method == Method::HEAD {
         return streaming(answer::full(Bytes::new()));
     }
-    let session = Session::new(gateway.clone(), client.clone(), &head.headers);
+    let session = Session::new(gateway.clone(), client.clone(), &fields);
     let listener = Named { gateway: Arc::downgrade(gateway), name: name.clone() };
     let limits = gateway.carried.of_carrier();
     let (carrier, body) = gateway.hub.carry_in_body(Format::Multiplexed, limits, Box::new(listener));
     gateway.events.table().insert(name.clone(), Arc::downgrade(&carrier));
     carrier.say(format!("event: open\ndata: {{\"stream\":\"{name}\"}}\n\n").into());
-    for subscribe in asked {
-        session.heed(&carrier, Ok(Asked::Subscribe(Box::new(subscribe))));
+    let mut asked = asked.into_iter();
+    if !asked.all(|subscribe| session.heed(&carrier, Ok(Asked::Subscribe(Box::new(subscribe))))) {
+        end(&carrier);
     }
     streaming(body.boxed_unsync())
 }
@@ -98,10 +103,14 @@ pub(super) async fn change(
     request: Request<Body>,
     client: &Client,
 ) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    if head.method != Method::POST {
+    if request.method() != Method::POST {
         return not_allowed("POST");
     }
+    let fields = match allowed(gateway, &request) {
+        Ok(fields) => fields,
+        Err(problem) => return refusal::told(&problem),
+    };
+    let body = request.into_body();
     let Some(carrier) = gateway.events.find(name) else {
         let detail = "there is no such stream, or it has ended: open another";
         return refusal::told(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
@@ -112,14 +121,33 @@ pub(super) async fn change(
     };
     match Asked::read_list(&content) {
         Ok(asked) => {
-            let session = Session::new(gateway.clone(), client.clone(), &head.headers);
-            for asked in asked {
-                session.heed(&carrier, Ok(asked));
+            let session = Session::new(gateway.clone(), client.clone(), &fields);
+            if !asked.into_iter().all(|asked| session.heed(&carrier, Ok(asked))) {
+                end(&carrier);
             }
             answer::empty(StatusCode::ACCEPTED)
         }
         Err(error) => bad_request(&error.detail),
     }
+}
+
+/// The fields of a request that a page of another site cannot have sent by itself: its content is JSON, for which browsers
+/// ask first (Fetch §4.9), and its origin may read here.
+fn allowed(gateway: &Gateway, request: &Request<Body>) -> Result<HeaderMap, Problem> {
+    let fields = welcome(gateway, request)?;
+    let media = fields.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim();
+    if request.method() == Method::POST && !media.eq_ignore_ascii_case("application/json") {
+        let detail = "the content has to be JSON, and to say so: `Content-Type: application/json`";
+        return Err(Problem::new(ProblemKind::BadRequest).with_detail(detail));
+    }
+    Ok(fields)
+}
+
+/// Ends a stream that has asked too much that makes no sense.
+fn end(carrier: &Carrier) {
+    let problem = Problem::new(ProblemKind::BadRequest).with_detail("too many requests that make no sense");
+    carrier.close(Format::Multiplexed.lone_message(&json_message::error(&problem.to_json(), None)));
 }
 
 fn streaming(body: Body) -> Response<Body> {
