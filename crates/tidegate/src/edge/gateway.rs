@@ -49,6 +49,8 @@ pub struct Gateway {
     pub(super) max_h2_streams: u32,
     /// How long a plain read may wait for something newer.
     pub(super) max_wait: Duration,
+    /// The longest body that is looked at, in bytes.
+    pub(super) max_body: usize,
     /// What the kernel may hold of a stream, in bytes.
     pub(super) send_buffer: usize,
     pub(super) tls: Option<Arc<ServerConfig>>,
