@@ -81,10 +81,11 @@ impl FeedTask {
                         let Ok(message) = queue.try_recv() else { break };
                         owner = self.told(owner, message).await;
                     }
-                    let weighs = match &fetched.outcome {
+                    let body = match &fetched.outcome {
                         Outcome::Fresh(representation) => representation.body.len(),
                         _ => 0,
                     };
+                    let weighs = owner.weighs(body);
                     let now = self.hub.clock.now();
                     owner = on(owner, weighs, move |owner| owner.handle_fetched(now, number, fetched)).await;
                 }
@@ -96,6 +97,8 @@ impl FeedTask {
     async fn told(&self, owner: FeedOwner, message: Message) -> FeedOwner {
         let weighs = match &message {
             Message::StepFrom(..)
+            | Message::Read { selection: Some(_), .. }
+            | Message::ValidatorsAt(..)
             | Message::Subscribe { newcomer: Newcomer { coding: Coding::Gzip, .. }, .. }
             | Message::Subscribe { newcomer: Newcomer { selection: Some(_), .. }, .. } => {
                 owner.feed().head().map_or(0, |head| head.body.len())

@@ -159,6 +159,8 @@ impl Hub {
         limits: CarrierLimits,
         listener: Box<dyn Listener>,
     ) -> Arc<Carrier> {
+        // A copy: what was read is a part of a buffer that would be kept for as long as the connection lives.
+        let read = Bytes::copy_from_slice(&read);
         let pipe = Pipe::Socket(SocketSink::new(connection, ()), read);
         let (id, shard) = (self.registry.next_id(), self.registry.next_shard());
         self.carrier(id, shard, pipe, format, limits, listener)
@@ -193,14 +195,19 @@ impl Hub {
         carrier
     }
 
-    /// The current representation, once. What is refused comes with why the origin was asked, if it was.
+    /// The current representation, or the selected part of it, once. What is refused comes with why the origin was asked, if it was.
     pub async fn read(
         &self,
         wanted: Wanted<'_>,
         demand: Demand,
+        selection: Option<Selection>,
     ) -> Result<Current, (Refused, Option<Forward>)> {
         let asked = Reason::default();
-        let message = |reply| Message::Read { demand, asked: asked.clone(), reply };
+        let selection = selection.filter(|selection| !selection.is_whole());
+        let message = |reply| {
+            let (selection, asked) = (selection.clone(), asked.clone());
+            Message::Read { demand, selection, asked, reply }
+        };
         let read = self.ask(wanted, !demand.only_reads(), message).await;
         read.map_err(|refused| (refused, asked.get().copied()))
     }

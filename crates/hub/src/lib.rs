@@ -42,7 +42,7 @@ pub use failures::FailureStats;
 pub use frame::{Coding, Frame};
 pub use hub::{Hub, HubLimits, Interest, Refused, Wanted};
 pub use origin::{Awaited, Body, BoxError, FetchRequest, Fetched, Origin};
-pub use owner::{Current, FeedReport, Forwarded, Resume, Source};
+pub use owner::{Current, FeedReport, Forwarded, OF_THE_WHOLE, Resume, Source};
 pub use problems::problem_of;
 pub use route::Route;
 pub use slot::StreamBody;

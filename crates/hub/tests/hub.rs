@@ -119,7 +119,7 @@ impl Bench {
     async fn read(&self, target: &str, request: &HeaderMap) -> Result<(String, Source), Refused> {
         let wanted =
             Wanted { route: &self.route, asked: tidegate_core::Asked::get(target, request), identity: None };
-        let current = self.hub.read(wanted, Demand::default()).await.map_err(|(refused, _)| refused)?;
+        let current = self.hub.read(wanted, Demand::default(), None).await.map_err(|(refused, _)| refused)?;
         let body = &current.published.version().body;
         Ok((String::from_utf8(body.to_vec()).expect("the test sends text"), current.source))
     }

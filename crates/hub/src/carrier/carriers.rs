@@ -14,6 +14,9 @@ use crate::shard_thread::HubCommand;
 /// How often heartbeats and ends are looked after.
 pub(super) const TICK: Duration = Duration::from_millis(500);
 
+/// How many are heard before others have their turn.
+const HEAR_AT_A_TIME: usize = 64;
+
 /// The carriers of one shard, and what its shard is to be told because of them.
 #[derive(Default)]
 pub(crate) struct Carriers {
@@ -75,7 +78,9 @@ impl Carriers {
 
     /// Hears those that have something to say, and sees to what is due. True if there is more to be heard.
     pub(crate) fn work(&mut self, now: Time) -> bool {
-        let mut again = Vec::new();
+        self.unheard.sort_unstable();
+        self.unheard.dedup();
+        let mut again = self.unheard.split_off(self.unheard.len().min(HEAR_AT_A_TIME));
         for id in std::mem::take(&mut self.unheard) {
             let Some(carrier) = self.all.get(&id) else { continue };
             match carrier.hear() {

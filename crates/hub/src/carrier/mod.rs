@@ -19,12 +19,14 @@ mod state;
 mod tests;
 
 use std::io::{self, ErrorKind};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate_core::Time;
 use tidegate_wire::{Format, json_message, websocket};
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::owner::ShardIndex;
@@ -68,6 +70,9 @@ pub struct Carrier {
     limits: CarrierLimits,
     listener: Box<dyn Listener>,
     state: Mutex<State>,
+    /// Told when somebody who is about to subscribe may not be wanted any more.
+    unwanted: Notify,
+    errors: AtomicU32,
 }
 
 /// How long a client may take for its last words.
@@ -104,7 +109,18 @@ impl Carrier {
         listener: Box<dyn Listener>,
     ) -> Carrier {
         let state = Mutex::new(State::new(pipe, clock.now()));
-        Carrier { id, shard, handle, clock, format, limits, listener, state }
+        Carrier {
+            id,
+            shard,
+            handle,
+            clock,
+            format,
+            limits,
+            listener,
+            state,
+            unwanted: Notify::new(),
+            errors: AtomicU32::new(0),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -160,6 +176,12 @@ impl Carrier {
         for id in leaving {
             self.handle.tell(Command::Detach(id));
         }
+        self.unwanted.notify_waiters();
+    }
+
+    /// Counts something that its client asked for and that made no sense. Gives how often that was before.
+    pub fn count_error(&self) -> u32 {
+        self.errors.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Whether it ends: nothing that its client asks for has a meaning any more.
@@ -175,6 +197,7 @@ impl Carrier {
             state.last_words = Some(self.goodbye());
         }
         self.say_now(state, Bytes::new());
+        self.unwanted.notify_waiters();
     }
 
     /// What a client is told when a subscription ends; `comes_back`: by the gateway's wish.
@@ -213,6 +236,9 @@ impl Carrier {
         let mut state = self.state();
         // The other side has taken what it was given before.
         state.last_heard = self.clock.now();
+        if !state.pass_buffered()? {
+            return Ok(Vec::new());
+        }
         self.pass_on(&mut state)?;
         Ok(state.woken())
     }
@@ -279,6 +305,7 @@ impl Carrier {
         state.break_off();
         let left = state.taken_seats();
         drop(state);
+        self.unwanted.notify_waiters();
         self.listener.left();
         left
     }

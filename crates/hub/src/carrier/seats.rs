@@ -69,7 +69,6 @@ pub struct Seat {
     pub(super) carrier: Arc<Carrier>,
     pub(super) sub: u32,
     used: bool,
-    refused: bool,
 }
 
 impl Carrier {
@@ -87,9 +86,13 @@ impl Carrier {
             Err(_) if state.seats.0.len() >= self.limits.seats => return Err(SeatError::Full),
             Err(place) => place,
         };
+        if state.seats.0.is_empty() {
+            // Many connections have one subscription and no more.
+            state.seats.0.reserve_exact(1);
+        }
         state.seats.0.insert(place, (sub, Holder::Reserved));
         drop(state);
-        Ok(Seat { carrier: self.clone(), sub, used: false, refused: false })
+        Ok(Seat { carrier: self.clone(), sub, used: false })
     }
 
     /// Lets go of the subscription with this number; its client is told when it is done. False if there is none.
@@ -98,7 +101,11 @@ impl Carrier {
         let Ok(place) = state.seats.place(sub) else { return false };
         let holder = &mut state.seats.0[place].1;
         match *holder {
-            Holder::Reserved => *holder = Holder::Cancelled,
+            Holder::Reserved => {
+                *holder = Holder::Cancelled;
+                drop(state);
+                self.unwanted.notify_waiters();
+            }
             Holder::Cancelled => {}
             Holder::Taken(id) => {
                 let goes = state.leave(id);
@@ -131,8 +138,31 @@ impl Seat {
     /// Nobody takes it; its client is told this behind the number.
     pub fn refuse(mut self, rest: &[u8]) {
         let format = self.carrier.format;
-        self.carrier.say([&format.prefix(self.sub)[..], &format.message(rest)[..]].concat().into());
-        self.refused = true;
+        let told = [&format.prefix(self.sub)[..], &format.message(rest)[..]].concat();
+        let mut state = self.carrier.state();
+        // Free before its client can know.
+        if let Ok(place) = state.seats.place(self.sub) {
+            state.seats.0.remove(place);
+        }
+        self.used = true;
+        self.carrier.say_now(state, told.into());
+    }
+
+    /// Comes back when its client has changed its mind, or is gone.
+    pub async fn unwanted(&self) {
+        loop {
+            let told = self.carrier.unwanted.notified();
+            if !self.is_wanted() {
+                return;
+            }
+            told.await;
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        let state = self.carrier.state();
+        let reserved = |place: usize| state.seats.0[place].1 == Holder::Reserved;
+        state.closing.is_none() && state.pipe.is_some() && state.seats.place(self.sub).is_ok_and(reserved)
     }
 
     /// Gives the seat to a subscriber. False where its client has changed its mind, or is gone.
@@ -159,12 +189,10 @@ impl Drop for Seat {
         let mut state = self.carrier.state();
         if let Ok(place) = state.seats.place(self.sub) {
             let (_, holder) = state.seats.0.remove(place);
-            if !self.refused {
-                let format = self.carrier.format;
-                let comes_back = holder != Holder::Cancelled;
-                let rest = self.carrier.end(SubscriberId(u64::from(self.sub)), comes_back);
-                end = [&format.prefix(self.sub)[..], &rest[..]].concat().into();
-            }
+            let format = self.carrier.format;
+            let comes_back = holder != Holder::Cancelled;
+            let rest = self.carrier.end(SubscriberId(u64::from(self.sub)), comes_back);
+            end = [&format.prefix(self.sub)[..], &rest[..]].concat().into();
         }
         self.carrier.say_now(state, end);
     }

@@ -34,8 +34,8 @@ impl CarrierSink {
             return;
         }
         let carrier = &self.carrier;
-        let end = carrier.end(self.id, self.ended);
         let mut state = carrier.state();
+        let end = carrier.end(self.id, self.ended || !state.leaves(self.id));
         let released = state.release(self.id, &self.prefix, rest, end, carrier.limits.owed);
         let passed = released.and_then(|()| carrier.pass_on(&mut state));
         let woken = if passed.is_ok() { state.woken() } else { Vec::new() };

@@ -47,7 +47,8 @@ impl Pipe {
         match self {
             Pipe::Socket(_, read) if !read.is_empty() => {
                 let count = read.len().min(buffer.len());
-                buffer[..count].copy_from_slice(&read.split_to(count));
+                buffer[..count].copy_from_slice(&read[..count]);
+                *read = if count == read.len() { Bytes::new() } else { read.slice(count..) };
                 Ok(count)
             }
             Pipe::Socket(socket, _) => socket.read(buffer),
@@ -99,6 +100,8 @@ pub(super) struct State {
     owed_bytes: usize,
     /// Those whose turn comes when the connection has room and nobody's message is under way.
     waiting: VecDeque<SubscriberId>,
+    /// Whose message went last.
+    last: Option<SubscriberId>,
     /// Those that are to be let go of: they finish the message that is under way, and begin none.
     leaving: Vec<SubscriberId>,
     pub(super) seats: Seats,
@@ -122,6 +125,7 @@ impl State {
             owed: VecDeque::new(),
             owed_bytes: 0,
             waiting: VecDeque::new(),
+            last: None,
             leaving: Vec::new(),
             seats: Seats::default(),
             last_sent: now,
@@ -166,6 +170,15 @@ impl State {
         written
     }
 
+    /// Writes what the pipe has taken over and not passed on: of an encrypted connection, the rest of a record. True if
+    /// there is room for more.
+    pub(super) fn pass_buffered(&mut self) -> io::Result<bool> {
+        if self.finished {
+            return Ok(true);
+        }
+        self.put(&[], 0).map(|written| !written.blocked)
+    }
+
     /// The connection is of no use any more.
     pub(super) fn break_off(&mut self) {
         self.pipe = None;
@@ -208,8 +221,7 @@ impl State {
             if self.owed.is_empty() {
                 break;
             }
-            let pieces = std::mem::take(&mut self.owed);
-            let mut pieces = Vec::from(pieces);
+            let mut pieces = Vec::from(std::mem::take(&mut self.owed));
             let Written { bytes, blocked } = self.put(&pieces, 0)?;
             went |= bytes > 0;
             self.owed_bytes -= bytes;
@@ -224,8 +236,8 @@ impl State {
             pieces.drain(..gone);
             if let Some(first) = pieces.first_mut() {
                 *first = first.slice(left..);
+                self.owed = pieces.into();
             }
-            self.owed = pieces.into();
             if blocked {
                 break;
             }
@@ -247,7 +259,15 @@ impl State {
     pub(super) fn woken(&mut self) -> Vec<SubscriberId> {
         match &self.writer {
             Some(writer) => vec![writer.id],
-            None if self.owed.is_empty() => self.waiting.drain(..).collect(),
+            None if self.owed.is_empty() => {
+                let mut woken: Vec<_> = self.waiting.drain(..).collect();
+                // A pipe may take a message whole and be full then: whoever wrote it has had its turn.
+                if let Some(place) = woken.iter().position(|id| Some(*id) == self.last) {
+                    let last = woken.remove(place);
+                    woken.push(last);
+                }
+                woken
+            }
             None => Vec::new(),
         }
     }
@@ -255,6 +275,11 @@ impl State {
     /// Whether a message of this subscriber is under way: its prefix alone is none.
     fn is_inside_message(&self, id: SubscriberId) -> bool {
         self.writer.as_ref().is_some_and(|writer| writer.id == id && writer.in_prefix.is_none())
+    }
+
+    /// Whether its client has said that it leaves.
+    pub(super) fn leaves(&self, id: SubscriberId) -> bool {
+        self.leaving.contains(&id)
     }
 
     /// A subscriber is to be let go of. True where that can happen at once: else [`Wrote::left`] tells when.
@@ -301,6 +326,9 @@ impl State {
             frames = &frames[..1];
         }
         let mut written = self.write_pieces(id, prefix, frames, skip, is_writer)?;
+        if written.bytes > 0 {
+            self.last = Some(id);
+        }
         let mut woken = Vec::new();
         let room = !written.blocked;
         if room && self.writer.is_none() {

@@ -27,6 +27,8 @@ struct Ends {
     slice: usize,
     /// Each write says that it waits, as a slot does.
     is_slot: bool,
+    /// What was taken over and not passed on, as an encrypted connection has it; none where there is no such thing.
+    record: Option<Vec<u8>>,
     /// A write was told to wait.
     owes_event: bool,
     heard: VecDeque<Vec<u8>>,
@@ -46,6 +48,9 @@ impl Fake {
             return Err(ErrorKind::BrokenPipe.into());
         }
         let all = pieces.concat();
+        if ends.record.is_some() {
+            return Ok(ends.encrypt(&all[skip..]));
+        }
         let offered = (all.len() - skip).min(ends.slice);
         if offered == 0 {
             return Ok(Written { bytes: 0, blocked: false });
@@ -74,6 +79,25 @@ impl Fake {
     pub(super) fn finish(&mut self) -> io::Result<bool> {
         self.ends().finished = true;
         Ok(true)
+    }
+}
+
+impl Ends {
+    /// Takes a message whole, unless part of one is left, and passes on what there is room for.
+    fn encrypt(&mut self, offered: &[u8]) -> Written {
+        let mut record = self.record.take().unwrap_or_default();
+        let pass = |ends: &mut Ends, record: &mut Vec<u8>| {
+            let goes = record.len().min(ends.room);
+            ends.out.extend(record.drain(..goes));
+            ends.room -= goes;
+            record.is_empty()
+        };
+        let bytes = if pass(self, &mut record) { offered.len() } else { 0 };
+        record.extend_from_slice(&offered[..bytes]);
+        let blocked = !pass(self, &mut record);
+        self.owes_event |= blocked;
+        self.record = Some(record);
+        Written { bytes, blocked }
     }
 }
 
@@ -499,6 +523,40 @@ fn a_busy_subscription_leaves_the_others_and_the_connection_their_turns() {
     scene.settle();
     let all = read(&scene.out());
     assert!(all.iter().position(|read| *read == Read::Pong(vec![0])).unwrap() < 3, "{all:?}");
+}
+
+#[test]
+fn what_is_encrypted_goes_when_there_is_room_though_nothing_follows() {
+    let mut scene = scene(Format::WebSocket, false, usize::MAX, 1 << 20);
+    scene.fake.ends().record = Some(Vec::new());
+    let id = scene.join(1).unwrap();
+    scene.give(id, 100);
+    scene.room(50);
+    scene.serve(id);
+    assert_eq!(scene.out().len(), 50, "the rest is encrypted");
+    scene.room(1 << 10);
+    scene.serve_ready();
+    let message = scene.given[&1][0].clone();
+    assert_eq!(messages(&scene)[0]["data"], message.trim_matches('"'));
+}
+
+#[test]
+fn where_messages_go_whole_a_busy_subscription_leaves_the_others_their_turns_too() {
+    let mut scene = scene(Format::WebSocket, true, usize::MAX, 1 << 20);
+    let (busy, quiet) = (scene.join(1).unwrap(), scene.join(2).unwrap());
+    scene.give(busy, 100);
+    scene.give(quiet, 10);
+    scene.fake.ends().room = 1 << 20;
+    scene.serve(busy);
+    scene.serve(quiet);
+    let mut turns = 0;
+    while !scene.followers[&quiet].frames.is_empty() {
+        scene.give(busy, 100);
+        scene.room(200);
+        scene.serve_ready();
+        turns += 1;
+        assert!(turns < 5, "it never has its turn");
+    }
 }
 
 #[test]

@@ -135,6 +135,8 @@ pub enum Message {
     Read {
         /// What its fields say of the answers that it takes.
         demand: Demand,
+        /// Which part it wants; none for the whole.
+        selection: Option<Selection>,
         /// Where it is noted that the origin is asked for it, and why.
         asked: Reason,
         /// Where the answer goes.
@@ -146,7 +148,8 @@ pub enum Message {
     Unsubscribed(ViewId, ShardIndex, Wish),
     /// A shard needs the step of this kind from a version to the head.
     StepFrom(ViewId, ShardIndex, Offset, Kind),
-    /// Which validators the origin gave for a version.
+    /// Which validators the origin gave for a version; for a part of one, those of the head, as long as that has the
+    /// same part.
     ValidatorsAt(Position, oneshot::Sender<Option<Validators>>),
     /// How the feed is doing.
     Report(oneshot::Sender<FeedReport>),

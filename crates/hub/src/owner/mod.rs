@@ -16,8 +16,9 @@ mod views;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{Response, StatusCode, header};
 use tidegate_core::caching::{Demand, Forward};
+use tidegate_core::json::Selection;
 use tidegate_core::{
     Cost, Ended, Failure, FailureKind, Feed, FetchPlan, Fetching, Offset, Outcome, Output, PartName,
     Position, Resumed, Serving, Settled, SharedRequest, State, Time, Update, Version, Wait, Wish,
@@ -32,7 +33,8 @@ pub use self::messages::{
     Resume, ShardIndex, Source, outcome_name,
 };
 use self::outlet::Outlet;
-use self::reads::is_outage;
+pub use self::reads::OF_THE_WHOLE;
+use self::reads::{JSON, is_outage};
 use self::views::{Moved, NoView, Views};
 use crate::encoded::Encoded;
 use crate::origin::{Awaited, Body, FetchRequest, Fetched};
@@ -46,8 +48,18 @@ use crate::terms::Terms;
 const LOOK_FOR_DEPARTED: Duration = Duration::from_millis(100);
 
 enum Waiter {
-    Subscriber { own: bool, newcomer: Newcomer, reply: oneshot::Sender<Reply<Attached>> },
-    Reader { own: bool, demand: Demand, why: Forward, reply: oneshot::Sender<Reply<Current>> },
+    Subscriber {
+        own: bool,
+        newcomer: Newcomer,
+        reply: oneshot::Sender<Reply<Attached>>,
+    },
+    Reader {
+        own: bool,
+        demand: Demand,
+        selection: Option<Selection>,
+        why: Forward,
+        reply: oneshot::Sender<Reply<Current>>,
+    },
 }
 
 impl Waiter {
@@ -120,6 +132,13 @@ impl<F: PortFactory> Owner<F> {
         &self.feed
     }
 
+    /// About how many bytes are gone through when a fetch has brought `body` bytes: in each view, and for those who wait.
+    pub fn weighs(&self, body: usize) -> usize {
+        let waited =
+            if self.waiting.is_empty() { 0 } else { self.feed.head().map_or(0, |head| head.body.len()) };
+        body.max(waited).saturating_mul(1 + self.views.len())
+    }
+
     /// What should be done; to be called after every input.
     pub fn take_actions(&mut self) -> Vec<Action<F::Port>> {
         std::mem::take(&mut self.actions)
@@ -167,15 +186,18 @@ impl<F: PortFactory> Owner<F> {
                     Wait::Until(fetch) => self.wait(fetch, waiter),
                 }
             }
-            Message::Read { demand, asked, reply } => {
+            Message::Read { demand, selection, asked, reply } => {
                 let own = !self.feed.is_fetching();
                 match self.feed.handle_read(now, &demand) {
                     Serving::After(fetch, why) => {
                         // A reader that is keyed anew is still asked for because of what came first.
                         let _ = asked.set(why);
-                        self.wait(fetch, Waiter::Reader { own, demand, why, reply });
+                        self.wait(fetch, Waiter::Reader { own, demand, selection, why, reply });
                     }
-                    serving => _ = reply.send(self.served(now, &demand, serving)),
+                    serving => {
+                        let served = self.served(now, &demand, serving);
+                        let _ = reply.send(self.part(selection.as_ref(), served));
+                    }
                 }
             }
             Message::Invalidated => self.feed.handle_invalidated(now),
@@ -188,7 +210,7 @@ impl<F: PortFactory> Owner<F> {
             // About an earlier feed of this owner: its subscribers were all let go when it ended.
             Message::Unsubscribed(..) | Message::StepFrom(..) => {}
             Message::ValidatorsAt(position, reply) => {
-                let _ = reply.send(self.feed.validators_at(position));
+                let _ = reply.send(self.validators_at(position));
             }
             Message::Report(reply) => {
                 let _ = reply.send(self.report());
@@ -221,6 +243,7 @@ impl<F: PortFactory> Owner<F> {
                     let head = Arc::new(self.published(version));
                     self.counters.published();
                     self.outlet.publish(head.clone());
+                    self.views.forget_glimpses();
                     self.tell(self.outlet.id, |id| FeedCommand::Publish(id, head.clone()));
                     self.publish_views();
                 }
@@ -364,7 +387,7 @@ impl<F: PortFactory> Owner<F> {
             Some(selection) => match self.views.of(self.id, feed, &selection) {
                 Ok(viewed) => {
                     // Whatever it is part of, it is JSON.
-                    content_type = Some(HeaderValue::from_static("application/json"));
+                    content_type = Some(JSON);
                     let start = starting(resume, |position| viewed.resume(feed, position));
                     viewed.outlet.attached(shard, start, terms, coding);
                     (viewed.outlet.id, viewed.outlet.head.clone().unwrap_or(head), start)
@@ -444,8 +467,9 @@ impl<F: PortFactory> Owner<F> {
         for waiter in ready {
             let own = waiter.is_own();
             match (&settled, waiter) {
-                (Settled::Confirmed, Waiter::Reader { why, reply, .. }) => {
-                    let _ = reply.send(self.fetched(now, own, why));
+                (Settled::Confirmed, Waiter::Reader { selection, why, reply, .. }) => {
+                    let fetched = self.fetched(now, own, why);
+                    let _ = reply.send(self.part(selection.as_ref(), fetched));
                 }
                 (Settled::Confirmed, waiter) => self.admit(now, waiter),
                 (Settled::Failed(_), waiter @ Waiter::Subscriber { .. })
@@ -453,7 +477,7 @@ impl<F: PortFactory> Owner<F> {
                 {
                     self.admit(now, waiter);
                 }
-                (Settled::Failed(failure), Waiter::Reader { demand, why, reply, .. }) => {
+                (Settled::Failed(failure), Waiter::Reader { demand, selection, why, reply, .. }) => {
                     let reply_to = match self.kept_for_error(now, &demand, Forwarded { why, status: None }) {
                         Some(kept) => Reply::Have(kept),
                         None if self.is_forbidden() && !demand.insists() => {
@@ -461,7 +485,7 @@ impl<F: PortFactory> Owner<F> {
                         }
                         None => self.failed(own, failure).into_reply(),
                     };
-                    let _ = reply.send(reply_to);
+                    let _ = reply.send(self.part(selection.as_ref(), reply_to));
                 }
                 (Settled::Failed(failure), waiter) => {
                     let refusal = self.failed(own, failure);
@@ -475,12 +499,13 @@ impl<F: PortFactory> Owner<F> {
                 {
                     self.admit(now, waiter);
                 }
-                (Settled::Answered(answer), Waiter::Reader { demand, why, reply, .. })
+                (Settled::Answered(answer), Waiter::Reader { demand, selection, why, reply, .. })
                     if is_outage(answer.status) && self.feed.reusable_on_error(now, &demand) =>
                 {
                     let forwarded = Forwarded { why, status: Some(answer.status) };
                     let kept = self.kept_for_error(now, &demand, forwarded);
-                    let _ = reply.send(kept.map_or(Reply::Bypass, Reply::Have));
+                    let kept = kept.map_or(Reply::Bypass, Reply::Have);
+                    let _ = reply.send(self.part(selection.as_ref(), kept));
                 }
                 (Settled::Answered(answer), waiter) => {
                     let refusal = match own || self.may_share(&answer.fields) {

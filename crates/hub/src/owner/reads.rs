@@ -5,11 +5,32 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tidegate_core::caching::{self, Demand, Forward, Reuse};
-use tidegate_core::{Serving, State, Time, Vary};
+use tidegate_core::json::Selection;
+use tidegate_core::{Position, Serving, State, Time, Validators, Vary};
 
 use super::{Current, Forwarded, Owner, PortFactory, Reply, Source};
+
+/// What a part of JSON is.
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Header fields that are true of the whole and not of a part.
+pub const OF_THE_WHOLE: [&str; 13] = [
+    "accept-ranges",
+    "content-length",
+    "content-encoding",
+    "content-disposition",
+    "content-location",
+    "content-range",
+    "content-digest",
+    "content-md5",
+    "repr-digest",
+    "digest",
+    "etag",
+    "last-modified",
+    "trailer",
+];
 
 impl<F: PortFactory> Owner<F> {
     /// For a plain reader for whom the origin is not asked.
@@ -77,6 +98,34 @@ impl<F: PortFactory> Owner<F> {
         let ttl_s = meta.control.lifetime.map(|lifetime| seconds(lifetime) - seconds(meta.age_at(now)));
         let stored = meta.control.storable;
         Some(Current { published, fields, age_s, ttl_s, stored, source, reuse, forwarded })
+    }
+
+    /// The answer for a reader that wants this part of it.
+    pub(super) fn part(&mut self, selection: Option<&Selection>, reply: Reply<Current>) -> Reply<Current> {
+        match (selection, reply) {
+            (Some(selection), Reply::Have(mut current)) => match self.views.glimpse(&self.feed, selection) {
+                Ok(published) => {
+                    current.published = published;
+                    OF_THE_WHOLE.iter().for_each(|name| _ = current.fields.remove(*name));
+                    current.fields.insert(header::CONTENT_TYPE, JSON);
+                    Reply::Have(current)
+                }
+                Err(why) => Reply::Unselectable(why),
+            },
+            (_, reply) => reply,
+        }
+    }
+
+    /// The validators that the origin gave for the version at a position. For a part those of the head, where that has
+    /// the part as its reader knows it: a write that is bound to them cannot overwrite another.
+    pub(super) fn validators_at(&mut self, position: Position) -> Option<Validators> {
+        let head = self.feed.head()?.position;
+        if position.epoch != head.epoch || position.binding == head.binding {
+            return self.feed.validators_at(position);
+        }
+        let selection = self.views.selection_of(head, position)?;
+        let part = self.views.glimpse(&self.feed, &selection).ok()?;
+        (part.version().position == position).then(|| self.feed.validators_at(head))?
     }
 
     /// Whether an answer to one caller may go to another with an equal key.

@@ -1,6 +1,7 @@
 //! The owner alone: who is answered what, and what shards are told.
 
 mod terms;
+mod views;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -142,7 +143,8 @@ impl Bench {
     fn read(&mut self, insists: bool) -> Receiver<Reply<Current>> {
         let (reply, answer) = oneshot::channel();
         let demand = if insists { Demand::VALIDATED } else { Demand::default() };
-        self.owner.handle(self.now, Message::Read { demand, asked: Reason::default(), reply });
+        self.owner
+            .handle(self.now, Message::Read { demand, selection: None, asked: Reason::default(), reply });
         self.act();
         answer
     }

@@ -1,6 +1,6 @@
 //! The views of a feed that somebody watches, each with an outlet of its own.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use tidegate_core::json::Selection;
@@ -15,8 +15,18 @@ use crate::shard::{FeedId, Step, ViewId};
 /// The most views of one feed at a time.
 pub(super) const MOST_VIEWS: usize = 256;
 
+/// The most bytes of all views of one feed together: of what is selected at the head, which each of them keeps whole. One
+/// may be larger.
+const MOST_BYTES: usize = 64 << 20;
+
 /// Of how many views without subscribers is remembered where they stood.
 const MOST_REMEMBERED: usize = 1024;
+
+/// Of how many parts of the head is kept what plain readers got.
+const MOST_GLIMPSES: usize = 64;
+
+/// How many answers to those who come back are kept, for others who stand where they stood.
+const MOST_RESUMED: usize = 256;
 
 /// A view and its side towards the shards.
 pub(super) struct Viewed {
@@ -24,6 +34,8 @@ pub(super) struct Viewed {
     pub(super) outlet: Outlet,
     /// Nothing can be selected any more: its subscribers are leaving.
     pub(super) ended: bool,
+    /// How these stand to the head: they may cost an evaluation, and those who were cut off together come back together.
+    resumed: HashMap<Position, Resumed>,
 }
 
 /// All views of a feed but the whole.
@@ -32,6 +44,8 @@ pub(super) struct Views {
     all: Vec<Viewed>,
     made: u32,
     remembered: VecDeque<(Selection, Remembered)>,
+    /// Parts of the head that plain readers got and nobody watches.
+    glimpses: Vec<(View, Arc<Published>)>,
 }
 
 /// Why there is no view.
@@ -75,16 +89,18 @@ impl Views {
         if self.all.len() >= MOST_VIEWS {
             return Err(NoView::Full);
         }
-        let known = self.remembered.iter().position(|(known, _)| known == selection);
-        let remembered =
-            known.and_then(|index| self.remembered.remove(index)).map(|(_, remembered)| remembered);
-        let view = View::new(feed, selection.clone(), remembered).map_err(NoView::Unselectable)?;
+        let view = self.begin(feed, selection)?;
         // Whoever is attached is so because there is a head.
         let Some(view) = view else { return Err(NoView::Full) };
+        let watched: usize = self.all.iter().map(|viewed| viewed.view.head().body.len()).sum();
+        if watched > 0 && watched + view.head().body.len() > MOST_BYTES {
+            self.remember(&view);
+            return Err(NoView::Full);
+        }
         self.made += 1;
         let mut outlet = Outlet::new(ViewId { feed: id, view: self.made });
         outlet.publish(Arc::new(Published::new(view.head().clone(), None)));
-        self.all.push(Viewed { view, outlet, ended: false });
+        self.all.push(Viewed { view, outlet, ended: false, resumed: HashMap::new() });
         let last = self.all.len() - 1;
         Ok(&mut self.all[last])
     }
@@ -97,15 +113,80 @@ impl Views {
         if viewed.ended {
             return;
         }
+        self.remember(&viewed.view);
+    }
+
+    /// A view that goes on from what is known of it.
+    fn begin(&mut self, feed: &Feed, selection: &Selection) -> Result<Option<View>, NoView> {
+        let glimpse = self.glimpses.iter().position(|(view, _)| view.selection() == selection);
+        if let Some(index) = glimpse {
+            return Ok(Some(self.glimpses.swap_remove(index).0));
+        }
+        let known = self.remembered.iter().position(|(known, _)| known == selection);
+        let remembered = known.map(|index| self.remembered[index].1);
+        let view = View::new(feed, selection.clone(), remembered).map_err(NoView::Unselectable)?;
+        if let Some(index) = known {
+            self.remembered.remove(index);
+        }
+        Ok(view)
+    }
+
+    fn remember(&mut self, view: &View) {
         if self.remembered.len() >= MOST_REMEMBERED {
             self.remembered.pop_front();
         }
-        self.remembered.push_back((viewed.view.selection().clone(), viewed.view.remember()));
+        self.remembered.push_back((view.selection().clone(), view.remember()));
+    }
+
+    /// What a plain reader gets that wants this part of the head.
+    pub(super) fn glimpse(
+        &mut self,
+        feed: &Feed,
+        selection: &Selection,
+    ) -> Result<Arc<Published>, Unselectable> {
+        let watched = self.all.iter().find(|viewed| !viewed.ended && viewed.view.selection() == selection);
+        if let Some(head) = watched.and_then(|viewed| viewed.outlet.head.clone()) {
+            return Ok(head);
+        }
+        if let Some((_, glimpse)) = self.glimpses.iter().find(|(view, _)| view.selection() == selection) {
+            return Ok(glimpse.clone());
+        }
+        match self.begin(feed, selection) {
+            Ok(Some(view)) => {
+                let glimpse = Arc::new(Published::new(view.head().clone(), None));
+                let kept: usize = self.glimpses.iter().map(|(view, _)| view.head().body.len()).sum();
+                if self.glimpses.len() >= MOST_GLIMPSES || kept + view.head().body.len() > MOST_BYTES {
+                    self.forget_glimpses();
+                }
+                self.glimpses.push((view, glimpse.clone()));
+                Ok(glimpse)
+            }
+            Err(NoView::Unselectable(why)) => Err(why),
+            // Whoever reads does so because there is a head.
+            Ok(None) | Err(NoView::Full) => Err(Unselectable::Text),
+        }
+    }
+
+    /// There is a new head, or there are too many: what plain readers got is only remembered.
+    pub(super) fn forget_glimpses(&mut self) {
+        for (view, _) in std::mem::take(&mut self.glimpses) {
+            self.remember(&view);
+        }
+    }
+
+    /// What was selected, where a position of a feed with this head is one of a part that is known.
+    pub(super) fn selection_of(&self, head: Position, position: Position) -> Option<Selection> {
+        let watched = self.all.iter().map(|viewed| viewed.view.selection());
+        let glimpsed = self.glimpses.iter().map(|(view, _)| view.selection());
+        let remembered = self.remembered.iter().map(|(selection, _)| selection);
+        let mut known = watched.chain(glimpsed).chain(remembered);
+        known.find(|selection| head.binding.of_selection(selection) == position.binding).cloned()
     }
 
     /// All subscribers were let go.
     pub(super) fn end(&mut self) {
         self.all.clear();
+        self.glimpses.clear();
     }
 }
 
@@ -139,6 +220,7 @@ impl Viewed {
                     None => published,
                 });
                 self.outlet.publish(head.clone());
+                self.resumed.clear();
                 (Moved::To(head), followed.unproven)
             }
             Err(_) => {
@@ -148,8 +230,12 @@ impl Viewed {
         }
     }
 
-    pub(super) fn resume(&self, feed: &Feed, position: Position) -> Resumed {
-        self.view.resume(feed, position)
+    /// How a position stands to it.
+    pub(super) fn resume(&mut self, feed: &Feed, position: Position) -> Resumed {
+        if self.resumed.len() >= MOST_RESUMED {
+            self.resumed.clear();
+        }
+        *self.resumed.entry(position).or_insert_with(|| self.view.resume(feed, position))
     }
 
     /// The step from a version to the head.

@@ -227,11 +227,10 @@ impl<P: FeedPort> FeedView<P> {
             };
         }
         if terms.mode == Mode::Patch && terms.rate.is_none() {
-            if !at.updated
-                && at.told.is_none()
-                && let Some(patch) = self.kept_after(from)
-            {
-                // Alone, because the first status comes between the first update and the second.
+            // Alone, because the first status comes between the first update and the second; or because each has a
+            // prefix of its own.
+            let alone = terms.format.is_carried() || (!at.updated && at.told.is_none());
+            if alone && let Some(patch) = self.kept_after(from) {
                 return update(patch.frame(terms.format).clone(), at, patch.offset(), 1, 0);
             }
             if let Some((updates, joined)) = self.joined_from(from, terms.format) {

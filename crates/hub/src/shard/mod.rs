@@ -384,6 +384,14 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         }
     }
 
+    /// Lets go of a subscriber that stalls in the middle of a frame, and of the frame: nothing is to keep the rest for it.
+    fn cut(&mut self, key: usize) {
+        if let Some(subscriber) = self.subscribers.get_mut(key) {
+            subscriber.pending = None;
+        }
+        self.remove(key);
+    }
+
     /// Takes the member at `place` out of a feed.
     fn leave_feed(&mut self, feed: ViewId, place: usize, wish: Wish) {
         let Some(view) = self.feeds.get_mut(&feed) else { return };
@@ -410,7 +418,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         while count > 0
             && let Some(key) = self.pins.oldest()
         {
-            self.remove(key);
+            self.cut(key);
             count -= 1;
         }
         let mut newest: Vec<_> = self.names.iter().map(|(id, key)| (id.0, *key)).collect();

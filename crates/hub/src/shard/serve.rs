@@ -304,7 +304,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             {
                 view.counters.unpinned();
             }
-            self.remove(key);
+            self.cut(key);
         }
     }
 }

@@ -316,7 +316,13 @@ impl World {
         self.serial += 1;
         let way = Way::ClientToOwner(1_000 + self.serial as usize);
         let demand = if insists { Demand::VALIDATED } else { Demand::default() };
-        self.send(way, Event::ToOwner(resource, Message::Read { demand, asked: Reason::default(), reply }));
+        self.send(
+            way,
+            Event::ToOwner(
+                resource,
+                Message::Read { demand, selection: None, asked: Reason::default(), reply },
+            ),
+        );
     }
 
     /// The feed has the news in its queue before the writer has its answer, and looks at its queue before it judges what

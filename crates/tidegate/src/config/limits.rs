@@ -23,6 +23,8 @@ pub struct Limits {
     pub max_streams_per_feed: Sourced<usize>,
     /// The most streams on one connection that carries several.
     pub max_subscriptions: Sourced<usize>,
+    /// The most time without a byte on such a connection.
+    pub subscriptions_heartbeat: Sourced<Duration>,
     /// The most connections of clients at once, those of streams included.
     pub max_connections: Sourced<usize>,
     /// The most connections of one address at once; of IPv6, of one /64 network.
@@ -62,6 +64,7 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit
     let max_streams = reader.count(fields, "max_streams");
     let per_feed = reader.count_or_auto(fields, "max_streams_per_feed");
     let max_subscriptions = reader.count(fields, "max_subscriptions");
+    let heartbeat = reader.time(fields, "subscriptions_heartbeat");
     let connections = reader.count_or_auto(fields, "max_connections");
     let per_address = reader.count_or_auto(fields, "max_connections_per_address");
     let per_second = reader.count(fields, "max_connects_per_second");
@@ -93,6 +96,7 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit
         max_streams: streams.value,
         max_streams_per_feed: per_feed.value,
         max_subscriptions: max_subscriptions?.value,
+        subscriptions_heartbeat: heartbeat?.value,
         max_connections: max_connections.value,
         max_connections_per_address: per_address.value,
         max_connects_per_second: per_second?.value,

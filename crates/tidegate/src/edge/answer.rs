@@ -61,6 +61,15 @@ pub(super) fn via(fields: &mut HeaderMap) {
     append_via(fields, Version::HTTP_11);
 }
 
+/// The fields among these that tell some caches what to keep, over `Cache-Control` (RFC 9213 §3, and those before it).
+pub(super) fn for_some_caches(fields: &HeaderMap) -> Vec<HeaderName> {
+    let is_one = |name: &&HeaderName| {
+        ["surrogate-control", "x-accel-expires"].contains(&name.as_str())
+            || name.as_str().ends_with("-cache-control")
+    };
+    fields.keys().filter(is_one).cloned().collect()
+}
+
 /// Adds the gateway's member to `Cache-Status`, after those of caches nearer to the origin (RFC 9211 §2).
 pub(super) fn cache_status(fields: &mut HeaderMap, parameters: &str) {
     if let Ok(value) = HeaderValue::from_str(&format!("{NAME}; {parameters}")) {

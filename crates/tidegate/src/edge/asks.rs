@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, Method};
+use tidegate_core::json::Selection;
 use tidegate_core::negotiation::{self, Reading, StreamType};
 use tidegate_core::{Mode, Position, Wish};
 use tidegate_hub::{Rate, Resume, Terms};
@@ -44,8 +45,8 @@ pub(super) struct Ask {
     pub(super) mode: Mode,
     /// How often there is to be one at most.
     pub(super) rate: Option<Rate>,
-    /// Which part of the resource it is about; not looked at yet.
-    pub(super) select: Option<String>,
+    /// Which part of the resource it is about; none for the whole.
+    pub(super) select: Option<Selection>,
     /// Where the stream is to go on.
     pub(super) resume: Resume,
     /// How old the data may become.
@@ -65,7 +66,8 @@ impl Ask {
         let format = format(method, fields);
         let mode = said(fields, &MODE, "tidegate.mode", reserved)?.map_or(Ok(Mode::default()), Said::mode)?;
         let rate = said(fields, &RATE, "tidegate.rate", reserved)?.map(Said::rate).transpose()?;
-        let select = said(fields, &SELECT, "tidegate.select", reserved)?.map(|said| said.text.to_owned());
+        let select = said(fields, &SELECT, "tidegate.select", reserved)?.map(Said::selection).transpose()?;
+        let select = select.filter(|selection| !selection.is_whole());
         let wish = wish(fields, reserved.get("tidegate.max-age"))?;
         let wait = wait(fields, reserved, max_wait)?;
         let resume = resume(format, fields, reserved.get("tidegate.last-event-id"));
@@ -75,6 +77,14 @@ impl Ask {
     /// The terms of a stream in this format.
     pub(super) fn terms(&self, format: Format) -> Terms {
         Terms { format, mode: self.mode, rate: self.rate }
+    }
+}
+
+/// Whether a request is about a part of what it names.
+pub(super) fn is_of_a_part(fields: &HeaderMap, reserved: &Reserved) -> bool {
+    match fields.get(SELECT) {
+        Some(text) => !text.is_empty(),
+        None => reserved.get("tidegate.select").is_some_and(|text| !text.is_empty()),
     }
 }
 
@@ -106,6 +116,11 @@ impl Said<'_> {
     /// As a mode.
     pub(super) fn mode(self) -> Result<Mode, Problem> {
         self.text.parse().map_err(|error| wrong(self, error))
+    }
+
+    /// As a part of the resource.
+    pub(super) fn selection(self) -> Result<Selection, Problem> {
+        Selection::parse(self.text).map_err(|error| wrong(self, error))
     }
 
     /// As the most often that there is an update.

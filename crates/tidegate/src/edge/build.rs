@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use http::header::ORIGIN;
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -28,10 +27,6 @@ use crate::origin::{
     OriginSettings, Place, SecretStyle,
 };
 use crate::proxy::Tunnels;
-
-/// The most time without a byte on a connection that carries several subscriptions, whatever routes they are of: below what
-/// proxies usually wait.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How many other origins the redirects of one may lead to at a time.
 const MAX_REDIRECTED: usize = 64;
@@ -147,12 +142,16 @@ impl Gateway {
             own: Own::new(config),
             totals,
             cors: Cors::new(config.cors.clone()),
-            carried: CarriedLimits { subscriptions: *config.limits.max_subscriptions, heartbeat: HEARTBEAT },
+            carried: CarriedLimits {
+                subscriptions: *config.limits.max_subscriptions,
+                heartbeat: *config.limits.subscriptions_heartbeat,
+            },
             events: Events::default(),
             tunnels: Tunnels::default(),
             head_timeout: *config.limits.request_head_timeout,
             max_h2_streams,
             max_wait: *config.limits.max_wait,
+            max_body,
             send_buffer: in_memory(*config.limits.send_buffer),
             tls: tls.transpose().map_err(BuildError::Tls)?,
             limits: (&config.limits).into(),

@@ -88,7 +88,9 @@ impl Reads {
 /// Whether a request has no content.
 pub(super) fn is_bare(request: &Request<Body>) -> bool {
     let fields = request.headers();
-    !fields.contains_key(TRANSFER_ENCODING)
+    // HTTP/2 has no need of either field.
+    request.body().is_end_stream()
+        && !fields.contains_key(TRANSFER_ENCODING)
         && fields.get(CONTENT_LENGTH).is_none_or(|length| length.as_bytes() == b"0")
 }
 

@@ -31,12 +31,13 @@ impl Cors {
         Cors(origins)
     }
 
-    /// Whether pages of this origin may read here, though it is another's.
-    pub(super) fn allows(&self, origin: &str) -> bool {
+    /// Whether pages of this origin may read here, though it is another's; and whether with the credentials that their
+    /// browsers send by themselves.
+    pub(super) fn allows(&self, origin: &str) -> Option<WithCredentials> {
         match &self.0 {
-            CorsOrigins::None => false,
-            CorsOrigins::Any => true,
-            listed => listed.allows(origin),
+            CorsOrigins::None => None,
+            CorsOrigins::Any => Some(WithCredentials(false)),
+            listed => listed.allows(origin).then_some(WithCredentials(true)),
         }
     }
 
@@ -97,6 +98,10 @@ impl Cors {
         }
     }
 }
+
+/// Whether credentials that a browser sends by itself count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WithCredentials(pub(super) bool);
 
 enum Grant {
     Everyone,

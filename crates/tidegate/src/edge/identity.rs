@@ -49,10 +49,6 @@ const OF_A_PREFLIGHT: [HeaderName; 14] = [
     HeaderName::from_static("access-control-request-private-network"),
 ];
 
-/// Fields beside `Cache-Control` by which caches in front of servers are told what to keep (RFC 9213 §3, and those
-/// before it).
-const FOR_SHARED_CACHES: [&str; 2] = ["surrogate-control", "x-accel-expires"];
-
 /// What a route asks of its callers.
 #[derive(Debug)]
 pub(super) struct Guard {
@@ -231,14 +227,7 @@ pub(super) fn keep_private(fields: &mut HeaderMap) {
     // What cannot be written again is not understood by others either.
     let control = HeaderValue::from_str(&kept.join(", ")).unwrap_or(HeaderValue::from_static("private"));
     fields.insert(CACHE_CONTROL, control);
-    let targeted: Vec<HeaderName> = fields
-        .keys()
-        .filter(|name| {
-            FOR_SHARED_CACHES.contains(&name.as_str()) || name.as_str().ends_with("-cache-control")
-        })
-        .cloned()
-        .collect();
-    for name in targeted {
+    for name in answer::for_some_caches(fields) {
         fields.remove(name);
     }
     answer::vary(fields, "Authorization");

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use std::sync::Arc;
 use tidegate_core::caching::{Demand, Forward};
+use tidegate_core::json::Selection;
 use tidegate_core::{Asked, Mode};
 use tidegate_hub::{Body, Coding, Interest, Refused, Route, Wanted};
 use tidegate_wire::{Format, Problem, ProblemKind};
@@ -14,7 +15,7 @@ use super::gate::Ending;
 use super::gateway::{Decided, Gateway, GatewayRoute, refused};
 use super::identity::Caller;
 use super::wait::{self, Waited};
-use super::{answer, cache_status, plain, refusal, stream};
+use super::{answer, cache_status, part, plain, refusal, stream};
 use crate::origin::no_body;
 use crate::proxy::Client;
 
@@ -45,10 +46,6 @@ impl Gateway {
         request: Request<Body>,
         client: &Client,
     ) -> Decided {
-        if live.ask.select.is_some() {
-            let detail = "parts of a resource cannot be asked for here";
-            return refused(&Problem::new(ProblemKind::BadOption).with_detail(detail));
-        }
         match live.ask.format {
             Some(format) if request.method() == Method::HEAD => {
                 let head = stream::head(format, None, stream::coding(&live.fields));
@@ -78,7 +75,8 @@ impl Gateway {
             None => (format, stream::coding(&live.fields)),
         };
         let terms = live.ask.terms(format);
-        let interest = Interest { resume, coding, wish, terms, selection: None, carrier };
+        let selection = live.ask.select.clone();
+        let interest = Interest { resume, coding, wish, terms, selection, carrier };
         let mut response = match self.hub.subscribe(live.wanted(), interest).await {
             // It had its one snapshot: an `EventSource` that is told so does not come again (WHATWG HTML §9.2.3).
             Ok(subscription) if mode == Mode::First && subscription.is_current => stream::nothing_newer(),
@@ -106,16 +104,20 @@ impl Gateway {
         client: &Client,
     ) -> Response<Body> {
         let demand = Demand::of(&live.fields);
-        let wanted = live.wanted();
+        let (wanted, selection) = (live.wanted(), live.ask.select.as_ref());
         // Whoever wants nothing kept for it is no subscriber.
-        let wait = live.ask.wait.filter(|_| !demand.only_reads());
+        let mut wait = live.ask.wait.filter(|_| !demand.only_reads());
+        if let (Some(wait), Some(remaining)) = (&mut wait, live.caller.remaining) {
+            // Its client is somebody only until then.
+            wait.limit = wait.limit.min(remaining);
+        }
         let waited = match wait {
             Some(_) if self.is_short_of_memory() => return refusal::told(&short_of_memory()),
-            Some(wait) => self.wait(wanted, live.ask.wish, wait).await,
+            Some(wait) => self.wait(wanted, live.ask.wish, selection, wait).await,
             None => Ok(Waited::NOT),
         };
         let (refused, asked) = match waited {
-            Ok(waited) => match self.hub.read(wanted, demand).await {
+            Ok(waited) => match self.hub.read(wanted, demand, selection.cloned()).await {
                 Ok(current) => {
                     let mut response = plain::response(request.method(), &live.fields, &current).await;
                     if let Some(wait) = wait {
@@ -132,7 +134,7 @@ impl Gateway {
         };
         let (mut response, status) = match refused {
             Refused::Bypass | Refused::TooManyFeeds | Refused::TooManyPrivateFeeds | Refused::Closing => {
-                (self.forward_read(route, request, client).await, Some(cache_status::BYPASS))
+                (self.read_alone(route, selection, request, client).await, Some(cache_status::BYPASS))
             }
             Refused::NotKept if demand.only_if_cached => {
                 let detail =
@@ -142,7 +144,16 @@ impl Gateway {
             }
             // With `no-store` the answer is this reader's alone.
             Refused::NotKept => {
-                (self.forward_read(route, request, client).await, Some(cache_status::fwd(Forward::Miss)))
+                let response = self.read_alone(route, selection, request, client).await;
+                (response, Some(cache_status::fwd(Forward::Miss)))
+            }
+            refused @ (Refused::Raw(..) | Refused::Answered(_)) => {
+                let response = refusal::of(refused);
+                let response = match selection {
+                    Some(selection) => part::of(response, selection, request.method(), self.max_body).await,
+                    None => response,
+                };
+                (response, asked.map(cache_status::fwd))
             }
             refused => (refusal::of(refused), asked.map(cache_status::fwd)),
         };
@@ -153,7 +164,25 @@ impl Gateway {
             wait.keep_from_caches(response.headers_mut());
         }
         answer::vary(response.headers_mut(), "Accept");
+        answer::vary(response.headers_mut(), "Tidegate-Select");
         response
+    }
+}
+
+impl Gateway {
+    /// Reads for one caller alone.
+    async fn read_alone(
+        &self,
+        route: &GatewayRoute,
+        selection: Option<&Selection>,
+        mut request: Request<Body>,
+        client: &Client,
+    ) -> Response<Body> {
+        let Some(selection) = selection else { return self.forward_read(route, request, client).await };
+        let method = request.method().clone();
+        part::ask_for_the_whole(&mut request);
+        let response = self.forward_read(route, request, client).await;
+        part::of(response, selection, &method, self.max_body).await
     }
 }
 

@@ -29,6 +29,7 @@ mod identity;
 mod live;
 mod open;
 mod own;
+mod part;
 mod plain;
 mod query;
 mod refusal;

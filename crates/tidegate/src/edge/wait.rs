@@ -18,6 +18,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
+use tidegate_core::json::Selection;
 use tidegate_core::sharing;
 use tidegate_core::{Mode, Position, Wish};
 use tidegate_hub::{Body, Coding, CountedBody, Current, Interest, Refused, Resume, Terms, Wanted};
@@ -32,9 +33,6 @@ const SHARED_FOR: i64 = 1;
 
 /// Says which of its preferences a request was granted (RFC 7240 §3).
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-
-/// Fields that tell some caches for how long they may keep an answer, over `Cache-Control` (RFC 9213).
-const TARGETED: [&str; 2] = ["cdn-cache-control", "surrogate-control"];
 
 /// What a plain read waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +72,13 @@ impl Waited {
 
 impl Gateway {
     /// Waits until there is something newer, or for as long as is allowed.
-    pub(super) async fn wait(&self, wanted: Wanted<'_>, wish: Wish, wait: Wait) -> Result<Waited, Refused> {
+    pub(super) async fn wait(
+        &self,
+        wanted: Wanted<'_>,
+        wish: Wish,
+        selection: Option<&Selection>,
+        wait: Wait,
+    ) -> Result<Waited, Refused> {
         let Some(after) = wait.after.filter(|_| !wait.limit.is_zero()) else { return Ok(Waited::NOT) };
         let interest = Interest {
             resume: Resume::From(after),
@@ -82,7 +86,7 @@ impl Gateway {
             wish,
             // What most streams have, so that nothing is encoded for those who wait alone.
             terms: Terms { format: Format::Sse, mode: Mode::First, rate: None },
-            selection: None,
+            selection: selection.cloned(),
             carrier: None,
         };
         let subscription = self.hub.subscribe(wanted, interest).await?;
@@ -123,7 +127,7 @@ impl Wait {
     fn bound(&self, fields: &mut HeaderMap, control: &str) {
         if self.named == Named::ByUrl {
             [EXPIRES, PRAGMA].into_iter().for_each(|name| drop(fields.remove(name)));
-            TARGETED.iter().for_each(|name| drop(fields.remove(*name)));
+            answer::for_some_caches(fields).iter().for_each(|name| drop(fields.remove(name)));
             set(fields, CACHE_CONTROL, control);
         }
     }
@@ -150,7 +154,7 @@ fn set(fields: &mut HeaderMap, name: HeaderName, value: &str) {
 /// Whether an origin lets caches that many share keep an answer with these fields (RFC 9111 §3), and for more than this
 /// once.
 fn allows_sharing(fields: &HeaderMap) -> bool {
-    let members = |name| {
+    let members = |name: &HeaderName| {
         let lines = fields.get_all(name).iter().filter_map(|line| line.to_str().ok());
         lines.flat_map(|line| line.split(',')).map(str::trim)
     };
@@ -159,8 +163,9 @@ fn allows_sharing(fields: &HeaderMap) -> bool {
         ["private", "no-store", "no-cache"].iter().any(|forbids| name.eq_ignore_ascii_case(forbids))
     };
     !fields.contains_key(SET_COOKIE)
-        && !members(CACHE_CONTROL).any(forbids)
-        && !members(VARY).any(|name| name == "*")
+        && !members(&CACHE_CONTROL).any(forbids)
+        && !answer::for_some_caches(fields).iter().any(|name| members(name).any(forbids))
+        && !members(&VARY).any(|name| name == "*")
 }
 
 /// Whether nothing of a request says who sends it, so that anybody may have its answer.

@@ -68,6 +68,16 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         section: Section::Limits,
+        key: "subscriptions_heartbeat",
+        kind: time(1_000, 5 * MINUTE),
+        default: Some("15s"),
+        example: "\"15s\"",
+        about: "How long a WebSocket, or a multiplexed event stream, may be silent before a heartbeat is sent on it, whatever \
+                routes its subscriptions are of. A WebSocket whose client answers no ping for three times as long is closed.",
+        reason: "As for a route's `heartbeat`: below the time-outs of common proxies and of our clients.",
+    },
+    Setting {
+        section: Section::Limits,
         key: "max_connections",
         kind: Kind::CountOrAuto(1, 10_000_000),
         default: Some("auto"),

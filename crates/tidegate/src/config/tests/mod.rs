@@ -103,6 +103,7 @@ fn what_is_not_written_has_its_documented_default() {
         ("max_streams", config.limits.max_streams.to_string()),
         ("max_streams_per_feed", auto(&config.limits.max_streams_per_feed, 10_000)),
         ("max_subscriptions", config.limits.max_subscriptions.to_string()),
+        ("subscriptions_heartbeat", shown(&config.limits.subscriptions_heartbeat)),
         ("max_connections", auto(&config.limits.max_connections, 16_384)),
         ("max_connections_per_address", auto(&config.limits.max_connections_per_address, 16_384)),
         ("max_h2_streams", config.limits.max_h2_streams.to_string()),

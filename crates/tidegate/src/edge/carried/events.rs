@@ -5,16 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
 use tidegate_hub::{Body, Carrier, Listener};
 use tidegate_wire::EVENT_STREAM;
 use tidegate_wire::request::{MAX_REQUESTS, Request as Asked, Subscribe};
-use tidegate_wire::{Format, Problem, ProblemKind};
+use tidegate_wire::{Format, Problem, ProblemKind, json_message};
 
-use super::{Session, content};
+use super::{Session, content, welcome};
 use crate::edge::{Gateway, answer, refusal};
 use crate::proxy::Client;
 
@@ -55,6 +54,10 @@ impl Listener for Named {
 
 /// Opens a stream.
 pub(super) async fn open(gateway: &Arc<Gateway>, request: Request<Body>, client: &Client) -> Response<Body> {
+    let fields = match allowed(gateway, &request) {
+        Ok(fields) => fields,
+        Err(problem) => return refusal::told(&problem),
+    };
     let (head, body) = request.into_parts();
     let asked = match head.method {
         Method::GET | Method::HEAD => of_query(head.uri.query().unwrap_or_default()),
@@ -80,14 +83,15 @@ pub(super) async fn open(gateway: &Arc<Gateway>, request: Request<Body>, client:
     if head.method == Method::HEAD {
         return streaming(answer::full(Bytes::new()));
     }
-    let session = Session::new(gateway.clone(), client.clone(), &head.headers);
+    let session = Session::new(gateway.clone(), client.clone(), &fields);
     let listener = Named { gateway: Arc::downgrade(gateway), name: name.clone() };
     let limits = gateway.carried.of_carrier();
     let (carrier, body) = gateway.hub.carry_in_body(Format::Multiplexed, limits, Box::new(listener));
     gateway.events.table().insert(name.clone(), Arc::downgrade(&carrier));
     carrier.say(format!("event: open\ndata: {{\"stream\":\"{name}\"}}\n\n").into());
-    for subscribe in asked {
-        session.heed(&carrier, Ok(Asked::Subscribe(Box::new(subscribe))));
+    let mut asked = asked.into_iter();
+    if !asked.all(|subscribe| session.heed(&carrier, Ok(Asked::Subscribe(Box::new(subscribe))))) {
+        end(&carrier);
     }
     streaming(body.boxed_unsync())
 }
@@ -99,10 +103,14 @@ pub(super) async fn change(
     request: Request<Body>,
     client: &Client,
 ) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    if head.method != Method::POST {
+    if request.method() != Method::POST {
         return not_allowed("POST");
     }
+    let fields = match allowed(gateway, &request) {
+        Ok(fields) => fields,
+        Err(problem) => return refusal::told(&problem),
+    };
+    let body = request.into_body();
     let Some(carrier) = gateway.events.find(name) else {
         let detail = "there is no such stream, or it has ended: open another";
         return refusal::told(&Problem::new(ProblemKind::NoRoute).with_detail(detail));
@@ -113,14 +121,33 @@ pub(super) async fn change(
     };
     match Asked::read_list(&content) {
         Ok(asked) => {
-            let session = Session::new(gateway.clone(), client.clone(), &head.headers);
-            for asked in asked {
-                session.heed(&carrier, Ok(asked));
+            let session = Session::new(gateway.clone(), client.clone(), &fields);
+            if !asked.into_iter().all(|asked| session.heed(&carrier, Ok(asked))) {
+                end(&carrier);
             }
             answer::empty(StatusCode::ACCEPTED)
         }
         Err(error) => bad_request(&error.detail),
     }
+}
+
+/// The fields of a request that a page of another site cannot have sent by itself: its content is JSON, for which browsers
+/// ask first (Fetch §4.9), and its origin may read here.
+fn allowed(gateway: &Gateway, request: &Request<Body>) -> Result<HeaderMap, Problem> {
+    let fields = welcome(gateway, request)?;
+    let media = fields.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim();
+    if request.method() == Method::POST && !media.eq_ignore_ascii_case("application/json") {
+        let detail = "the content has to be JSON, and to say so: `Content-Type: application/json`";
+        return Err(Problem::new(ProblemKind::BadRequest).with_detail(detail));
+    }
+    Ok(fields)
+}
+
+/// Ends a stream that has asked too much that makes no sense.
+fn end(carrier: &Carrier) {
+    let problem = Problem::new(ProblemKind::BadRequest).with_detail("too many requests that make no sense");
+    carrier.close(Format::Multiplexed.lone_message(&json_message::error(&problem.to_json(), None)));
 }
 
 fn streaming(body: Body) -> Response<Body> {
@@ -138,7 +165,9 @@ fn bad_request(detail: &str) -> Response<Body> {
 }
 
 fn not_allowed(allowed: &'static str) -> Response<Body> {
-    let mut response = bad_request(&format!("this is for {allowed}"));
+    let mut problem = Problem::new(ProblemKind::BadRequest).with_detail(format!("this is for {allowed}"));
+    problem.status = Some(StatusCode::METHOD_NOT_ALLOWED.as_u16());
+    let mut response = answer::problem(&problem, None);
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static(allowed));
     response
@@ -153,7 +182,7 @@ fn name() -> Option<String> {
 fn of_query(query: &str) -> Result<Vec<Subscribe>, String> {
     const VALID: &str = "valid are `url` (for each resource), `tidegate.mode`, `tidegate.select`, `tidegate.rate` and \
                          `tidegate.max-age`";
-    let mut urls: Vec<PathAndQuery> = Vec::new();
+    let mut urls: Vec<String> = Vec::new();
     let (mut mode, mut select, mut rate, mut max_age) = (None, None, None, None);
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -165,14 +194,7 @@ fn of_query(query: &str) -> Result<Vec<Subscribe>, String> {
             return Err(format!("a parameter is not UTF-8; {VALID}"));
         };
         match &*name {
-            "url" => match value.parse() {
-                Ok(url) if value.starts_with('/') => urls.push(url),
-                _ => {
-                    return Err(
-                        "`url` has to be a path, with its query if it has one, percent-encoded".into()
-                    );
-                }
-            },
+            "url" => urls.push(value),
             "tidegate.mode" => mode = Some(value),
             "tidegate.select" => select = Some(value),
             "tidegate.rate" => rate = Some(value),
@@ -186,17 +208,13 @@ fn of_query(query: &str) -> Result<Vec<Subscribe>, String> {
     if urls.len() > MAX_REQUESTS {
         return Err(format!("`url` may be there {MAX_REQUESTS} times at the most"));
     }
-    let subscribe = |(sub, url)| Subscribe {
-        sub,
-        url,
-        id: None,
-        mode: mode.clone(),
-        select: select.clone(),
-        rate: rate.clone(),
-        max_age,
-        headers: HeaderMap::new(),
+    let subscribe = |(sub, url): (u32, String)| {
+        let of_all = (mode.clone(), select.clone(), rate.clone());
+        let (mode, select, rate) = of_all;
+        let subscribe = Subscribe::to(sub, &url).map_err(|error| error.detail)?;
+        Ok(Subscribe { mode, select, rate, max_age, ..subscribe })
     };
-    Ok((1..).zip(urls).map(subscribe).collect())
+    (1..).zip(urls).map(subscribe).collect()
 }
 
 #[cfg(test)]

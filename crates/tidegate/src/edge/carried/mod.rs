@@ -7,13 +7,12 @@
 mod events;
 mod websocket;
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{
-    ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER, TE,
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, COOKIE, HOST, ORIGIN, RETRY_AFTER, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
@@ -27,7 +26,9 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 pub(super) use self::events::Events;
-use super::gateway::Decided;
+use super::cors::WithCredentials;
+use super::gateway::{Decided, host_of};
+use super::own::Own;
 use super::{Gateway, refusal};
 use crate::origin::no_body;
 use crate::proxy::Client;
@@ -75,28 +76,50 @@ struct Session {
     client: Client,
     fields: Packed,
     runtime: Handle,
-    errors: AtomicU32,
 }
 
 impl Session {
     /// Of a connection that was opened by a request with these fields.
     fn new(gateway: Arc<Gateway>, client: Client, fields: &HeaderMap) -> Session {
-        let (runtime, errors) = (Handle::current(), AtomicU32::new(0));
-        Session { gateway, client, fields: Packed::of(fields), runtime, errors }
+        Session { gateway, client, fields: Packed::of(fields), runtime: Handle::current() }
     }
 
     /// Does what was asked. False if the connection has asked too much that makes no sense.
     fn heed(&self, carrier: &Arc<Carrier>, asked: Result<Asked, RequestError>) -> bool {
         match asked {
-            Ok(Asked::Subscribe(subscribe)) => match carrier.reserve(subscribe.sub) {
-                Ok(seat) => {
-                    let request = subscription(&self.fields, *subscribe, carrier);
-                    let (gateway, client) = (self.gateway.clone(), self.client.clone());
-                    self.runtime.spawn(begin(gateway, client, seat, request));
-                    true
+            Ok(Asked::Subscribe(subscribe)) => {
+                let sub = Some(subscribe.sub);
+                if Own::is_for(subscribe.url.path()) {
+                    let detail = "`url` leads to the gateway itself, which has nothing to subscribe to";
+                    return self.refuse(carrier, sub, ProblemKind::BadRequest, detail);
                 }
-                Err(error) => self.refuse(carrier, Some(subscribe.sub), kind_of(error), &error.to_string()),
-            },
+                match carrier.reserve(subscribe.sub) {
+                    Ok(seat) => {
+                        let request = match subscription(&self.fields, *subscribe, carrier) {
+                            Ok(request) => request,
+                            Err(detail) => {
+                                let problem = Problem::new(ProblemKind::BadRequest).with_detail(detail);
+                                seat.refuse(&json_message::error(&problem.to_json(), None));
+                                return carrier.count_error() < MOST_ERRORS;
+                            }
+                        };
+                        let (gateway, client) = (self.gateway.clone(), self.client.clone());
+                        self.runtime.spawn(begin(gateway, client, seat, request));
+                        true
+                    }
+                    Err(error @ SeatError::Closing) => {
+                        let problem = Problem::new(ProblemKind::ShuttingDown).with_detail(error.to_string());
+                        say_error(carrier, sub, &problem.to_json(), Some(spread()));
+                        true
+                    }
+                    Err(error @ SeatError::Taken) => {
+                        self.refuse(carrier, sub, ProblemKind::BadRequest, &error.to_string())
+                    }
+                    Err(error @ SeatError::Full) => {
+                        self.refuse(carrier, sub, ProblemKind::TooManyStreams, &error.to_string())
+                    }
+                }
+            }
             Ok(Asked::Unsubscribe { sub }) => {
                 carrier.unsubscribe(sub) || {
                     let detail = "there is no subscription with this `sub` on this connection";
@@ -109,15 +132,7 @@ impl Session {
 
     fn refuse(&self, carrier: &Arc<Carrier>, sub: Option<u32>, kind: ProblemKind, detail: &str) -> bool {
         say_error(carrier, sub, &Problem::new(kind).with_detail(detail).to_json(), None);
-        self.errors.fetch_add(1, Ordering::Relaxed) < MOST_ERRORS
-    }
-}
-
-fn kind_of(error: SeatError) -> ProblemKind {
-    match error {
-        SeatError::Taken => ProblemKind::BadRequest,
-        SeatError::Full => ProblemKind::TooManyStreams,
-        SeatError::Closing => ProblemKind::ShuttingDown,
+        carrier.count_error() < MOST_ERRORS
     }
 }
 
@@ -130,8 +145,10 @@ impl Packed {
     fn of(fields: &HeaderMap) -> Packed {
         let mut packed = Vec::new();
         for (name, value) in fields {
-            let own = [CONNECTION, UPGRADE, TE, TRANSFER_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ACCEPT];
-            if own.contains(name) || name.as_str().starts_with("sec-websocket-") {
+            // Nor of the content of the request that opened it.
+            let own = [CONNECTION, UPGRADE, TE, TRANSFER_ENCODING, ACCEPT];
+            let name_is = |start: &str| name.as_str().starts_with(start);
+            if own.contains(name) || name_is("sec-websocket-") || name_is("content-") || name == "digest" {
                 continue;
             }
             // Neither may hold a line end.
@@ -156,7 +173,14 @@ impl Packed {
 }
 
 /// The request for the stream that a subscription is.
-fn subscription(fields: &Packed, subscribe: Subscribe, carrier: &Arc<Carrier>) -> Request<Body> {
+///
+/// # Errors
+/// What of it cannot be said in a request.
+fn subscription(
+    fields: &Packed,
+    subscribe: Subscribe,
+    carrier: &Arc<Carrier>,
+) -> Result<Request<Body>, String> {
     let Subscribe { url, id, mode, select, rate, max_age, headers, .. } = subscribe;
     let mut fields = fields.unpack();
     for name in headers.keys() {
@@ -177,10 +201,13 @@ fn subscription(fields: &Packed, subscribe: Subscribe, carrier: &Arc<Carrier>) -
         ("tidegate-rate", rate),
     ];
     for (name, value) in said {
-        // Reading it made sure that it can stand in a field.
-        if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
-            fields.insert(HeaderName::from_static(name), value);
-        }
+        let Some(value) = value else { continue };
+        // Its bytes: a selection may name members in any script.
+        let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) else {
+            let member = name.strip_prefix("tidegate-").unwrap_or("id");
+            return Err(format!("`{member}` has characters that nothing here is named by"));
+        };
+        fields.insert(HeaderName::from_static(name), value);
     }
     if let Some(seconds) = max_age
         && let Ok(value) = HeaderValue::from_str(&format!("max-age={seconds}"))
@@ -191,12 +218,17 @@ fn subscription(fields: &Packed, subscribe: Subscribe, carrier: &Arc<Carrier>) -
     *request.uri_mut() = url.into();
     *request.headers_mut() = fields;
     request.extensions_mut().insert(On(carrier.clone()));
-    request
+    Ok(request)
 }
 
 /// Begins a subscription, or says why not.
 async fn begin(gateway: Arc<Gateway>, client: Client, seat: Seat, request: Request<Body>) {
-    match gateway.decide(request, &client).await {
+    let decided = tokio::select! {
+        decided = gateway.decide(request, &client) => decided,
+        // What is asked of an origin for nobody is let go of.
+        () = seat.unwanted() => return,
+    };
+    match decided {
         Decided::Stream(subscription, head, _) => {
             let content_type = head.headers().get(CONTENT_TYPE_FIELD).and_then(|value| value.to_str().ok());
             let data = content_type.map_or_else(|| json!({}), |media| json!({ "content_type": media }));
@@ -217,13 +249,17 @@ async fn begin(gateway: Arc<Gateway>, client: Client, seat: Seat, request: Reque
 }
 
 fn say_error(carrier: &Arc<Carrier>, sub: Option<u32>, problem: &str, retry: Option<Duration>) {
-    let retry = retry.map(|retry| format!(r#","retry_in_ms":{}"#, retry.as_millis())).unwrap_or_default();
-    let rest = format!(r#""event":"error","data":{problem}{retry}}}"#);
+    let rest = json_message::error(problem, retry);
     let format = carrier.format();
     carrier.say(match sub {
-        Some(sub) => [&format.prefix(sub)[..], &format.message(rest.as_bytes())[..]].concat().into(),
-        None => format.lone_message(rest.as_bytes()),
+        Some(sub) => [&format.prefix(sub)[..], &format.message(&rest)[..]].concat().into(),
+        None => format.lone_message(&rest),
     });
+}
+
+/// When to come back, so that not all come at once.
+fn spread() -> Duration {
+    Duration::from_millis(1000 + getrandom::u64().unwrap_or_default() % 2000)
 }
 
 /// When what was refused with this answer may be asked for again; none where the same would be refused again.
@@ -235,8 +271,7 @@ fn retry_in(response: &Response<Body>) -> Option<Duration> {
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
         );
     let named = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let spread = Duration::from_millis(1000 + getrandom::u64().unwrap_or_default() % 2000);
-    may_pass.then(|| named.map_or(spread, Duration::from_secs))
+    may_pass.then(|| named.map_or_else(spread, Duration::from_secs))
 }
 
 /// An answer as problem details: its own, or those that its status is worth.
@@ -280,9 +315,34 @@ impl Gateway {
     }
 }
 
-/// The host that a request names.
-fn host(fields: &HeaderMap) -> Option<&str> {
-    fields.get(HOST)?.to_str().ok()
+/// The fields of a request that opens or changes a connection, as far as its subscriptions may have them.
+///
+/// Browsers let any page open a WebSocket, and post a form, with the user's cookies, and leave it to the server to look at
+/// `Origin` (RFC 6455 §10.2). Where any page may read here, what browsers send by themselves does not count.
+fn welcome(gateway: &Gateway, request: &Request<Body>) -> Result<HeaderMap, Problem> {
+    let mut fields = request.headers().clone();
+    // A target in absolute form has the last word on the host (RFC 9112 §3.2.2).
+    let host = host_of(request).map(str::to_owned);
+    if let Some(host) = host.as_deref().and_then(|host| HeaderValue::from_str(host).ok()) {
+        fields.insert(HOST, host);
+    }
+    let Some(origin) = fields.get(ORIGIN) else { return Ok(fields) };
+    let origin = origin.to_str().unwrap_or_default();
+    let own = origin.split_once("://").map(|(_, authority)| authority);
+    if own.zip(host.as_deref()).is_some_and(|(own, host)| own.eq_ignore_ascii_case(host)) {
+        return Ok(fields);
+    }
+    match gateway.cors.allows(origin) {
+        Some(WithCredentials(true)) => Ok(fields),
+        Some(WithCredentials(false)) => {
+            [COOKIE, AUTHORIZATION].iter().for_each(|name| drop(fields.remove(name)));
+            Ok(fields)
+        }
+        None => {
+            let detail = "pages of this origin may not open a connection here: name it in `cors_origins`";
+            Err(Problem::new(ProblemKind::OriginNotAllowed).with_detail(detail))
+        }
+    }
 }
 
 /// A body, whole; none where it breaks off or is over `most` bytes.

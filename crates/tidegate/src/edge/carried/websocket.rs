@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tidegate_hub::{Body, Carrier, Listener};
 use tidegate_wire::request::Request as Asked;
@@ -12,9 +12,9 @@ use tidegate_wire::websocket::{CloseCode, Decoder, Handshake, Received, close, p
 use tidegate_wire::{Format, Problem, ProblemKind};
 use tracing::debug;
 
-use super::{Session, host};
+use super::{Session, welcome};
 use crate::edge::gate::Gate;
-use crate::edge::{Gateway, answer};
+use crate::edge::{Gateway, answer, refusal};
 use crate::proxy::Client;
 
 /// The most bytes of one message from a client.
@@ -25,7 +25,8 @@ pub(super) fn open(gateway: &Arc<Gateway>, mut request: Request<Body>, client: &
     let handshake = match Handshake::read(request.method(), request.version(), request.headers()) {
         Ok(handshake) => handshake,
         Err(error) => {
-            let problem = Problem::new(ProblemKind::NotAHandshake).with_detail(error.to_string());
+            let mut problem = Problem::new(ProblemKind::NotAHandshake).with_detail(error.to_string());
+            problem.status = Some(error.status().as_u16());
             let mut response = answer::problem(&problem, None);
             *response.status_mut() = error.status();
             for (name, value) in error.fields() {
@@ -34,16 +35,16 @@ pub(super) fn open(gateway: &Arc<Gateway>, mut request: Request<Body>, client: &
             return response;
         }
     };
-    if !is_welcome(gateway, request.headers()) {
-        let detail = "pages of this origin may not open a WebSocket here: name it in `[cors] origins`";
-        return answer::problem(&Problem::new(ProblemKind::OriginNotAllowed).with_detail(detail), None);
-    }
+    let fields = match welcome(gateway, &request) {
+        Ok(fields) => fields,
+        Err(problem) => return refusal::told(&problem),
+    };
     if gateway.is_short_of_memory() {
         let detail = "the gateway's memory runs short; what is open comes first";
-        return crate::edge::refusal::told(&Problem::new(ProblemKind::Overloaded).with_detail(detail));
+        return refusal::told(&Problem::new(ProblemKind::Overloaded).with_detail(detail));
     }
     let upgrade = hyper::upgrade::on(&mut request);
-    let session = Session::new(gateway.clone(), client.clone(), request.headers());
+    let session = Session::new(gateway.clone(), client.clone(), &fields);
     tokio::spawn(async move {
         let upgraded = match upgrade.await {
             Ok(upgraded) => upgraded,
@@ -65,16 +66,6 @@ pub(super) fn open(gateway: &Arc<Gateway>, mut request: Request<Body>, client: &
         fields.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
     }
     response
-}
-
-/// Whether whoever opens it may: browsers let any page open a WebSocket, with the user's cookies, and leave it to the
-/// server to look at `Origin` (RFC 6455 §10.2).
-fn is_welcome(gateway: &Gateway, fields: &HeaderMap) -> bool {
-    let Some(origin) = fields.get(ORIGIN) else { return true };
-    let Ok(origin) = origin.to_str() else { return false };
-    let own = origin.split_once("://").map(|(_, authority)| authority);
-    own.is_some_and(|own| host(fields).is_some_and(|host| host.eq_ignore_ascii_case(own)))
-        || gateway.cors.allows(origin)
 }
 
 fn begin(session: Session, gate: Gate, read: Bytes) {
@@ -105,6 +96,8 @@ impl Listener for Conversation {
         loop {
             match decoder.next(&mut input) {
                 Ok(None) => return,
+                // What comes behind what closed it is not looked at.
+                Ok(Some(_)) if carrier.is_closing() => {}
                 Ok(Some(Received::Text(text))) => {
                     if !self.session.heed(carrier, Asked::read(text.as_bytes())) {
                         return carrier

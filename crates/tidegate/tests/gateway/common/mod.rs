@@ -5,6 +5,7 @@ mod client;
 pub(crate) mod http2;
 mod stream;
 mod tls;
+pub(crate) mod websocket;
 
 use std::future::Future;
 use std::net::SocketAddr;
