@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { browser } from '../lib/browser.mjs';
+import { browser, Visit } from '../lib/browser.mjs';
+import { Demo } from '../lib/demo.mjs';
 import { followersUntil } from '../lib/followers.mjs';
 import { Gateway } from '../lib/gateway.mjs';
 import { Origin } from '../lib/origin.mjs';
@@ -174,4 +175,30 @@ test('React in StrictMode: one stream, and what did not change is not rendered a
   await status('live');
   assert.equal(seen.streams.size, 1);
   assert.deepEqual(errors.filter((text) => !text.startsWith('Failed to load resource: net::ERR_')), []);
+});
+
+test("the demo's page is live in eight tabs, although HTTP/1.1 has six connections", async (t) => {
+  const demo = await Demo.start(t, '--rate', '100');
+  const seen = await tabs(t, await browser(t));
+  const visits = [];
+  for (let tab = 0; tab < 8; tab += 1) visits.push(await Visit.tab(seen.context, demo.page));
+  const move = async (when) => {
+    for (const visit of visits) {
+      await visit.tone('live');
+      await eventually(`there are prices ${when}`, async () => Object.keys(await visit.prices()).length > 0);
+      const before = await visit.prices();
+      await eventually(`prices change ${when}`, async () => {
+        const now = await visit.prices();
+        return Object.entries(now).some(([symbol, price]) => before[symbol] !== price);
+      });
+      const rows = (testid) => visit.at(testid).locator('tbody tr').count();
+      await eventually(`its book and its trades are shown ${when}`, async () => (await rows('book')) > 0 && (await rows('trades')) > 0);
+    }
+  };
+  await move('at first');
+  await demo.control('gateway/restart');
+  for (const visit of visits) await visit.tone('live');
+  await move('after a restart');
+  for (const visit of visits) visit.assertNoErrors();
+  assert.equal(seen.streams.size, 0, 'each tab has one WebSocket');
 });
