@@ -80,7 +80,7 @@ writeFileSync(config, `
 
 console.log('| connections | subscriptions on each | bytes for each subscription | bytes for each connection |\n| --- | ---: | ---: | ---: |');
 for (const [kind, connections, subs] of [['event stream', 2000, 1], ['WebSocket', 2000, 1], ['WebSocket', 200, 50], ['multiplexed event stream', 200, 50]]) {
-  const gateway = spawn(BINARY, ['serve', '--config', config], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const gateway = spawn(BINARY, ['serve', '--config', config], { stdio: ['ignore', 'pipe', 'ignore'] });
   const port = await new Promise((resolve) => {
     let text = '';
     gateway.stdout.on('data', (data) => {

@@ -149,3 +149,43 @@ async fn a_server_that_is_not_there_is_waited_for() {
     }
     server.await.unwrap();
 }
+
+#[tokio::test]
+async fn fields_are_made_anew_for_each_request() {
+    let snapshot = stream("event: snapshot\nid: a.1\ndata: 1\n\n");
+    let (url, mut requests) = serve(vec![
+        answer("401 Unauthorized", "", b""),
+        snapshot,
+        answer("401 Unauthorized", "", b""),
+        answer("401 Unauthorized", "", b""),
+    ])
+    .await;
+    let made = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let fields = move || {
+        let number = made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        async move {
+            if number == 1 {
+                return Err("no token".into());
+            }
+            Ok([(header::AUTHORIZATION, HeaderValue::from(number))].into_iter().collect())
+        }
+    };
+    let builder = Client::builder(url).header(header::AUTHORIZATION, HeaderValue::from_static("old"));
+    let mut live = builder.headers_from(fields).max_backoff(Duration::from_millis(5)).build().unwrap().live();
+    let mut updates = Vec::new();
+    let error = loop {
+        match live.next().await {
+            Ok(update) => updates.push(update),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, Error::Refused { status, .. } if status == 401));
+    assert!(updates.contains(&Update::Connected { source: Source::Stream }), "{updates:?}");
+    let is_missing =
+        |update: &Update| matches!(update, Update::Disconnected { cause: Disconnect::NoFields(_), .. });
+    assert_eq!(updates.iter().filter(|update| is_missing(update)).count(), 1, "{updates:?}");
+    for number in ["0", "2", "3", "4"] {
+        let head = requests.recv().await.unwrap();
+        assert!(head.contains(&format!("authorization: {number}\r\n")) && !head.contains("old"), "{head}");
+    }
+}

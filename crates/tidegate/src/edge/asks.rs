@@ -80,6 +80,14 @@ impl Ask {
     }
 }
 
+/// Whether a request is about a part of what it names.
+pub(super) fn is_of_a_part(fields: &HeaderMap, reserved: &Reserved) -> bool {
+    match fields.get(SELECT) {
+        Some(text) => !text.is_empty(),
+        None => reserved.get("tidegate.select").is_some_and(|text| !text.is_empty()),
+    }
+}
+
 /// In which format a request wants a stream, if it wants one.
 ///
 /// `Subscribe` is a wish in so many words, while an `Accept` may be a program's usual one. Braid knows it with `GET` (and

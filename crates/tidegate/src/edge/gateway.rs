@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
-use http::header::{HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN};
+use http::header::{HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, ORIGIN, RANGE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use rustls::ServerConfig;
 use tidegate_core::Position;
@@ -235,7 +235,14 @@ impl Gateway {
                 }
             };
         }
-        let Some(live) = &route.live else { return self.pass(route, request, client).await };
+        let of_a_part = asks::is_of_a_part(request.headers(), &reserved);
+        if of_a_part {
+            // It may be ignored (RFC 9110 §14.2), and it would be a range of the whole.
+            [RANGE, IF_RANGE].iter().for_each(|name| _ = request.headers_mut().remove(name));
+        }
+        let Some(live) = &route.live else {
+            return if of_a_part { no_part() } else { self.pass(route, request, client).await };
+        };
         match route.reads.judge(request, self.head_timeout).await {
             Content::Read(request, content) => {
                 let (method, mut fields) = (request.method().clone(), request.headers().clone());
@@ -251,8 +258,11 @@ impl Gateway {
                 let live = Live { route: live, method, target, fields, content, ask, caller };
                 self.live(route, live, request, client).await
             }
+            // Neither the whole in its place, nor a write to more than was meant.
+            Content::Other(_) if of_a_part => no_part(),
             Content::Other(request) => self.pass(route, request, client).await,
             Content::TooLarge(request) => match asks::format(request.method(), request.headers()) {
+                _ if of_a_part => no_part(),
                 Some(_) => refused(&Problem::new(ProblemKind::BodyTooLarge).with_detail(
                     "the content is over this route's `max_query_body`, so it cannot be streamed",
                 )),
@@ -354,6 +364,13 @@ impl Gateway {
             }
         }
     }
+}
+
+/// The answer to a request about a part where there are none.
+fn no_part() -> Decided {
+    let detail = "a part can only be selected of what is read on a live route, without `If-Match` and \
+                  `If-Unmodified-Since`";
+    refused(&Problem::new(ProblemKind::BadOption).with_detail(detail))
 }
 
 /// What is wrong with how a request names its host (RFC 9112 §3.2): two servers must never take it for two hosts.

@@ -164,6 +164,7 @@ impl Gateway {
             wait.keep_from_caches(response.headers_mut());
         }
         answer::vary(response.headers_mut(), "Accept");
+        answer::vary(response.headers_mut(), "Tidegate-Select");
         response
     }
 }

@@ -31,6 +31,7 @@ pub(super) async fn response(method: &Method, request: &HeaderMap, current: &Cur
     answer::vary(&mut fields, "Accept");
     answer::vary(&mut fields, "Accept-Encoding");
     answer::vary(&mut fields, "Subscribe");
+    answer::vary(&mut fields, "Tidegate-Select");
     answer::via(&mut fields);
     let matched = not_modified(request, &fields, &tags);
     let status = if matched.is_some() { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
