@@ -43,8 +43,10 @@ const settle = async (origin, followers) => {
 test('thirty resources of a page come over one WebSocket, or over one stream where those do not get through', async (t) => {
   const origin = await Origin.start(t, 61);
   const gateway = await Gateway.start(t, '--origin', origin.url, '--poll', '400ms');
-  // It passes no Upgrade on, as nginx does of itself.
-  const proxy = await nginx(t, { server: `location / { proxy_pass ${gateway.url}; proxy_http_version 1.1; proxy_set_header Connection ""; }` });
+  // It passes no Upgrade on, as nginx does of itself; but which host the page is from, which the gateway looks at.
+  const proxy = await nginx(t, {
+    server: `location / { proxy_pass ${gateway.url}; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; }`,
+  });
   const chrome = await browser(t);
   const open = (n) => (window.gateway ??= window.sdk.connect(location.origin, { maxRetryMs: 500 })).live(`/document?n=${n}`);
   const pages = [];
@@ -183,7 +185,7 @@ test("the demo's page is live in eight tabs, although HTTP/1.1 has six connectio
   const visits = [];
   for (let tab = 0; tab < 8; tab += 1) visits.push(await Visit.tab(seen.context, demo.page));
   const move = async (when) => {
-    for (const visit of visits) {
+    await Promise.all(visits.map(async (visit) => {
       await visit.tone('live');
       await eventually(`there are prices ${when}`, async () => Object.keys(await visit.prices()).length > 0);
       const before = await visit.prices();
@@ -193,11 +195,10 @@ test("the demo's page is live in eight tabs, although HTTP/1.1 has six connectio
       });
       const rows = (testid) => visit.at(testid).locator('tbody tr').count();
       await eventually(`its book and its trades are shown ${when}`, async () => (await rows('book')) > 0 && (await rows('trades')) > 0);
-    }
+    }));
   };
   await move('at first');
   await demo.control('gateway/restart');
-  for (const visit of visits) await visit.tone('live');
   await move('after a restart');
   for (const visit of visits) visit.assertNoErrors();
   assert.equal(seen.streams.size, 0, 'each tab has one WebSocket');
