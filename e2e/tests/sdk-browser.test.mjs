@@ -42,7 +42,7 @@ const settle = async (origin, followers) => {
 
 test('thirty resources of a page come over one WebSocket, or over one stream where those do not get through', async (t) => {
   const origin = await Origin.start(t, 61);
-  const gateway = await Gateway.start(t, '--origin', origin.url, '--poll', '400ms');
+  const gateway = await Gateway.start(t, '--origin', origin.url, '--poll', '150ms');
   // It passes no Upgrade on, as nginx does of itself; but which host the page is from, which the gateway looks at.
   const proxy = await nginx(t, {
     server: `location / { proxy_pass ${gateway.url}; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; }`,
@@ -56,16 +56,16 @@ test('thirty resources of a page come over one WebSocket, or over one stream whe
     const followers = [];
     for (let n = 0; n < MANY / 2; n += 1) followers.push(await TabFollower.start(page, `${transport} ${n}`, open, n));
     pages.push({ base, transport, seen, page, followers });
-    await moreStates('at first', followers, 3);
+    await moreStates('at first', followers, 2);
     // More of them, while the connection lasts.
     for (let n = MANY / 2; n < MANY; n += 1) followers.push(await TabFollower.start(page, `${transport} ${n}`, open, n));
-    await moreStates('of more resources', followers, 3);
+    await moreStates('of more resources', followers, 2);
     assert.equal(seen.sockets, 1, transport);
     assert.equal(seen.streams.size, transport === 'websocket' ? 0 : 1, transport);
   }
   const all = pages.flatMap(({ followers }) => followers);
   assert.deepEqual(await gateway.restart(), { code: 0, signal: null }, 'a clean end');
-  await moreStates('after a restart', all, 3);
+  await moreStates('after a restart', all, 2);
   for (const { transport, followers, page, base } of pages) {
     assert.deepEqual([...new Set(followers.map((follower) => follower.transport))], [transport]);
     // The page goes on reading beside it.
@@ -180,7 +180,7 @@ test('React in StrictMode: one stream, and what did not change is not rendered a
 });
 
 test("the demo's page is live in eight tabs, although HTTP/1.1 has six connections", async (t) => {
-  const demo = await Demo.start(t, '--rate', '100');
+  const demo = await Demo.start(t, '--rate', '20');
   const seen = await tabs(t, await browser(t));
   const visits = [];
   for (let tab = 0; tab < 8; tab += 1) visits.push(await Visit.tab(seen.context, demo.page));
