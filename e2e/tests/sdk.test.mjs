@@ -14,7 +14,7 @@ import { entry, SdkFollower } from '../lib/sdk.mjs';
 import { get, nginx, replaceFile } from '../lib/servers.mjs';
 import { assertHolds, assertOnlyTruth, holds } from '../lib/truth.mjs';
 
-const STATES = 15;
+const STATES = 12;
 /** So many resources on one connection, each a feed of its own: `/document?n=…`. */
 const MANY = 30;
 const MODES = ['patch', 'merge', 'snapshot'];
@@ -163,6 +163,45 @@ test('who lost its connection resumes with a patch, and wishes that cannot be ar
     for await (const _ of refused);
   }, ({ code, final, httpStatus, problem }) => code === 'http' && final && httpStatus === 400 && typeof problem.title === 'string');
   assert.equal(refused.state.status, 'closed');
+});
+
+test('a part of it is that part of what was served, by pointer and by path, alone and on a shared connection', async (t) => {
+  const origin = await Origin.start(t, 58);
+  const gateway = await Gateway.start(t, '--origin', origin.url, '--poll', '50ms');
+  const url = `${gateway.url}/document`;
+  const several = connect(gateway.url, { WebSocket, maxRetryMs: 500 });
+  const PARTS = {
+    '': (document) => document,
+    '/rows/0': ({ rows }) => rows[0],
+    '/tags/a~1b': ({ tags }) => tags['a/b'] ?? null,
+    '$.rows[*].price': ({ rows }) => rows.map(({ price }) => price),
+    '$.rows[?@.extra].key': ({ rows }) => rows.filter((row) => 'extra' in row).map(({ key }) => key),
+  };
+  const parts = Object.entries(PARTS).flatMap(([select, part]) => MODES.slice(0, 2).flatMap((mode) => [
+    { part, follower: new SdkFollower(t, `${select}, ${mode}`, live(url, { select, mode, maxRetryMs: 500 })) },
+    { part, follower: new SdkFollower(t, `${select}, ${mode}, shared`, several.live('/document', { select, mode })) },
+  ]));
+  const followers = parts.map(({ follower }) => follower);
+  // Prices change often, a single tag seldom.
+  const often = followers.filter(({ name }) => name.startsWith('$.rows[*]'));
+  await moreStates('at first', often);
+  assert.deepEqual(await gateway.restart(), { code: 0, signal: null }, 'a clean end');
+  await moreStates('after a restart', often);
+  origin.halted = true;
+  const newest = JSON.parse(await get(`${origin.url}/document`));
+  await followersUntil('each holds the newest part', followers, () => parts.every(({ part, follower }) => isDeepStrictEqual(follower.latest?.data, part(newest))));
+  const documents = [...origin.served].sort(([a], [b]) => a - b).map(([, text]) => JSON.parse(text));
+  for (const { part, follower } of parts) {
+    assert.ifError(follower.failure);
+    // Each state is that of the same version as the one before it, or of a later one.
+    let at = 0;
+    for (const { id, data } of follower.states) {
+      while (at < documents.length && !isDeepStrictEqual(part(documents[at]), data)) at += 1;
+      assert.ok(at < documents.length, `${follower.name} held ${JSON.stringify(data)} at ${id}, which was never served, or not then`);
+    }
+  }
+  const [first] = followers.filter(({ name }) => name.startsWith('/tags/a'));
+  assert.ok(first.states.length < often[0].states.length / 2, 'changes elsewhere are not sent');
 });
 
 /** A token (RFC 7519, HS256) that is valid for so many seconds. */
