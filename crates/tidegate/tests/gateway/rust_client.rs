@@ -77,6 +77,21 @@ async fn at_a_rate_and_of_an_age() {
 }
 
 #[tokio::test]
+async fn a_part() {
+    for transport in Transport::ALL {
+        let (_api, body, gateway) = api().await;
+        let mut path = client(&gateway, transport).select("$.rows[*].n").build().unwrap().live();
+        let mut pointer = client(&gateway, transport).select("/n").build().unwrap().live();
+        assert_eq!(change(&mut path).await, ("snapshot", "[1,0]".to_owned()));
+        assert_eq!(change(&mut pointer).await, ("snapshot", "1.10".to_owned()));
+        body.set(document(2));
+        assert_eq!(change(&mut path).await.1, "[2,0]");
+        assert_eq!(change(&mut pointer).await.1, "2.10");
+        assert_eq!(path.data::<Vec<u32>>().unwrap().unwrap(), [2, 0]);
+    }
+}
+
+#[tokio::test]
 async fn text_that_is_not_json() {
     let text = "two\nlines, \"quoted\"\n";
     for transport in Transport::ALL {
