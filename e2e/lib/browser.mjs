@@ -32,8 +32,12 @@ export class Visit {
   #page;
 
   static async open(chrome, url, viewport, colorScheme = 'light') {
+    return Visit.tab(await chrome.newContext({ viewport, colorScheme, reducedMotion: 'no-preference' }), url);
+  }
+
+  /** In another tab of a context. */
+  static async tab(context, url) {
     const visit = new Visit();
-    const context = await chrome.newContext({ viewport, colorScheme, reducedMotion: 'no-preference' });
     visit.#page = await context.newPage();
     visit.#page.on('pageerror', (error) => visit.errors.push(String(error)));
     visit.#page.on('console', (message) => {

@@ -1,9 +1,9 @@
 // An origin that remembers everything it served, so that a test can ask of any state: was that ever true?
 //
-// `GET /document` changes the document by a seeded random walk before it answers, unless halted: some requests find
-// nothing changed, others several changes at once. The document holds what breaks careless pipelines: decimals with
-// trailing zeros, integers above 2^53, texts that need escapes, keys with `/` and `~`, arrays that grow, shrink and
-// are reordered, members that come, go and change their type.
+// `GET /document`, whatever its query, changes the document by a seeded random walk before it answers, unless halted:
+// some requests find nothing changed, others several changes at once. The document holds what breaks careless
+// pipelines: decimals with trailing zeros, integers above 2^53, texts that need escapes, keys with `/` and `~`, arrays
+// that grow, shrink and are reordered, members that come, go and change their type.
 
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -55,7 +55,7 @@ export class Origin {
   }
 
   #answer(request, response) {
-    if (request.url !== '/document') {
+    if (request.url.split('?')[0] !== '/document') {
       response.writeHead(404).end();
       return;
     }

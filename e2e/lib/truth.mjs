@@ -8,6 +8,11 @@ function comparable(data) {
   return typeof data === 'string' ? exact(data) : data;
 }
 
+/** The document in a text, as the follower holds documents: by its `read`, where it reads them itself. */
+function expected({ read = JSON.parse }, data, text) {
+  return typeof data === 'string' ? exact(text) : read(text);
+}
+
 /**
  * Each state that the follower held is one that the origin served (never wrong), and they are in the order in which
  * the origin had them (never backwards). `served`: the JSON text of each version, by its number.
@@ -20,7 +25,7 @@ export function assertOnlyTruth(follower, served) {
     const version = Number(held.version['#'] ?? held.version);
     const text = served.get(version);
     assert.ok(text !== undefined, `${follower.name} held version ${version} at ${id}, which was never served`);
-    assert.deepEqual(held, typeof data === 'string' ? exact(text) : JSON.parse(text), `${follower.name} at ${id}`);
+    assert.deepEqual(held, expected(follower, data, text), `${follower.name} at ${id}`);
     assert.ok(version >= last, `${follower.name} went back from version ${last} to ${version} at ${id}`);
     last = version;
   }
@@ -30,7 +35,7 @@ export function assertOnlyTruth(follower, served) {
 export function assertHolds(follower, text) {
   assert.ifError(follower.failure);
   const { data } = follower.latest;
-  assert.deepEqual(comparable(data), typeof data === 'string' ? exact(text) : JSON.parse(text), follower.name);
+  assert.deepEqual(comparable(data), expected(follower, data, text), follower.name);
 }
 
 /** Whether the follower holds what `text` says; for waiting until it does. */

@@ -4,7 +4,8 @@
  * This file only wires: models decide, views show.
  */
 
-import { live } from 'tidegate';
+import { connect } from 'tidegate/multiplex';
+import { live } from 'tidegate/tabs';
 import { compare, newestTrade } from './model/compare.ts';
 import { ServerClock } from './model/clock.ts';
 import { headline } from './model/headline.ts';
@@ -36,6 +37,8 @@ async function start(): Promise<void> {
 
   const demo = await getJson<Demo>('demo.json');
   const gateway = `${location.protocol}//${location.hostname}:${demo.gateway_port}`;
+  // However many tabs show this page, each has at most one connection to the gateway.
+  const connection = connect(gateway);
   const api = `${location.protocol}//${location.hostname}:${demo.market_port}`;
   byTestId('try-curl').textContent = `curl -N -H 'Accept: text/event-stream' ${gateway}/quotes`;
   byTestId('try-watch').textContent = `tidegate watch ${gateway}/quotes`;
@@ -58,7 +61,7 @@ async function start(): Promise<void> {
     showCosts();
   }
 
-  const detail = new Detail(gateway);
+  const detail = new Detail(connection);
   let selected: string | undefined;
   const board = new Board((symbol, byHand) => {
     selected = symbol;
@@ -91,7 +94,7 @@ async function start(): Promise<void> {
 
   // The baseline comes first, so that the page's own first requests are counted.
   await readStats();
-  const quotes = live<Quote[]>(`${gateway}/quotes`);
+  const quotes = live<Quote[]>(`${gateway}/quotes`, { over: connection });
   const held = (way: Way) => (way === 'live' ? quotes.state.data : readers[way].reading.quotes);
 
   function showSelected(): void {

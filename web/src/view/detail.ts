@@ -1,11 +1,10 @@
 /**
  * The selected symbol: its price, chart, order book and trades, each by its own live resource.
  *
- * Browsers allow six HTTP/1.1 connections to a host over all tabs, and a stream holds one. So the two streams of this
- * panel are let go while the tab is hidden: a second tab of the page still gets its own.
+ * A tab that nobody sees lets go of the two that are this panel's alone: what nobody looks at is not sent.
  */
 
-import { live } from 'tidegate';
+import type { Multiplexer } from 'tidegate/multiplex';
 import * as format from '../format.ts';
 import type { OrderBook, Quote, Trades } from '../model/market.ts';
 import { PriceChart } from './chart.ts';
@@ -26,7 +25,7 @@ export class Detail {
   private feeds: { close(): void }[] = [];
   private selected: string | undefined;
 
-  constructor(private readonly gateway: string) {
+  constructor(private readonly gateway: Multiplexer) {
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) this.leave();
       else this.enter();
@@ -61,12 +60,12 @@ export class Detail {
   private enter(): void {
     if (this.selected === undefined || this.feeds.length > 0 || document.hidden) return;
     const symbol = encodeURIComponent(this.selected);
-    const trades = live<Trades>(`${this.gateway}/quotes/${symbol}/trades`);
+    const trades = this.gateway.live<Trades>(`/quotes/${symbol}/trades`);
     trades.on('update', ({ data }) => {
       this.chart.show(data.trades);
       this.trades.show(data.trades);
     });
-    const book = live<OrderBook>(`${this.gateway}/orderbook/${symbol}`);
+    const book = this.gateway.live<OrderBook>(`/orderbook/${symbol}`);
     book.on('update', ({ data }) => this.book.show(data));
     this.feeds = [trades, book];
   }

@@ -1,1 +1,0 @@
-import{a as e,o as t,s as n}from"./index-DyuyAzzA.js";function r(e,t){return n(e,i(e,t))}function i(n,r){if(!t(r))return r;let a=t(n)?{...n}:{};for(let[t,n]of Object.entries(r))n===null?delete a[t]:e(a,t,i(Object.hasOwn(a,t)?a[t]:void 0,n));return a}export{r as mergePatch};
