@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createServer, request } from 'node:http';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { browser } from '../lib/browser.mjs';
@@ -169,4 +170,34 @@ test('python: httpx-sse and jsonpatch', async (t) => {
 test('shell: curl and jq', async (t) => {
   const { demo, wire } = await world(t);
   await follows(t, new Program('follow.sh', example('shell/follow.sh'), [`${wire.url}/quotes`]), demo, wire);
+});
+
+/** What the snippets of the SDK's README leave to their reader. */
+const GIVEN = `
+  interface Quote { symbol: string; price: number }
+  interface Book { bids: [string, string][] }
+  declare function render(data: unknown): void;
+  declare function showBanner(status: string, cause: unknown): void;
+  declare function save(data: unknown, position: string | undefined): Promise<void>;
+  declare function token(): Promise<string>;
+  declare function bearer(): string;
+  declare function Table(props: { rows: Quote[] | undefined; faded: boolean }): import('react').ReactNode;
+  declare const user: { id: string };
+`;
+
+test("the SDK's README: each snippet compiles with the SDK as it is packed", (t) => {
+  const home = folder(t);
+  project(home, 'examples/react');
+  const text = readFileSync(fileURLToPath(new URL('../../sdk/js/README.md', import.meta.url)), 'utf8');
+  const snippets = [...text.matchAll(/```tsx?\n(.*?)```/gs)].map(([, snippet]) => snippet);
+  assert.ok(snippets.length >= 5, `${snippets.length} snippets`);
+  for (const [index, snippet] of snippets.entries()) {
+    // One that goes on from the one before has its import.
+    const start = snippet.includes('import ') ? '' : "import { live } from 'tidegate';\n";
+    writeFileSync(join(home, `src/snippet${index}.tsx`), `${start}${snippet}\nexport {};\n`);
+  }
+  writeFileSync(join(home, 'src/given.d.ts'), GIVEN);
+  const options = ['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--lib', 'es2023,dom,dom.iterable', '--module', 'esnext', '--moduleResolution', 'bundler', '--jsx', 'react-jsx'];
+  const files = ['src/given.d.ts', ...snippets.map((_, index) => `src/snippet${index}.tsx`)];
+  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', ...options, ...files], { cwd: home, stdio: ['ignore', 'inherit', 'inherit'] });
 });
