@@ -232,7 +232,8 @@ test('a token that expires is asked for anew, and the data goes on from where it
   const asked = { stream: 0, socket: 0 };
   const headers = (who) => () => {
     asked[who] += 1;
-    return { Authorization: `Bearer ${token(secret, { tenant: 'a' }, 2)}` };
+    // Two that expire while the stream runs, and one for the rest.
+    return { Authorization: `Bearer ${token(secret, { tenant: 'a' }, asked[who] < 3 ? 2 : 600)}` };
   };
   const several = connect(gateway.url, { WebSocket });
   const url = `${gateway.url}/document`;
