@@ -168,7 +168,8 @@ async fn what_cannot_be_opened() {
     let long = format!("[{}]", " ".repeat(300 * 1024));
     let length = long.len().to_string();
     let mut http = Http::connect(gateway.address).await;
-    http.send(request("POST", PATH, &[("Content-Length", &*length)])).await;
+    let json = ("Content-Type", "application/json");
+    http.send(request("POST", PATH, &[json, ("Content-Length", &*length)])).await;
     http.try_send(&long).await;
     assert_eq!(http.response("POST").await.problem(), "body-too-large");
 }
