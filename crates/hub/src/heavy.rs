@@ -6,7 +6,7 @@ use std::future::pending;
 const HEAVY_BYTES: usize = 64 * 1024;
 
 /// Runs `work` where `bytes` of documents do not hold up what else the runtime does.
-pub(crate) async fn heavily<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> T {
+pub async fn heavily<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> T {
     if bytes < HEAVY_BYTES {
         return work();
     }

@@ -40,6 +40,7 @@ pub use clock::Clock;
 pub use encoded::Encoded;
 pub use failures::FailureStats;
 pub use frame::{Coding, Frame};
+pub use heavy::heavily;
 pub use hub::{Hub, HubLimits, Interest, Refused, Wanted};
 pub use origin::{Awaited, Body, BoxError, FetchRequest, Fetched, Origin};
 pub use owner::{Current, FeedReport, Forwarded, OF_THE_WHOLE, Resume, Source};

@@ -16,6 +16,7 @@ use super::gateway::GatewayRoute;
 use super::identity::Guard;
 use super::open::Open;
 use super::own::Own;
+use super::part::Parts;
 use super::tls;
 use crate::config::{
     ByteSize, CallerConfig, Config, CorsOrigins, CredentialConfig, HostPattern, HttpVersions, LivePolicy,
@@ -151,7 +152,7 @@ impl Gateway {
             head_timeout: *config.limits.request_head_timeout,
             max_h2_streams,
             max_wait: *config.limits.max_wait,
-            max_body,
+            parts: Parts::new(max_body),
             send_buffer: in_memory(*config.limits.send_buffer),
             tls: tls.transpose().map_err(BuildError::Tls)?,
             limits: (&config.limits).into(),

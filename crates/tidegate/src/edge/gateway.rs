@@ -15,7 +15,7 @@ use tracing::debug;
 
 use super::admission::AdmissionLimits;
 use super::asks::{self, Ask};
-use super::carried::{CarriedLimits, Events};
+use super::carried::{self, CarriedLimits, Events};
 use super::content::{self, Content, Reads};
 use super::cors::Cors;
 use super::gate::Ending;
@@ -23,6 +23,7 @@ use super::identity::{Caller, Guard, keep_private};
 use super::live::Live;
 use super::open::Open;
 use super::own::Own;
+use super::part::Parts;
 use super::writes::Write;
 use super::{answer, asked, cache_status, plain, query, refusal};
 use crate::config::{ByteSize, HostPattern, OrAuto, PathPattern};
@@ -49,8 +50,8 @@ pub struct Gateway {
     pub(super) max_h2_streams: u32,
     /// How long a plain read may wait for something newer.
     pub(super) max_wait: Duration,
-    /// The longest body that is looked at, in bytes.
-    pub(super) max_body: usize,
+    /// Takes parts out of what the hub does not keep.
+    pub(super) parts: Parts,
     /// What the kernel may hold of a stream, in bytes.
     pub(super) send_buffer: usize,
     pub(super) tls: Option<Arc<ServerConfig>>,
@@ -142,7 +143,7 @@ impl Gateway {
             return Decided::Answer(preflight);
         }
         let method = request.method().clone();
-        let path = request.uri().path().to_owned();
+        let path = carried::loggable(request.uri().path()).to_owned();
         let mut decided = self.answer(request, client).await;
         let (status, fields) = match &mut decided {
             Decided::Answer(response) => (response.status(), response.headers_mut()),

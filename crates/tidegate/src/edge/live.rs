@@ -65,7 +65,7 @@ impl Gateway {
         client: &Client,
     ) -> Decided {
         if self.is_short_of_memory() {
-            return refused(&short_of_memory());
+            return refused(&refusal::short_of_memory());
         }
         let Ask { resume, wish, mode, .. } = live.ask;
         // A connection that carries several streams has one format and one coding for all of them.
@@ -92,7 +92,12 @@ impl Gateway {
             }
             Err(refused) => refusal::of(refused),
         };
+        if live.ask.select.is_some() && response.status().is_success() {
+            // What the origin streams by itself is passed on whole.
+            response = part::not_selectable("the origin's answer is a stream of its own, which has no parts");
+        }
         answer::vary(response.headers_mut(), "Accept");
+        answer::vary(response.headers_mut(), "Tidegate-Select");
         Decided::Answer(response)
     }
 
@@ -112,7 +117,7 @@ impl Gateway {
             wait.limit = wait.limit.min(remaining);
         }
         let waited = match wait {
-            Some(_) if self.is_short_of_memory() => return refusal::told(&short_of_memory()),
+            Some(_) if self.is_short_of_memory() => return refusal::told(&refusal::short_of_memory()),
             Some(wait) => self.wait(wanted, live.ask.wish, selection, wait).await,
             None => Ok(Waited::NOT),
         };
@@ -150,7 +155,8 @@ impl Gateway {
             refused @ (Refused::Raw(..) | Refused::Answered(_)) => {
                 let response = refusal::of(refused);
                 let response = match selection {
-                    Some(selection) => part::of(response, selection, request.method(), self.max_body).await,
+                    Some(_) if self.is_short_of_memory() => refusal::told(&refusal::short_of_memory()),
+                    Some(selection) => self.parts.of(response, selection, request.method()).await,
                     None => response,
                 };
                 (response, asked.map(cache_status::fwd))
@@ -179,15 +185,12 @@ impl Gateway {
         client: &Client,
     ) -> Response<Body> {
         let Some(selection) = selection else { return self.forward_read(route, request, client).await };
+        if self.is_short_of_memory() {
+            return refusal::told(&refusal::short_of_memory());
+        }
         let method = request.method().clone();
         part::ask_for_the_whole(&mut request);
         let response = self.forward_read(route, request, client).await;
-        part::of(response, selection, &method, self.max_body).await
+        self.parts.of(response, selection, &method).await
     }
-}
-
-/// Connections are refused at the door; what is asked on one that was there before is refused here.
-fn short_of_memory() -> Problem {
-    let detail = "the gateway's memory runs short; what is open comes first";
-    Problem::new(ProblemKind::Overloaded).with_detail(detail)
 }

@@ -66,6 +66,12 @@ pub(super) fn told(problem: &Problem) -> Response<Body> {
     answer::problem(problem, retry_after)
 }
 
+/// Connections are refused at the door; what is asked on one that was there before is refused with this.
+pub(super) fn short_of_memory() -> Problem {
+    Problem::new(ProblemKind::Overloaded)
+        .with_detail("the gateway's memory runs short; what is open comes first")
+}
+
 /// The origin's own answer, complete.
 fn answered(answer: Answer) -> Response<Body> {
     let Answer { status, fields, body } = answer;

@@ -34,6 +34,9 @@ const SHARED_FOR: i64 = 1;
 /// Says which of its preferences a request was granted (RFC 7240 §3).
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
+/// Tells nginx for how many seconds to keep an answer, over all else (nginx, `ngx_http_proxy_module`, `proxy_cache_valid`).
+const X_ACCEL_EXPIRES: HeaderName = HeaderName::from_static("x-accel-expires");
+
 /// What a plain read waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wait {
@@ -165,7 +168,14 @@ fn allows_sharing(fields: &HeaderMap) -> bool {
     !fields.contains_key(SET_COOKIE)
         && !members(&CACHE_CONTROL).any(forbids)
         && !answer::for_some_caches(fields).iter().any(|name| members(name).any(forbids))
+        && !fields.get_all(X_ACCEL_EXPIRES).iter().any(forbids_nginx)
         && !members(&VARY).any(|name| name == "*")
+}
+
+/// Whether a value of `X-Accel-Expires` has nginx keep nothing: no seconds, or a moment, which may be over.
+fn forbids_nginx(value: &HeaderValue) -> bool {
+    let text = value.to_str().unwrap_or_default().trim();
+    text.starts_with('@') || (!text.is_empty() && text.bytes().all(|byte| byte == b'0'))
 }
 
 /// Whether nothing of a request says who sends it, so that anybody may have its answer.
@@ -195,5 +205,16 @@ mod tests {
         check(&[("cache-control", "no-cache")], false);
         check(&[("vary", "Accept, *")], false);
         check(&[("set-cookie", "a=1")], false);
+        // What is said to some caches holds for all, because all are told the same (RFC 9213 §2.1).
+        let public = ("cache-control", "public, max-age=60");
+        check(&[public, ("cdn-cache-control", "max-age=5")], true);
+        check(&[public, ("cdn-cache-control", "max-age=5, No-Store")], false);
+        check(&[public, ("example-cache-control", "private")], false);
+        check(&[public, ("surrogate-control", "no-store")], false);
+        check(&[public, ("x-accel-expires", "30")], true);
+        check(&[public, ("x-accel-expires", "soon")], true);
+        for nothing in ["0", " 00", "@0", "@1000000000"] {
+            check(&[public, ("x-accel-expires", nothing)], false);
+        }
     }
 }

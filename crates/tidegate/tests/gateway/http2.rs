@@ -191,6 +191,27 @@ async fn what_passes_through() {
     assert!(!head.contains(":authority") && !head.contains("http2-settings"), "{head}");
 }
 
+/// It needs no `Content-Length` to have a content (RFC 9113 §8.1).
+#[tokio::test]
+async fn a_read_with_a_content_is_passed_through() {
+    let api = Api::serve(|request| {
+        ok(serde_json::json!({ "body": String::from_utf8_lossy(&request.body) }).to_string())
+    })
+    .await;
+    let gateway = Setup::new(api.url()).start().await;
+    let mut client = Http2::connect(gateway.address).await;
+    assert_eq!(client.ask("GET", "/q", &[]).await.body, b"{\"body\":\"\"}");
+    for _ in 0..2 {
+        let (answer, mut content) = client.begin(request("GET", "/q", &[]), false).await;
+        content.send_data(Bytes::from_static(b"which?"), true).unwrap();
+        let answer = whole(answer).await;
+        assert_eq!((answer.status.as_u16(), &*answer.body), (200, &b"{\"body\":\"which?\"}"[..]));
+        assert!(answer.fields["cache-status"].to_str().unwrap().contains("fwd=bypass"), "{answer:?}");
+    }
+    assert_eq!(client.ask("GET", "/q", &[]).await.body, b"{\"body\":\"\"}");
+    assert_eq!(api.asked(), 3, "only what has no content is from memory");
+}
+
 #[tokio::test]
 async fn large_contents_and_answers() {
     let api =

@@ -365,3 +365,24 @@ async fn a_stream_ends_when_its_token_expires() {
     assert_eq!((again.status, &*again.problem()), (401, "token-invalid"));
     drop(stays);
 }
+
+#[tokio::test]
+async fn a_read_waits_no_longer_than_its_token_is_valid() {
+    let api = echo().await;
+    let setup = Setup::new(api.url()).route(BY_TENANT);
+    let gateway = setup.more(&verifier("leeway = \"0s\"\n")).start().await;
+    let read = get(gateway.address, "/q", &[("Authorization", &of("acme", 1))]).await;
+    let tag = read.field("etag").unwrap();
+    let by_url = format!("/q?tidegate.after={}", tag.trim_matches('"'));
+    for (target, status) in [("/q", 304), (&*by_url, 200)] {
+        let short = token(json!({ "tenant": "acme", "exp": now() + 2 }));
+        let mut fields = vec![("Authorization", &*short), ("Prefer", "wait=60")];
+        if status == 304 {
+            fields.push(("If-None-Match", tag));
+        }
+        let same = get(gateway.address, target, &fields).await;
+        assert_eq!(same.status, status, "{same:?}");
+        let applied = same.field("preference-applied").unwrap();
+        assert!(["wait=0", "wait=1", "wait=2"].contains(&applied), "{applied}");
+    }
+}

@@ -72,8 +72,7 @@ pub(super) async fn open(gateway: &Arc<Gateway>, request: Request<Body>, client:
         Err(detail) => return bad_request(&detail),
     };
     if gateway.is_short_of_memory() {
-        let detail = "the gateway's memory runs short; what is open comes first";
-        return refusal::told(&Problem::new(ProblemKind::Overloaded).with_detail(detail));
+        return refusal::told(&refusal::short_of_memory());
     }
     let Some(name) = name() else {
         return refusal::told(

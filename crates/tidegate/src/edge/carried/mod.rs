@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, COOKIE, HOST, ORIGIN, RETRY_AFTER, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, COOKIE, EXPECT, HOST, ORIGIN,
+    RETRY_AFTER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -69,6 +69,14 @@ impl CarriedLimits {
 /// The connection that is to carry the stream that a request asks for: among the request's extensions.
 #[derive(Clone)]
 pub(super) struct On(pub(super) Arc<Carrier>);
+
+/// A path as it may be written down: the name of a stream is known to its client alone.
+pub(super) fn loggable(path: &str) -> &str {
+    match path.strip_prefix(EVENTS) {
+        Some(rest) if rest.starts_with('/') => EVENTS,
+        _ => path,
+    }
+}
 
 /// What the requests of a connection have in common.
 struct Session {
@@ -146,9 +154,10 @@ impl Packed {
         let mut packed = Vec::new();
         for (name, value) in fields {
             // Nor of the content of the request that opened it.
-            let own = [CONNECTION, UPGRADE, TE, TRANSFER_ENCODING, ACCEPT];
-            let name_is = |start: &str| name.as_str().starts_with(start);
-            if own.contains(name) || name_is("sec-websocket-") || name_is("content-") || name == "digest" {
+            let own = [CONNECTION, UPGRADE, TE, TRAILER, TRANSFER_ENCODING, ACCEPT, EXPECT];
+            let begins = |start: &str| name.as_str().starts_with(start);
+            let is_digest = name == "digest" || name == "repr-digest";
+            if own.contains(name) || begins("sec-websocket-") || begins("content-") || is_digest {
                 continue;
             }
             // Neither may hold a line end.
@@ -386,15 +395,37 @@ mod tests {
             ("connection", "upgrade"),
             ("sec-websocket-key", "k"),
             ("accept", "*/*"),
+            ("expect", "100-continue"),
+            ("content-length", "2"),
+            ("content-language", "de"),
+            ("content-digest", "sha-256=:AA==:"),
+            ("repr-digest", "sha-256=:AA==:"),
+            ("digest", "sha-256=AA"),
             ("authorization", "Bearer \u{e4}"),
         ] {
             fields.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let unpacked = Packed::of(&fields).unpack();
-        for name in ["upgrade", "connection", "sec-websocket-key", "accept"] {
+        for name in ["upgrade", "connection", "sec-websocket-key", "accept", "expect"] {
+            fields.remove(name);
+        }
+        for name in ["content-length", "content-language", "content-digest", "repr-digest", "digest"] {
             fields.remove(name);
         }
         assert_eq!(unpacked, fields);
         assert!(Packed::of(&HeaderMap::new()).unpack().is_empty());
+    }
+
+    #[test]
+    fn the_name_of_a_stream_is_not_written_down() {
+        for (path, expected) in [
+            ("/.tidegate/events/0123456789abcdef", EVENTS),
+            ("/.tidegate/events/", EVENTS),
+            (EVENTS, EVENTS),
+            ("/.tidegate/eventsource", "/.tidegate/eventsource"),
+            ("/q/.tidegate/events/a", "/q/.tidegate/events/a"),
+        ] {
+            assert_eq!(loggable(path), expected);
+        }
     }
 }

@@ -40,8 +40,7 @@ pub(super) fn open(gateway: &Arc<Gateway>, mut request: Request<Body>, client: &
         Err(problem) => return refusal::told(&problem),
     };
     if gateway.is_short_of_memory() {
-        let detail = "the gateway's memory runs short; what is open comes first";
-        return refusal::told(&Problem::new(ProblemKind::Overloaded).with_detail(detail));
+        return refusal::told(&refusal::short_of_memory());
     }
     let upgrade = hyper::upgrade::on(&mut request);
     let session = Session::new(gateway.clone(), client.clone(), &fields);
