@@ -30,7 +30,7 @@ pub(crate) enum Transport {
     /// By the shard itself.
     Socket(SocketSink<OwnedSemaphorePermit>),
     /// On a connection that carries several.
-    Carried(CarrierSink),
+    Carried(Box<CarrierSink>),
 }
 
 impl Sink for Transport {
