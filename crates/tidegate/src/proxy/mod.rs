@@ -24,6 +24,7 @@ mod upload;
 
 use std::net::SocketAddr;
 
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::uri::Scheme;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body as _;
@@ -90,6 +91,10 @@ pub async fn forward(
     let (body, progress) = match body.is_end_stream() {
         true => (no_body(), None),
         false => {
+            if !fields.contains_key(CONTENT_LENGTH) && body.size_hint().exact().is_none() {
+                // Without this, hyper drops the content of a `GET` whose length is not known; by HTTP/2 it drops this.
+                fields.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
             let (body, progress) = upload::watched(body);
             (body.boxed_unsync(), Some(progress))
         }

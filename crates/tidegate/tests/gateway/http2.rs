@@ -200,6 +200,8 @@ async fn a_read_with_a_content_is_passed_through() {
     .await;
     let gateway = Setup::new(api.url()).start().await;
     let mut client = Http2::connect(gateway.address).await;
+    let mut watching = client.stream("/q", &[]).await;
+    watching.begun().await;
     assert_eq!(client.ask("GET", "/q", &[]).await.body, b"{\"body\":\"\"}");
     for _ in 0..2 {
         let (answer, mut content) = client.begin(request("GET", "/q", &[]), false).await;
@@ -210,6 +212,11 @@ async fn a_read_with_a_content_is_passed_through() {
     }
     assert_eq!(client.ask("GET", "/q", &[]).await.body, b"{\"body\":\"\"}");
     assert_eq!(api.asked(), 3, "only what has no content is from memory");
+    // By HTTP/1.1 it is the same.
+    let mut http = Http::connect(gateway.address).await;
+    http.ask("GET", "/q", &[("Transfer-Encoding", "chunked")]).await;
+    http.send("3\r\nso?\r\n0\r\n\r\n").await;
+    assert_eq!(http.response("GET").await.text(), "{\"body\":\"so?\"}");
 }
 
 #[tokio::test]
