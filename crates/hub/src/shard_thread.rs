@@ -357,3 +357,15 @@ impl IdleShard {
         told.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There are as many of them as clients: what makes them larger has to be worth it.
+    #[test]
+    fn a_subscriber_is_small() {
+        assert!(size_of::<Transport>() <= 72, "{}", size_of::<Transport>());
+        assert!(Shard::<Transport, Port>::SUBSCRIBER <= 264, "{}", Shard::<Transport, Port>::SUBSCRIBER);
+    }
+}

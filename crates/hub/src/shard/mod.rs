@@ -92,6 +92,10 @@ fn retry(jitter: &mut Jitter) -> Duration {
 }
 
 impl<S: Sink, P: FeedPort> Shard<S, P> {
+    /// What a subscriber takes here in memory, in bytes, beside what its connection and its name take.
+    #[cfg(test)]
+    pub(crate) const SUBSCRIBER: usize = size_of::<Subscriber<S>>();
+
     /// A shard without subscribers. `seed` spreads what should not happen to all at once; unfinished writes may keep
     /// `most_pinned` bytes in memory.
     pub fn new(clock: Clock, seed: u64, most_pinned: usize) -> Shard<S, P> {
