@@ -30,7 +30,7 @@ pub(crate) enum Transport {
     /// By the shard itself.
     Socket(SocketSink<OwnedSemaphorePermit>),
     /// On a connection that carries several.
-    Carried(CarrierSink),
+    Carried(Box<CarrierSink>),
 }
 
 impl Sink for Transport {
@@ -355,5 +355,17 @@ impl IdleShard {
             _ => Told::Other,
         });
         told.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There are as many of them as clients: what makes them larger has to be worth it.
+    #[test]
+    fn a_subscriber_is_small() {
+        assert!(size_of::<Transport>() <= 72, "{}", size_of::<Transport>());
+        assert!(Shard::<Transport, Port>::SUBSCRIBER <= 264, "{}", Shard::<Transport, Port>::SUBSCRIBER);
     }
 }

@@ -87,7 +87,7 @@ impl Subscription {
         }
         ways.count(Way::Carried);
         let opening = Opening { head: open, coding: Coding::Identity, until };
-        announced.connect(|id, _| Transport::Carried(CarrierSink::new(&seat, id, permit)), opening);
+        announced.connect(|id, _| Transport::Carried(Box::new(CarrierSink::new(&seat, id, permit))), opening);
     }
 
     /// Begins the stream as the body of an answer that somebody else writes.

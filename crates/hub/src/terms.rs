@@ -1,5 +1,6 @@
 //! On which terms a subscriber is served.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use tidegate_core::{Mode, Time};
@@ -8,7 +9,7 @@ use tidegate_wire::{Format, Kind};
 /// How often a subscriber is told of changes at most. Between two updates for it lies at least a tick of a grid that all
 /// with the same rate on the same feed share, so that they are given the same updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Rate(u32);
+pub struct Rate(NonZeroU32);
 
 impl Rate {
     /// The shortest time between two updates that can be asked for.
@@ -20,17 +21,17 @@ impl Rate {
     pub fn new(interval: Duration) -> Option<Rate> {
         let within = (Rate::SHORTEST..=Rate::LONGEST).contains(&interval);
         let millis = u32::try_from(interval.as_millis()).ok()?;
-        within.then_some(Rate(millis))
+        NonZeroU32::new(millis).filter(|_| within).map(Rate)
     }
 
     /// The time between two ticks.
     pub fn interval(self) -> Duration {
-        Duration::from_millis(u64::from(self.0))
+        Duration::from_millis(u64::from(self.0.get()))
     }
 
     /// The first tick of its grid after `now`. `seed` shifts the grid, so that not all feeds tick at once.
     pub(crate) fn tick_after(self, now: Time, seed: u64) -> Time {
-        let interval = u64::from(self.0) * 1_000_000;
+        let interval = u64::from(self.0.get()) * 1_000_000;
         let shift = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) % interval;
         let now = u64::try_from(now.since_start().as_nanos()).unwrap_or(u64::MAX);
         let behind = now.saturating_add(interval - shift) % interval;

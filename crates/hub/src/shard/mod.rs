@@ -27,6 +27,7 @@ mod tests;
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use slab::Slab;
@@ -91,6 +92,10 @@ fn retry(jitter: &mut Jitter) -> Duration {
 }
 
 impl<S: Sink, P: FeedPort> Shard<S, P> {
+    /// What a subscriber takes here in memory, in bytes, beside what its connection and its name take.
+    #[cfg(test)]
+    pub(crate) const SUBSCRIBER: usize = size_of::<Subscriber<S>>();
+
     /// A shard without subscribers. `seed` spreads what should not happen to all at once; unfinished writes may keep
     /// `most_pinned` bytes in memory.
     pub fn new(clock: Clock, seed: u64, most_pinned: usize) -> Shard<S, P> {
@@ -137,7 +142,9 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             && time <= now
         {
             self.ticks.pop_first();
-            self.subscribers[key].ticking = false;
+            if let Some(pace) = &mut self.subscribers[key].pace {
+                pace.ticking = false;
+            }
             self.queue(key);
         }
         if now < self.next_heartbeats {
@@ -145,7 +152,9 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         }
         self.next_heartbeats = now + HEARTBEAT_TICK;
         for (key, subscriber) in &mut self.subscribers {
-            let due = now.since(subscriber.last_sent) + HEARTBEAT_TICK > subscriber.heartbeat;
+            let silent = now.since(subscriber.last_sent) + HEARTBEAT_TICK;
+            let most = subscriber.heartbeat.map(|most| Duration::from_millis(most.get().into()));
+            let due = most.is_some_and(|most| silent > most);
             if due && subscriber.is_open() && !subscriber.queued {
                 subscriber.heartbeat_due = true;
                 subscriber.queued = true;
@@ -244,8 +253,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             id,
             view: view_id,
             terms,
-            not_before: Time::default(),
-            ticking: false,
+            pace: None,
             wish,
             place: 0,
             sink: None,
@@ -258,7 +266,10 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             answered: false,
             heartbeat_due: false,
             unproven: start == Start::Unproven,
-            heartbeat: if terms.format.is_carried() { Duration::MAX } else { manner.heartbeat },
+            heartbeat: match terms.format.is_carried() {
+                true => None,
+                false => NonZeroU32::new(u32::try_from(manner.heartbeat.as_millis()).unwrap_or(u32::MAX)),
+            },
             last_sent: now,
             until: None,
             ending,
@@ -296,9 +307,9 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             header => [&opening.head[..], header].concat().into(),
         };
         subscriber.progress.coded = coded;
-        subscriber.pending = (!first.is_empty()).then_some((first, 0));
+        subscriber.pending = (!first.is_empty()).then(|| Box::new((first, 0)));
         subscriber.last_sent = now;
-        subscriber.until = opening.until;
+        subscriber.until = opening.until.map(Box::new);
         self.queue(key);
     }
 
@@ -375,7 +386,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         let (left, feed) = (subscriber.ending.is_none(), subscriber.view);
         let (place, wish) = (subscriber.place, subscriber.wish);
         if let Some(sink) = &mut subscriber.sink {
-            sink.abandon(subscriber.pending.take().map(|(frame, gone)| frame.slice(gone..)));
+            sink.abandon(subscriber.pending.take().map(|pending| pending.0.slice(pending.1..)));
         }
         // Its socket and its place among the streams are free before its feed's owner hears that it left.
         drop(subscriber);
@@ -432,7 +443,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
     /// Ends the streams whose clients' tokens have expired.
     fn expire(&mut self, now: Time) {
         let over = |subscriber: &Subscriber<S>| {
-            subscriber.ending.is_none() && subscriber.until.is_some_and(|until| now >= until)
+            subscriber.ending.is_none() && subscriber.until.as_ref().is_some_and(|until| now >= **until)
         };
         let expired: Vec<usize> =
             self.subscribers.iter().filter_map(|(key, subscriber)| over(subscriber).then_some(key)).collect();

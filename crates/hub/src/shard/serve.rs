@@ -4,7 +4,7 @@ use tidegate_core::Time;
 
 use super::command::{FeedPort, Sink, ViewId};
 use super::feed_view::{Next, Usual};
-use super::subscriber::{Begun, Counted};
+use super::subscriber::{Begun, Counted, Pace};
 use super::{Shard, retry};
 
 /// How many subscribers of the queue are served before other work has its turn.
@@ -152,7 +152,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         if written.bytes == bytes.len() || written.bytes == 0 {
             return Some(Turn::Over);
         }
-        subscriber.pending = Some((bytes.clone(), written.bytes));
+        subscriber.pending = Some(Box::new((bytes.clone(), written.bytes)));
         self.pin(key);
         Some(if written.blocked { Turn::Over } else { Turn::More })
     }
@@ -169,7 +169,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         // Whether there is more to plan once this is written.
         let mut more = false;
         let mut answered = subscriber.answered;
-        if let Some((frame, gone)) = &subscriber.pending {
+        if let Some((frame, gone)) = subscriber.pending.as_deref() {
             plan.push(frame.clone(), at, Counted::default());
             more = frame.len() - gone > NEARLY_DONE;
         }
@@ -189,7 +189,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
                     break;
                 }
                 let held = subscriber.is_held(now, at) && view.is_behind(at);
-                if held && now < subscriber.not_before {
+                if held && subscriber.waits_until(now).is_some() {
                     subscriber.arm(key, ticks);
                 }
                 let next = match at.first_status_due() || held {
@@ -235,7 +235,8 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
             return;
         };
         subscriber.disarm(key, &mut self.ticks);
-        subscriber.not_before = rate.tick_after(now, view.grid());
+        let not_before = rate.tick_after(now, view.grid());
+        subscriber.pace = Some(Box::new(Pace { not_before, ticking: false }));
         if view.is_behind(subscriber.progress) {
             // What it was given led to an older head.
             subscriber.arm(key, &mut self.ticks);
@@ -248,7 +249,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         let subscriber = &mut self.subscribers[key];
         let Some(sink) = &mut subscriber.sink else { return Turn::Over };
         let planned: usize = plan.frames.iter().map(bytes::Bytes::len).sum();
-        let skip = subscriber.pending.as_ref().map_or(0, |(_, gone)| *gone);
+        let skip = subscriber.pending.as_ref().map_or(0, |pending| pending.1);
         let Ok(written) = sink.write(&plan.frames, skip) else { return Turn::Gone };
         let begun = subscriber.wrote(plan, written);
         let was_ending = subscriber.ending.is_some();
@@ -289,7 +290,7 @@ impl<S: Sink, P: FeedPort> Shard<S, P> {
         if let Some(pin) = subscriber.pin.take() {
             self.pins.release(pin);
         }
-        if let (true, Some((frame, _))) = (subscriber.blocked, &subscriber.pending) {
+        if let (true, Some((frame, _))) = (subscriber.blocked, subscriber.pending.as_deref()) {
             subscriber.pin = Some(self.pins.hold(key, frame));
         }
     }

@@ -1,7 +1,7 @@
 //! One subscriber: how far it got, and what its connection has not taken yet.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::num::NonZeroU32;
 
 use bytes::Bytes;
 use tidegate_core::{Mode, Offset, Time, Wish};
@@ -102,16 +102,23 @@ pub(super) struct Ending {
     pub(super) until: Time,
 }
 
-/// A subscriber.
+/// When a subscriber may be told of the next change.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pace {
+    /// Of none before this.
+    pub(super) not_before: Time,
+    /// It is looked at again then.
+    pub(super) ticking: bool,
+}
+
+/// A subscriber. There are very many: what few of them have is in a box.
 #[derive(Debug)]
 pub(super) struct Subscriber<S> {
     pub(super) id: SubscriberId,
     pub(super) view: ViewId,
     pub(super) terms: Terms,
-    /// It is told of no change before this.
-    pub(super) not_before: Time,
-    /// It is looked at again then.
-    pub(super) ticking: bool,
+    /// When it may be told of the next change, where it is told only so often.
+    pub(super) pace: Option<Box<Pace>>,
     pub(super) wish: Wish,
     /// Its place among the members of its feed.
     pub(super) place: usize,
@@ -119,7 +126,7 @@ pub(super) struct Subscriber<S> {
     pub(super) sink: Option<S>,
     pub(super) progress: Progress,
     /// The frame that the connection took in part, or that comes before all else, and how much of it went.
-    pub(super) pending: Option<(Bytes, usize)>,
+    pub(super) pending: Option<Box<(Bytes, usize)>>,
     pub(super) pin: Option<Pin>,
     /// The connection takes nothing until it says so.
     pub(super) blocked: bool,
@@ -132,10 +139,11 @@ pub(super) struct Subscriber<S> {
     pub(super) heartbeat_due: bool,
     /// It asked to resume and could not prove its position.
     pub(super) unproven: bool,
-    pub(super) heartbeat: Duration,
+    /// The most milliseconds without a byte; none where others see to that.
+    pub(super) heartbeat: Option<NonZeroU32>,
     pub(super) last_sent: Time,
     /// When its stream has to end.
-    pub(super) until: Option<Time>,
+    pub(super) until: Option<Box<Time>>,
     pub(super) ending: Option<Box<Ending>>,
 }
 
@@ -158,20 +166,29 @@ impl<S> Subscriber<S> {
     /// is once all is written that is planned.
     pub(super) fn is_held(&self, now: Time, at: Progress) -> bool {
         let moves = matches!(at.cursor, Cursor::At(_)) && at.cursor != self.progress.cursor;
-        self.terms.rate.is_some() && (now < self.not_before || moves)
+        self.terms.rate.is_some() && (self.waits_until(now).is_some() || moves)
+    }
+
+    /// Until when it is told of no change, where that is not over.
+    pub(super) fn waits_until(&self, now: Time) -> Option<Time> {
+        self.pace.as_ref().map(|pace| pace.not_before).filter(|not_before| now < *not_before)
     }
 
     /// Has it looked at again when it may be told of the next change.
     pub(super) fn arm(&mut self, key: usize, ticks: &mut Ticks) {
-        if !std::mem::replace(&mut self.ticking, true) {
-            ticks.insert((self.not_before, key));
+        if let Some(pace) = &mut self.pace
+            && !std::mem::replace(&mut pace.ticking, true)
+        {
+            ticks.insert((pace.not_before, key));
         }
     }
 
     /// Nothing is to be done for it then.
     pub(super) fn disarm(&mut self, key: usize, ticks: &mut Ticks) {
-        if std::mem::take(&mut self.ticking) {
-            ticks.remove(&(self.not_before, key));
+        if let Some(pace) = &mut self.pace
+            && std::mem::take(&mut pace.ticking)
+        {
+            ticks.remove(&(pace.not_before, key));
         }
     }
 
@@ -192,7 +209,7 @@ impl<S> Subscriber<S> {
             return Begun::default();
         }
         let before = self.pending.take();
-        let mut left = before.as_ref().map_or(0, |(_, gone)| *gone) + written.bytes;
+        let mut left = before.as_ref().map_or(0, |pending| pending.1) + written.bytes;
         let mut begun = Begun::default();
         for (index, (frame, (after, counted))) in plan.frames.iter().zip(&plan.after).enumerate() {
             if left == 0 {
@@ -206,7 +223,7 @@ impl<S> Subscriber<S> {
                 begun.conflated += counted.conflated;
             }
             if left < frame.len() {
-                self.pending = Some((frame.clone(), left));
+                self.pending = Some(Box::new((frame.clone(), left)));
                 break;
             }
             left -= frame.len();
