@@ -94,7 +94,9 @@ fn retry(jitter: &mut Jitter) -> Duration {
 impl<S: Sink, P: FeedPort> Shard<S, P> {
     /// What a subscriber takes here in memory, in bytes, beside what its connection and its name take.
     #[cfg(test)]
-    pub(crate) const SUBSCRIBER: usize = size_of::<Subscriber<S>>();
+    pub(crate) fn subscriber_size() -> usize {
+        size_of::<Subscriber<S>>()
+    }
 
     /// A shard without subscribers. `seed` spreads what should not happen to all at once; unfinished writes may keep
     /// `most_pinned` bytes in memory.
