@@ -22,7 +22,7 @@ impl Offset {
     }
 }
 
-/// A short hash of what a position is bound to besides its lineage: the sharing key, the selection and the mode.
+/// A short hash of what a position is bound to besides its lineage: the sharing key and the selection.
 /// An id that is used elsewhere does not match and is foreign there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Binding(pub u32);
