@@ -158,7 +158,7 @@ pub struct WatchArgs {
     /// End after this many updates
     #[arg(long, value_name = "N")]
     pub count: Option<NonZeroU64>,
-    /// The part to watch: a JSON Pointer (/rows/0), or a JSONPath ($.rows[*].price)
+    /// The part to watch: a JSON Pointer (/rows/0), or a JSONPath (`$.rows[*].price`)
     #[arg(long, value_name = "PART", allow_hyphen_values = true)]
     pub select: Option<String>,
     /// How changes come: patch, merge, snapshot, or first, which ends after the document
