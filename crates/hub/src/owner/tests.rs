@@ -10,14 +10,16 @@ use std::time::Duration;
 use super::*;
 use crate::frame::Coding;
 use crate::origin::Origin;
-use crate::shard::{FeedPort, SubscriberId};
+use crate::shard::{FeedPort, Start, SubscriberId};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use tidegate_core::caching::Demand;
 use tidegate_core::{Answer, Binding, Epoch, Position, Validators, Vary};
 use tidegate_core::{
-    Asked, FailureKind, Form, Pace, Policy, Representation, SharingPolicy, SharingRules, WindowLimits,
+    Asked, Failure, FailureKind, Form, Pace, Policy, Representation, SharingPolicy, SharingRules,
+    WindowLimits,
 };
-use tokio::sync::oneshot::Receiver;
+use tokio::sync::oneshot::{self, Receiver};
 
 struct NoOrigin;
 
