@@ -40,7 +40,7 @@ pub(super) fn head(format: Format, content_type: Option<HeaderValue>, coding: Co
     if coding == Coding::Gzip {
         fields.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    fields.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    fields.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding, Tidegate-Select"));
     answer::via(fields);
     response
 }
@@ -126,7 +126,7 @@ mod tests {
             "tidegate-content-type: application/json",
             "date: Thu, 01 Jan 1970 00:00:00 GMT",
             "connection: close",
-            "vary: Accept, Accept-Encoding",
+            "vary: Accept, Accept-Encoding, Tidegate-Select",
         ] {
             assert!(text.contains(&format!("\r\n{line}\r\n")), "{line} in {text}");
         }

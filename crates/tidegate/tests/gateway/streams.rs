@@ -40,7 +40,7 @@ async fn the_bytes_of_a_stream() {
     assert_eq!(head.field("content-type"), Some("text/event-stream"));
     assert_eq!(head.field("cache-control"), Some("no-cache, no-transform"));
     assert_eq!(head.field("x-accel-buffering"), Some("no"));
-    assert_eq!(head.field("vary"), Some("Accept, Accept-Encoding"));
+    assert_eq!(head.field("vary"), Some("Accept, Accept-Encoding, Tidegate-Select"));
     assert_eq!(head.field("tidegate-content-type"), Some("application/json; charset=utf-8"));
     assert_eq!(head.field("connection"), Some("close"), "a stream ends with its connection");
     for absent in [
