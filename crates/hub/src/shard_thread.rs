@@ -304,8 +304,10 @@ impl EventLoop {
             Order::Writable(carrier) => return self.carriers.writable(carrier),
             Order::Lose(carrier) => return self.carriers.lose(carrier),
         };
-        if matches!(command, Command::Shutdown) {
-            self.carriers.drain();
+        match command {
+            Command::Shutdown => self.carriers.drain(),
+            Command::Shed => self.carriers.shed(),
+            _ => {}
         }
         if let Command::Connect(id, Transport::Socket(socket), _) = &mut command {
             let id = *id;

@@ -8,7 +8,7 @@ use mio::{Registry, Token};
 use tidegate_core::Time;
 
 use super::{Carrier, Heard};
-use crate::shard::Command;
+use crate::shard::{Command, LEAST_SHED, SHED_SHARE};
 use crate::shard_thread::HubCommand;
 
 /// How often heartbeats and ends are looked after.
@@ -63,6 +63,16 @@ impl Carriers {
     pub(crate) fn lose(&mut self, id: u64) {
         if let Some(carrier) = self.all.remove(&id) {
             self.commands.extend(carrier.gone().into_iter().map(Command::Detach));
+        }
+    }
+
+    /// Some end, those that came last: a connection keeps memory however few subscribers it has.
+    pub(crate) fn shed(&mut self) {
+        let mut newest: Vec<_> = self.all.keys().copied().collect();
+        newest.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
+        newest.truncate((self.all.len() / SHED_SHARE).max(LEAST_SHED));
+        for carrier in newest.iter().filter_map(|id| self.all.get(id)) {
+            self.commands.extend(carrier.shed().into_iter().map(Command::Detach));
         }
     }
 

@@ -194,10 +194,25 @@ impl Carrier {
         let mut state = self.state();
         if state.closing.is_none() {
             state.closing = Some(self.clock.now() + LAST_WORDS);
-            state.last_words = Some(self.goodbye());
+            state.last_words = Some(self.goodbye(websocket::CloseCode::Restart));
         }
         self.say_now(state, Bytes::new());
         self.unwanted.notify_waiters();
+    }
+
+    /// Ends it because there is too much to do: those who were on it are given back, to be let go of, and all are told to
+    /// come back.
+    pub(crate) fn shed(&self) -> Vec<SubscriberId> {
+        let mut state = self.state();
+        if state.closing.is_some() {
+            return Vec::new();
+        }
+        state.closing = Some(self.clock.now() + LAST_WORDS);
+        state.last_words = Some(self.goodbye(websocket::CloseCode::TryAgainLater));
+        let leaving = state.taken_seats();
+        self.say_now(state, Bytes::new());
+        self.unwanted.notify_waiters();
+        leaving
     }
 
     /// What a client is told when a subscription ends; `comes_back`: by the gateway's wish.
@@ -209,11 +224,11 @@ impl Carrier {
         self.format.message(&json_message::event("end", &data))
     }
 
-    /// What a client is told that is to come back to another instance.
-    fn goodbye(&self) -> Bytes {
+    /// What a client is told that is to come back.
+    fn goodbye(&self, code: websocket::CloseCode) -> Bytes {
         let reason = format!(r#"{{"retry_in_ms":{}}}"#, self.retry_ms(SubscriberId(0)));
         match self.format {
-            Format::WebSocket => websocket::close(websocket::CloseCode::Restart, &reason),
+            Format::WebSocket => websocket::close(code, &reason),
             format => format.lone_message(&json_message::event("end", &reason)),
         }
     }

@@ -81,10 +81,10 @@ const RETRY: (f64, f64) = (1.0, 3.0);
 const LAST_WORDS: Duration = Duration::from_secs(4);
 
 /// One in so many streams is shed at a time.
-const SHED_SHARE: usize = 50;
+pub(crate) const SHED_SHARE: usize = 50;
 
 /// At least so many streams are shed at a time.
-const LEAST_SHED: usize = 8;
+pub(crate) const LEAST_SHED: usize = 8;
 
 /// When a client should come back.
 fn retry(jitter: &mut Jitter) -> Duration {
