@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { folder } from './gateway.mjs';
+import { configFile, folder, Gateway } from './gateway.mjs';
 import { Program } from './program.mjs';
 
 /** Makes a certificate and its key, in PEM; gives their paths. */
@@ -21,6 +21,25 @@ const HERE = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
 /** A certificate for `localhost` that signs itself. */
 export function certificate(t) {
   return make(folder(t), 'localhost', ...HERE);
+}
+
+/** A gateway over TLS in front of the origin, its route with `more`; gives its certificate, too. */
+export async function overTls(t, origin, more = '') {
+  const { cert, key } = await certificate(t);
+  const gateway = await Gateway.start(t, '--config', configFile(t, `
+    [tls]
+    certificate = "${cert}"
+    key = "${key}"
+    [[origin]]
+    name = "own"
+    url = "${origin.url}"
+    [[route]]
+    path = "/**"
+    origin = "own"
+    poll = "50ms"
+    ${more}
+  `));
+  return { gateway, cert };
 }
 
 /** An authority, and certificates that it signed: of `localhost`, and of a client named `gateway`. */

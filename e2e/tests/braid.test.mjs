@@ -29,7 +29,6 @@ class BraidFollower {
     braidFetch(url, {
       headers,
       subscribe: true,
-      multiplex: false,
       signal: this.#abort.signal,
       retry: () => true,
       parents: () => this.latest && [this.latest.id],

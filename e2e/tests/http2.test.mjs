@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:http2';
 import { test } from 'node:test';
 import { browser } from '../lib/browser.mjs';
-import { certificate } from '../lib/certificate.mjs';
-import { configFile, Gateway } from '../lib/gateway.mjs';
+import { overTls } from '../lib/certificate.mjs';
+import { Gateway } from '../lib/gateway.mjs';
 import { Origin } from '../lib/origin.mjs';
 import { openPage } from '../lib/pages.mjs';
 import { Program } from '../lib/program.mjs';
@@ -14,24 +14,6 @@ import { eventually } from '../lib/wait.mjs';
 
 /** A page on HTTP/1.1 has six connections to a host, so more streams than that need HTTP/2. */
 const STREAMS = 20;
-
-/** A gateway over TLS; gives its certificate, too. */
-async function overTls(t, origin) {
-  const { cert, key } = await certificate(t);
-  const gateway = await Gateway.start(t, '--config', configFile(t, `
-    [tls]
-    certificate = "${cert}"
-    key = "${key}"
-    [[origin]]
-    name = "own"
-    url = "${origin.url}"
-    [[route]]
-    path = "/**"
-    origin = "own"
-    poll = "50ms"
-  `));
-  return { gateway, cert };
-}
 
 test('a page has more streams at once than HTTP/1.1 has connections, and reads beside them', async (t) => {
   const origin = await Origin.start(t, 41);

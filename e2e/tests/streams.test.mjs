@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { browser } from '../lib/browser.mjs';
-import { certificate } from '../lib/certificate.mjs';
+import { overTls } from '../lib/certificate.mjs';
 import { followersUntil, NodeFollower, PythonFollower } from '../lib/followers.mjs';
-import { configFile, Gateway } from '../lib/gateway.mjs';
+import { Gateway } from '../lib/gateway.mjs';
 import { Origin } from '../lib/origin.mjs';
 import { openPage, PageFollower } from '../lib/pages.mjs';
 import { Program } from '../lib/program.mjs';
@@ -109,20 +109,7 @@ test('clients in other languages read the same in gzip and without it, and resum
 
 test('streams over TLS, in a browser and in a terminal', async (t) => {
   const origin = await Origin.start(t, 13);
-  const { cert, key } = await certificate(t);
-  const gateway = await Gateway.start(t, '--config', configFile(t, `
-    [tls]
-    certificate = "${cert}"
-    key = "${key}"
-    [[origin]]
-    name = "own"
-    url = "${origin.url}"
-    [[route]]
-    path = "/**"
-    origin = "own"
-    poll = "50ms"
-    heartbeat = "1s"
-  `));
+  const { gateway, cert } = await overTls(t, origin, 'heartbeat = "1s"');
   assert.match(gateway.url, /^https:/);
   const url = `${gateway.url}/document`;
   const page = await openPage(t, await browser(t), url, { ignoreHTTPSErrors: true });

@@ -1,6 +1,6 @@
 /** A scripted host: time that only moves when told, timers, signals, and a `fetch` that the test answers by hand. */
 
-import type { LiveOptions, NetworkSignals } from '../src/index.ts';
+import { type Live, type LiveOptions, live, type NetworkSignals } from '../src/index.ts';
 
 interface Timer {
   at: number;
@@ -177,3 +177,17 @@ export const patch = (id: string, ...operations: unknown[]) =>
 export const status = (state: string, more: object = {}) =>
   `event: status\ndata: ${JSON.stringify({ state, since: '2026-01-31T09:29:59.500Z', fresh_within_ms: 550, ...more })}\n\n`;
 export const merge = (id: string, data: unknown) => `event: merge\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
+
+/** A resource that most tests follow. */
+export const URL_ = 'http://gateway.test/quotes';
+
+/** What it is. */
+export type Doc = Record<string, number>;
+
+/** A world in which the resource is followed, up to the request. */
+export async function start(options: LiveOptions = {}): Promise<{ world: World; feed: Live<Doc> }> {
+  const world = new World();
+  const feed = live<Doc>(URL_, { ...world.options, ...options });
+  await settle();
+  return { world, feed };
+}
